@@ -1,0 +1,181 @@
+/** One connection from its accept to its record. It is counted in the limits until then. */
+import type { Conn, Draft, Limits, Peer, Stream, Target } from "./contracts.ts";
+import { asGateError, GateError } from "./errors.ts";
+import type { Expiring } from "./engine/deadlines.ts";
+import { Layered } from "./engine/layered.ts";
+import { Linger } from "./engine/linger.ts";
+import { deadlines, now, promiseResolved } from "./engine/loop.ts";
+import type { Relay, RelayOwner } from "./engine/relay.ts";
+import { localAddress } from "./engine/sockaddr.ts";
+import { Socket } from "./engine/socket.ts";
+import type { Entry } from "./entry.ts";
+import type { ListenerRules } from "./snapshot.ts";
+
+/** Where a connection came in: facts that do not change. */
+export interface Entrance {
+  readonly entry: Entry;
+  /** Of the time it came in. */
+  readonly rules: ListenerRules;
+  /** Bound to loopback or a unix socket, and no PROXY protocol. */
+  readonly trusted: boolean;
+  /** How often it came through this gate already. */
+  readonly depth: number;
+  /** The connection that this one was unwrapped from. */
+  readonly outer?: Connection;
+}
+
+/** Who keeps connections. */
+export interface Keeper {
+  readonly limits: Limits;
+  /** Called once, at its end. */
+  ended(connection: Connection, failure: GateError | undefined): void;
+}
+
+export class Connection implements Conn, RelayOwner, Expiring {
+  readonly record: Draft = { protocol: "", target: "", endpoint: "", user: "", up: 0, down: 0 };
+  /** In the loop's time, and since the epoch, ms. */
+  readonly began = now;
+  readonly beganAt = Date.now();
+  readonly limits: Limits;
+  peer: Peer;
+  /** Its slot in the limits; -1: it has none. */
+  place = -1;
+  /** Under which it is counted in the limits of its source. */
+  sourceKeys: readonly number[] = [];
+  /** What is to be undone at its end: the load of an endpoint, the mark of a dial. */
+  onEnd: (() => void) | undefined;
+  /** Gives up what is under way for it: a question, a dial, a handshake with an upstream. */
+  underWay: ((reason: GateError) => void) | undefined;
+  onAbort: ((reason: GateError) => void) | undefined;
+  /** Its peer's address came in a PROXY header. */
+  proxied = false;
+  /** Streams that were unwrapped from it and are not over. */
+  #inner = 0;
+  #served = false;
+  #keeper: Keeper;
+  #slot = deadlines.claim(this);
+  #relay: Relay | undefined;
+  #controller: AbortController | undefined;
+  #over = false;
+  /** While the first bytes are waited for, the deadline makes the look late instead of ending it. */
+  #patient = false;
+
+  constructor(
+    readonly id: number,
+    readonly stream: Stream & { onGone?: ((reason: GateError) => void) | undefined },
+    readonly entrance: Entrance,
+    peer: Peer,
+    keeper: Keeper,
+  ) {
+    this.peer = peer;
+    this.limits = keeper.limits;
+    this.#keeper = keeper;
+    if (entrance.outer) entrance.outer.#inner++;
+    stream.onGone = (reason) => this.abort(reason);
+  }
+
+  get listener(): string {
+    return this.entrance.rules.name;
+  }
+
+  get parent(): number | undefined {
+    return this.entrance.outer?.id;
+  }
+
+  get asksUser(): boolean {
+    return this.entrance.rules.asksUser;
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#over) {
+      this.#controller.abort(new GateError("closed", "client", "Cannot go on: the connection is over"));
+    }
+    return this.#controller.signal;
+  }
+
+  deadline(ms: number): void {
+    this.#patient = false;
+    if (!this.#over) deadlines.set(this.#slot, ms > 0 ? now + ms : 0);
+  }
+
+  /** After `ms` a look that still waits for first bytes is told that it is late. */
+  patience(ms: number): void {
+    this.deadline(ms);
+    this.#patient = true;
+  }
+
+  expired(): void {
+    const { stream } = this;
+    if (this.#patient && (stream instanceof Socket || stream instanceof Layered)) return stream.late();
+    this.abort(new GateError("timeout", "client", "Cannot go on: the time for the handshake is over"));
+  }
+
+  /** The client sees a reset; whatever is under way for it ends. */
+  abort(reason: GateError): void {
+    if (this.#over) return;
+    if (this.#relay) return this.#relay.abort(reason);
+    this.stream.abort(reason);
+    this.underWay?.(reason);
+    this.onAbort?.(reason);
+    if (this.#controller) {
+      promiseResolved();
+      this.#controller.abort(reason);
+    }
+  }
+
+  /** Both streams are the relay's now. */
+  relaying(start: (owner: RelayOwner) => Relay): void {
+    this.deadline(0);
+    this.#relay = start(this);
+  }
+
+  get isRelaying(): boolean {
+    return this.#relay !== undefined;
+  }
+
+  /** Where it came in, as the client saw it; a unix socket has none. */
+  get localAddress(): Target | undefined {
+    return this.stream instanceof Socket ? localAddress(this.stream.fd) : this.entrance.outer?.localAddress;
+  }
+
+  /** Bytes so far. */
+  get moved(): { up: number; down: number } {
+    return this.#relay ?? this.record;
+  }
+
+  relayed(up: number, down: number, failure: GateError | undefined): void {
+    this.record.up = up;
+    this.record.down = down;
+    this.end(failure);
+  }
+
+  /** Its serving is over without a relay, by returning or by `thrown`. */
+  served(thrown: unknown): void {
+    const failure = thrown === undefined ? undefined : asGateError(thrown);
+    const { stream } = this;
+    this.#served = true;
+    this.deadline(0);
+    if (this.#inner > 0 && !failure) return; // the last stream inside ends it
+    if (stream instanceof Socket && stream.fd >= 0 && !stream.given && failure?.failure !== "reset") {
+      new Linger(stream);
+    } else stream[Symbol.dispose]();
+    this.end(failure);
+  }
+
+  end(failure: GateError | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    deadlines.release(this.#slot);
+    this.stream.onGone = undefined;
+    this.onEnd?.();
+    this.onEnd = undefined;
+    this.#keeper.ended(this, failure);
+    const { outer } = this.entrance;
+    if (outer && --outer.#inner === 0 && outer.#served) outer.end(undefined);
+  }
+}

@@ -1,0 +1,208 @@
+/** The one way out: route, policy, discovery, dial, wrap. What it does is decided in decide.ts; here it happens. */
+import { formatTarget } from "./address.ts";
+import { askingOf } from "./asking.ts";
+import type { Connection } from "./connection.ts";
+import type { Destination, Endpoint, Protocols, Stream, Target } from "./contracts.ts";
+import type { Decider } from "./decide.ts";
+import { asGateError, GateError } from "./errors.ts";
+import { Dial } from "./engine/dial.ts";
+import { after, now, promiseResolved } from "./engine/loop.ts";
+import { MOST_DEPTH, type OwnDials } from "./engine/own_dials.ts";
+import type { Health } from "./health.ts";
+import type { OwnAddresses } from "./own_address.ts";
+import type { Questions } from "./questions.ts";
+import type { RouteEndpoint, RouteRule } from "./snapshot.ts";
+
+/** What one snapshot compiles to, and what outlives it. */
+export interface ConnectorParts {
+  readonly protocols: Protocols;
+  readonly decider: Decider;
+  readonly own: OwnAddresses;
+  readonly questions: Questions;
+  readonly health: Health;
+  readonly ownDials: OwnDials;
+  /** Writes the header of the PROXY protocol. */
+  readonly proxyHeader: ProxyHeader;
+}
+
+export interface Place {
+  readonly address: string;
+  readonly port: number;
+}
+export type ProxyHeader = (version: "v1" | "v2", source?: Place, destination?: Place) => Uint8Array;
+
+type Permit = (destination: Destination) => readonly Endpoint[];
+
+export class Connector {
+  readonly #parts: ConnectorParts;
+
+  constructor(parts: ConnectorParts) {
+    this.#parts = parts;
+  }
+
+  /** Rejects with GateError; the connection's record tells target and endpoint. */
+  async connect(target: Target | undefined, conn: Connection): Promise<Stream> {
+    const { decider, protocols } = this.#parts;
+    const naming = protocols[conn.record.protocol].naming;
+    if (target) conn.record.target = formatTarget(target);
+    const asking = askingOf(conn, naming, conn.entrance.trusted, target);
+    const plan = decider.plan(asking);
+    const until = now + conn.limits.dialTimeout;
+    if (plan.kind === "route") return await this.#toRoute(plan.route, conn, until);
+    return await this.#reach(plan.target, conn, until, (found) => decider.permit(asking, plan, found));
+  }
+
+  /** The bytes of a connection that nobody could tell apart go there as they came. */
+  async fallback(target: Target, conn: Connection): Promise<Stream> {
+    return await this.#reach(target, conn, now + conn.limits.dialTimeout, everything);
+  }
+
+  /** One endpoint after the other, the best first, until one stands. */
+  async #toRoute(route: RouteRule, conn: Connection, until: number): Promise<Stream> {
+    const { health } = this.#parts;
+    let failure: GateError | undefined;
+    for (const endpoint of health.order(route.to)) {
+      if (failure && now >= until) break;
+      health.entered(endpoint);
+      try {
+        const stream = await this.#reach(endpoint.target, conn, until, everything);
+        health.dialed(endpoint, true);
+        if (route.proxyProtocol) await stream.write(this.#header(route.proxyProtocol, conn));
+        atEnd(conn, () => health.left(endpoint));
+        return stream;
+      } catch (thrown) {
+        failure = asGateError(thrown);
+        this.#failed(endpoint, conn, failure);
+      }
+    }
+    throw failure ?? new GateError("no-route", "gate", `Cannot go on: ${route.place} has nowhere to go`);
+  }
+
+  /** A client that went away says nothing about the endpoint. */
+  #failed(endpoint: RouteEndpoint, conn: Connection, failure: GateError): void {
+    this.#parts.health.left(endpoint);
+    if (failure.side === "client" || conn.over) throw failure;
+    if (failure.failure !== "exhausted") this.#parts.health.dialed(endpoint, false);
+  }
+
+  #header(version: "v1" | "v2", conn: Connection): Uint8Array {
+    const { address, port } = conn.peer;
+    const source = port === undefined ? undefined : { address, port };
+    const local = conn.localAddress;
+    return this.#parts.proxyHeader(version, source, local && { address: local.host, port: local.port });
+  }
+
+  async #reach(target: Target, conn: Connection, until: number, permit: Permit): Promise<Stream> {
+    const asked = this.#parts.questions.resolve(target);
+    const destination = asked instanceof Promise ? await this.#inTime(asked, conn, until) : asked;
+    if (!destination) {
+      throw new GateError("no-route", "gate", `Cannot connect to ${formatTarget(target)}: nobody knows the name`);
+    }
+    const endpoints = permit(destination);
+    const direct = endpoints.filter(({ layers }) => layers.length === 0).map(({ address }) => address);
+    if (direct.length === endpoints.length) return await this.#dial(direct, conn, until);
+    let failure: GateError | undefined;
+    for (const endpoint of endpoints) {
+      try {
+        return await (endpoint.layers.length > 0
+          ? this.#wrap(endpoint, conn, until)
+          : this.#dial([endpoint.address], conn, until));
+      } catch (thrown) {
+        failure = asGateError(thrown);
+        if (failure.side === "client" || now >= until) break;
+      }
+    }
+    throw failure;
+  }
+
+  async #dial(addresses: readonly Target[], conn: Connection, until: number): Promise<Stream> {
+    const marks: number[] = [];
+    const dial = new Dial(addresses, Math.max(1, until - now), (fd, address, family) => {
+      const own = this.#parts.own.look(address, true, [])?.own;
+      if (own) marks.push(this.#mark(fd, family, address, conn));
+    });
+    if (conn.over) dial.cancel(gone());
+    conn.underWay = (reason) => dial.cancel(reason);
+    try {
+      const socket = await dial.result;
+      if (conn.over) {
+        socket.close();
+        throw gone();
+      }
+      conn.record.endpoint = formatTarget(dial.reached!);
+      return socket;
+    } finally {
+      conn.underWay = undefined;
+      if (marks.length > 0) atEnd(conn, () => marks.forEach((mark) => this.#parts.ownDials.release(mark)));
+    }
+  }
+
+  #mark(fd: number, family: number, address: Target, conn: Connection): number {
+    const depth = conn.entrance.depth + 1;
+    if (depth <= MOST_DEPTH) return this.#parts.ownDials.mark(fd, family, depth);
+    const where = formatTarget(address);
+    throw new GateError("denied", "gate", `Cannot connect to ${where}: this gate's own, and a loop ${depth} deep`);
+  }
+
+  /** Dials what is outermost and speaks the layers to it; the innermost is asked for the endpoint's address. */
+  async #wrap(endpoint: Endpoint, conn: Connection, until: number): Promise<Stream> {
+    const outermost = endpoint.via ?? endpoint.address;
+    const controller = new AbortController();
+    const from = { peer: conn.peer, signal: controller.signal };
+    const dial = () => this.#reach(outermost, conn, until, everything);
+    const lower = endpoint.layers.reduce((below: () => Promise<Stream>, name, i) => {
+      const innermost = i === endpoint.layers.length - 1;
+      const to = innermost ? endpoint : { ...endpoint, address: outermost };
+      return () => this.#parts.protocols[name].wrap!(to, below, from);
+    }, dial);
+    const abort = (reason: GateError) => {
+      promiseResolved();
+      controller.abort(reason);
+    };
+    const stop = after(Math.max(1, until - now), () => abort(timedOut(endpoint.address)));
+    conn.onAbort = abort;
+    try {
+      const stream = await lower();
+      if (conn.over) {
+        stream[Symbol.dispose]();
+        throw gone();
+      }
+      conn.record.endpoint = `${formatTarget(outermost)} ${endpoint.layers.join("+")}`;
+      return stream;
+    } finally {
+      stop();
+      conn.onAbort = undefined;
+    }
+  }
+
+  /** An answer that comes too late for this connection is kept for the next one. */
+  #inTime<T>(asked: Promise<T>, conn: Connection, until: number): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const stop = after(Math.max(1, until - now), () => give(timedOut()));
+      const give = (reason: GateError) => {
+        stop();
+        conn.underWay = undefined;
+        promiseResolved();
+        reject(reason);
+      };
+      conn.underWay = give;
+      asked.then((answer) => {
+        stop();
+        conn.underWay = undefined;
+        resolve(answer);
+      }, give);
+    });
+  }
+}
+
+const everything: Permit = ({ endpoints }) => endpoints;
+
+const gone = () => new GateError("closed", "client", "Cannot connect: the client is gone");
+
+const timedOut = (target?: Target) =>
+  new GateError("timeout", "upstream", `Cannot connect${target ? ` to ${formatTarget(target)}` : ""}: no answer in time`);
+
+function atEnd(conn: Connection, act: () => void): void {
+  const before = conn.onEnd;
+  conn.onEnd = before ? () => (before(), act()) : act;
+}

@@ -1,0 +1,211 @@
+/**
+ * The vocabulary: what a stream, a protocol, a resolver and the gate are to each other. Every other file speaks in
+ * these words. ARCHITECTURE.md tells how they fit.
+ */
+import type { GateError } from "./errors.ts";
+
+/** More may come; the peer sent FIN; the time for first bytes is over. */
+export type Phase = "open" | "ended" | "late";
+/** Yes, no, or the bytes needed in all. */
+export type Verdict = boolean | number;
+
+/** The smallest thing that works: bytes both ways, half-close, reset, and the kernel socket where there is one. */
+export interface Stream extends Disposable {
+  /**
+   * Shows `parse` what comes next, consuming nothing, again whenever more came, until it answers something but a
+   * number (= bytes needed in all). `head` is valid during the synchronous call only.
+   */
+  look<T extends object | string | boolean>(
+    parse: (head: Uint8Array, phase: Phase) => T | number,
+  ): Promise<T>;
+  /**
+   * Reads. `use` runs synchronously on what there is and answers how much of it it used, or a number = bytes needed
+   * in all; what it did not use is held by the stream and goes first. The bytes are valid during the call only.
+   */
+  next<T extends { used: number }>(use: (bytes: Uint8Array, phase: Phase) => T | number): T | Promise<T>;
+  /** 1 to into.length bytes; null: FIN; a reset throws. */
+  read(into: Uint8Array): Promise<number | null>;
+  /** Takes all, or throws; the bytes are free on return. */
+  write(bytes: Uint8Array): void | Promise<void>;
+  /** Half-close: the peer sees FIN, reading goes on. */
+  closeWrite(): Promise<void>;
+  /** The peer sees a reset, never an end. */
+  abort(reason: GateError): void;
+  /** Raw streams: moves the kernel socket out; who takes it sends `held` first. */
+  take?(): { fd: number; held: Uint8Array };
+  /** Moves the stream to where bytes flow without promises: what relay, copy and a layer above use. */
+  joint?(): Joint;
+} // disposing a moved stream does nothing
+
+/** A stream without promises: synchronous, never waits, calls nothing of its taker from inside its own methods. */
+export interface Joint {
+  /** What the peer sends goes to `to`, held bytes first; after `bytes` it stops. */
+  join(to: Taker, bytes?: number): void;
+  /** Places for the next bytes to the peer, at most `most`; undefined: none now, `to.room()` comes. */
+  reserve(most: number): Room | undefined;
+  /** So many bytes of the reserved places are filled: they leave with the batch, at the latest at the turn's end. */
+  commit(bytes: number): void;
+  /** Taken bytes have left this gate: only this reopens the stream's window. */
+  delivered(bytes: number): void;
+  /** Back to the promise forms, nothing lost. */
+  leave(): Stream;
+  /** FIN behind what was committed. */
+  end(): void;
+  /** A reset. */
+  abort(reason: GateError): void;
+}
+
+/** Who receives from a joint. */
+export interface Taker {
+  /** In order; the bytes are valid until flush(), which comes in the same turn. */
+  take(bytes: Uint8Array, at: number, size: number): void;
+  /** Send what was gathered, copy what the kernel refuses (the window bounds it). */
+  flush(): void;
+  /** reserve has room again; a connection calls its streams' in turn, a batch each. */
+  room(): void;
+  /** The peer's FIN, or the end of the bytes that were joined. */
+  end(): void;
+  /** The peer's reset. */
+  broke(reason: GateError): void;
+}
+
+/** Reserved places: `pieces` of them, each `size[i]` bytes from `at[i]` in `bytes`. One per thread. */
+export interface Room {
+  bytes: Uint8Array;
+  pieces: number;
+  readonly at: Int32Array;
+  readonly size: Int32Array;
+}
+
+/** `host` is a name, an IP literal without brackets, or `unix:/path`, `unix:@abstract` (port 0 then). */
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What is known of who connected: facts, replaced and never mutated. */
+export interface Peer {
+  /** IP literal, "unix" for a unix socket. */
+  readonly address: string;
+  readonly port?: number;
+  readonly serverName?: string;
+  readonly alpn?: string;
+  readonly identity?: string;
+  readonly user?: string;
+  /** Registry names of what was unwrapped so far, outermost first. */
+  readonly layers: readonly string[];
+}
+
+/** The record of one connection on its way: plain data. */
+export interface Draft {
+  protocol: string;
+  target: string;
+  endpoint: string;
+  user: string;
+  /** Bytes from the client, and to it. */
+  up: number;
+  down: number;
+}
+
+/** Sizes in bytes, times in ms. */
+export interface Limits {
+  readonly connections: number;
+  readonly perSource: number;
+  readonly reserve: Readonly<Record<string, number>>;
+  readonly sniffTimeout: number;
+  readonly handshakeTimeout: number;
+  readonly dialTimeout: number;
+  readonly idleTimeout: number;
+  readonly headSize: number;
+  readonly grace: number;
+}
+
+/** One connection, or one stream that came out of one. */
+export interface Conn {
+  readonly id: number;
+  readonly parent?: number;
+  readonly stream: Stream;
+  readonly listener: string;
+  readonly originalDestination?: Target;
+  peer: Peer;
+  readonly record: Draft;
+  readonly limits: Limits;
+  /** Whether the listener has `users`: who comes in has to say who it is. */
+  readonly asksUser: boolean;
+  /** One per connection: when it passes, the stream is aborted with "timeout". 0: none. */
+  deadline(ms: number): void;
+  /** Made when first asked for; aborts when the client resets, the deadline passes or the gate stops. */
+  readonly signal: AbortSignal;
+}
+
+/** One place to dial: plain data. With `via`, that is dialed and the innermost layer asked for `address`. */
+export interface Endpoint {
+  readonly address: Target;
+  readonly layers: readonly string[];
+  readonly via?: Target;
+  readonly credentials?: string;
+  readonly identity?: string;
+  readonly weight?: number;
+}
+
+/** Where a target lives: plain data, cloneable. */
+export interface Destination {
+  readonly target: Target;
+  /** The name that was found, where it is not the one that was asked for (a search domain completed it). */
+  readonly completed?: string;
+  readonly endpoints: readonly Endpoint[];
+  /** Which source of discovery answered. */
+  readonly source: string;
+  /** How long the answer holds, ms. */
+  readonly lifetime: number;
+}
+
+/** Answers "where is this name?". undefined: not a name of mine, ask the next; thrown: mine, but unusable. */
+export interface Resolver {
+  resolve(target: Target, signal: AbortSignal): Promise<Destination | undefined>;
+  onChange?(changed: (names: readonly string[]) => void): void;
+}
+
+/**
+ * What of a connection names its destination. "target": the request does, so policy judges it and only routes that
+ * name the protocol apply (SOCKS, CONNECT). "serverName": the SNI finds the route, policy judges where none does (TLS).
+ * "host": the Host finds the route, which has to name the protocol (HTTP). "nothing": the route alone decides.
+ */
+export type Naming = "target" | "serverName" | "host" | "nothing";
+
+export interface Protocol {
+  readonly naming: Naming;
+  /** Whether it can ask who the user is (RFC 1929, Basic): a listener with `users` needs that where the client names. */
+  readonly authenticates?: boolean;
+  /** Pure; decides within its own bound; a verdict never changes once it is yes or no. */
+  sniff?(head: Uint8Array): Verdict;
+  /** A weaker claim, heard when every listed protocol said no: what it answers with a refusal rather than silence. */
+  catches?(head: Uint8Array): Verdict;
+  /** The server side. May return early: relay and enter take over. */
+  serve?(conn: Conn, gate: Gate): Promise<void>;
+  /** The client side. A multiplexing transport calls lower() only without a live connection. */
+  wrap?(
+    endpoint: Endpoint,
+    lower: () => Promise<Stream>,
+    from: { peer: Peer; signal: AbortSignal },
+  ): Promise<Stream>;
+  /** What a trusted source writes before anything else (PROXY protocol). */
+  preface?(stream: Stream): Promise<Partial<Peer>>;
+}
+
+/** Everything a protocol may do. */
+export interface Gate {
+  /** Route + policy + dial + wrap. No target: the route alone decides. Rejects with GateError. */
+  connect(target: Target | undefined, conn: Conn): Stream | Promise<Stream>;
+  /** MOVES both; the record is written when the relay ends. */
+  relay(conn: Conn, upstream: Stream): void;
+  /** MOVES `inner`: it is sniffed like any other stream. */
+  enter(inner: Stream, outer: Conn, facts: Partial<Peer>): void;
+  /** Exactly so many bytes, held ones first, spliced where both are raw. */
+  copy(from: Stream, to: Stream, bytes: number): Promise<void>;
+  /** Checks a password off this thread, bounded and throttled by source; true sets conn.peer.user. */
+  login(conn: Conn, user: string, password: string): Promise<boolean>;
+}
+
+/** Registry name -> protocol. The key is its only name: configuration, logs, metrics and layers use it. */
+export type Protocols = Readonly<Record<string, Protocol>>;

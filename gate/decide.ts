@@ -1,0 +1,125 @@
+/** Where a connection goes, as a value: the route it takes, or the target it asked for and what policy says to that. */
+import { canonicalHost, formatTarget, type Ip, isUnixHost } from "./address.ts";
+import { askedName, type Asking } from "./asking.ts";
+import type { Destination, Endpoint, Target } from "./contracts.ts";
+import { type Failure, GateError } from "./errors.ts";
+import { Router } from "./match.ts";
+import { type Judgement, Policy, type Request } from "./policy.ts";
+import type { RouteRule, Snapshot } from "./snapshot.ts";
+
+export { type Asking, askingOf, isTrusted } from "./asking.ts";
+
+/** A route's `to` is the operator's word; an asked target has to be resolved, and its addresses permitted. */
+export type Plan =
+  | { readonly kind: "route"; readonly route: RouteRule }
+  | { readonly kind: "asked"; readonly target: Target; readonly verdict: "allow" | "maybe" };
+
+/** The decisions of one snapshot. */
+export class Decider {
+  readonly router: Router;
+  readonly policy: Policy;
+
+  /** `isOwnIp` tells whether an IP address is one of this machine's; it is asked only about ports of this gate. */
+  constructor(snapshot: Snapshot, isOwnIp: (ip: Ip) => boolean) {
+    this.router = new Router(snapshot);
+    this.policy = new Policy(snapshot, isOwnIp);
+  }
+
+  /** Throws GateError: "denied", "no-route" or "unauthenticated". */
+  plan(asking: Asking): Plan {
+    const route = this.router.match(asking);
+    if (asking.naming === "target") return this.#planTarget(asking, route);
+    if (route !== undefined) {
+      const bar = this.policy.barredRouted(asking.listener, asking.source);
+      if (bar !== undefined) throw refusal("denied", asking, `policy bars ${asking.source}, by ${bar}`);
+      return this.#planRoute(asking, route);
+    }
+    if (asking.naming === "serverName") return this.#planServerName(asking);
+    throw refusal("no-route", asking, `no route matches ${asking.protocol}`);
+  }
+
+  /** The endpoints of an answer that may be dialed, all of a route's. None left throws GateError "denied". */
+  permit(asking: Asking, plan: Plan, destination: Destination): readonly Endpoint[] {
+    if (plan.kind === "route") return destination.endpoints;
+    const permitted: Endpoint[] = [];
+    let refused: Judgement | undefined;
+    for (const endpoint of destination.endpoints) {
+      const judgement = this.judgeEndpoint(asking, plan.target, destination, endpoint);
+      if (judgement.verdict === "allow") permitted.push(endpoint);
+      else refused ??= judgement;
+    }
+    if (permitted.length > 0) return permitted;
+    if (refused === undefined) throw refusal("no-route", asking, "its name has no address");
+    throw refusal("denied", asking, `none of its addresses is permitted, by ${refused.by}`);
+  }
+
+  /** One endpoint of an answer: by its address; with `via`, which resolves elsewhere, by what is asked for there. */
+  judgeEndpoint(asking: Asking, target: Target, destination: Destination, endpoint: Endpoint): Judgement {
+    const found = destination.completed === undefined ? target.host : nameFound(destination.completed);
+    const request: Request = { target, completed: found === target.host ? undefined : found };
+    if (endpoint.via === undefined) return this.policy.judge(asking, request, endpoint.address);
+    const asked = this.policy.judge(asking, request, "elsewhere");
+    if (asked.verdict !== "allow" || endpoint.address.host === target.host) return asked;
+    return this.policy.judge(asking, { target: endpoint.address }, "elsewhere");
+  }
+
+  /** The client names its target: policy judges what it asked for, whatever route it takes. */
+  #planTarget(asking: Asking, route: RouteRule | undefined): Plan {
+    if (asking.asksUser && asking.user === undefined) {
+      throw refusal("unauthenticated", asking, "this listener serves users, and none is known");
+    }
+    const target = canonicalTarget(asking);
+    if (route === undefined) return this.#planAsked(asking, target);
+    const { verdict, by } = this.policy.judge(asking, { target }, "elsewhere");
+    if (verdict !== "allow") throw refusal("denied", asking, `policy refuses it, by ${by}`);
+    return this.#planRoute(asking, route);
+  }
+
+  /** TLS by a name that no route names: for this machine itself, or where a rule names the protocol. */
+  #planServerName(asking: Asking): Plan {
+    const name = askedName(asking);
+    if (name === undefined || asking.target === undefined) {
+      throw refusal("no-route", asking, "no route matches, and the client gave no name");
+    }
+    if (asking.asksUser) {
+      throw refusal("unauthenticated", asking, "no route matches, and nobody can log in by SNI");
+    }
+    if (!asking.trusted && !this.policy.allowsProtocol(asking.protocol)) {
+      throw refusal("no-route", asking, `no route matches, and no rule allows ${asking.protocol}`);
+    }
+    return this.#planAsked(asking, canonicalTarget(asking));
+  }
+
+  #planAsked(asking: Asking, target: Target): Plan {
+    const { verdict, by } = this.policy.judge(asking, { target }, "unresolved");
+    if (verdict === "deny") throw refusal("denied", asking, `policy refuses it, by ${by}`);
+    return { kind: "asked", target, verdict };
+  }
+
+  #planRoute(asking: Asking, route: RouteRule): Plan {
+    if (this.router.admits(route, asking.source)) return { kind: "route", route };
+    const source = asking.source ?? "a unix socket";
+    throw refusal("denied", asking, `${source} is not in the sources of ${route.place}`);
+  }
+}
+
+/** The one spelling of what was asked for. Throws GateError "no-route": nothing has such a name. */
+export function canonicalTarget(asking: Asking): Target {
+  const { target } = asking;
+  const host = target && canonicalHost(target.host);
+  if (host === undefined) throw refusal("no-route", asking, "expected a name or an address");
+  if (isUnixHost(host)) return { host, port: 0 };
+  const port = target!.port;
+  if (!(port >= 1 && port <= 65535)) throw refusal("no-route", asking, "expected a port from 1 to 65535");
+  return { host, port };
+}
+
+function refusal(failure: Failure, { target, protocol, listener }: Asking, state: string): GateError {
+  const what = target === undefined ? protocol : JSON.stringify(formatTarget(target)).slice(1, -1);
+  return new GateError(failure, "gate", `Cannot connect ${what} from listener ${listener}: ${state}`);
+}
+
+/** A completed name in normal form; what is none is judged as it came, and matches no more than that. */
+function nameFound(completed: string): string {
+  return canonicalHost(completed) ?? completed;
+}

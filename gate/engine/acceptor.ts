@@ -1,0 +1,76 @@
+/**
+ * Accepts on one listening socket, which other engines may watch too. When descriptors run out it takes one connection
+ * with a spare descriptor only to close it, so that the peer learns at once, and pauses: nothing spins.
+ */
+import type { Target } from "../contracts.ts";
+import { AF_UNIX, ECONNABORTED, EINTR, EMFILE, ENFILE, ENOBUFS, ENOMEM } from "./layout.ts";
+import { EPOLLEXCLUSIVE, EPOLLIN, SOCK_CLOEXEC, SOCK_NONBLOCK } from "./layout.ts";
+import { after, unwatch, watch, type Watcher } from "./loop.ts";
+import { readSocketAddress, SOCKADDR_MAX } from "./sockaddr.ts";
+import { errno, libc } from "./sys.ts";
+
+/** Connections of one listener in one turn, before others get theirs. */
+const TURN = 64;
+/** How long accepting rests when descriptors or memory ran out, ms. */
+const PAUSE = 50;
+
+const address = new Uint8Array(SOCKADDR_MAX);
+const addressSize = new Uint32Array(1), addressSizeBytes = new Uint8Array(addressSize.buffer);
+let spare = libc.eventfd(0, SOCK_CLOEXEC);
+
+export interface Accepting {
+  /** A new connection; its descriptor belongs to who is called. */
+  accepted(fd: number, from: Target, family: number): void;
+  /** Descriptors or memory ran out: accepting rests for a moment. */
+  paused(): void;
+}
+
+export class Acceptor implements Watcher {
+  #paused = false;
+  #closed = false;
+
+  constructor(readonly fd: number, readonly owner: Accepting) {
+    this.#watch();
+  }
+
+  onEvent(): void {
+    for (let i = 0; i < TURN && !this.#closed; i++) {
+      addressSize[0] = SOCKADDR_MAX;
+      const fd = libc.accept4(this.fd, address, addressSizeBytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd >= 0) {
+        const family = addressSize[0] >= 2 ? address[0] : AF_UNIX;
+        this.owner.accepted(fd, readSocketAddress(address, addressSize[0]), family);
+        continue;
+      }
+      const code = errno();
+      if (code === EINTR || code === ECONNABORTED) continue;
+      if (code === EMFILE || code === ENFILE || code === ENOBUFS || code === ENOMEM) this.#rest();
+      return;
+    }
+  }
+
+  /** The listening socket stays open: it is main's. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (!this.#paused) unwatch(this.fd, false);
+  }
+
+  #watch(): void {
+    watch(this.fd, this, EPOLLIN | EPOLLEXCLUSIVE);
+  }
+
+  #rest(): void {
+    if (spare >= 0) libc.close(spare);
+    const fd = libc.accept4(this.fd, null, null, SOCK_CLOEXEC);
+    if (fd >= 0) libc.close(fd);
+    spare = libc.eventfd(0, SOCK_CLOEXEC);
+    this.#paused = true;
+    unwatch(this.fd, false);
+    this.owner.paused();
+    after(PAUSE, () => {
+      this.#paused = false;
+      if (!this.#closed) this.#watch();
+    });
+  }
+}

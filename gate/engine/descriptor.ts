@@ -1,0 +1,171 @@
+/**
+ * A kernel socket on this thread's loop: its readiness, its ends, and the calls that move bytes. It is registered once,
+ * edge-triggered: readiness is remembered here until the kernel says EAGAIN.
+ */
+import { GateError, type Side } from "../errors.ts";
+import { EAGAIN, EINTR, EPIPE, EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from "./layout.ts";
+import { errnoName, ETIMEDOUT, MSG_NOSIGNAL, SHUT_WR } from "./layout.ts";
+import { promiseResolved, unwatch, watch, type Watcher } from "./loop.ts";
+import { errno, libc, resetAndClose, socketError } from "./sys.ts";
+
+/** What drives a socket whose bytes flow without promises (a relay, a joint, a dial). */
+export interface Mover {
+  /** Something of `readable`, `writable`, `hungUp` changed. */
+  moved(socket: Descriptor, events: number): void;
+  /** The socket was aborted from outside. */
+  gone(socket: Descriptor, reason: GateError): void;
+}
+
+export class Descriptor implements Watcher {
+  /** -1 once closed or given away. */
+  fd: number;
+  readable = false;
+  writable = false;
+  /** The peer sent FIN or reset: bytes may still be there to read, but no more come. */
+  hungUp = false;
+  mover: Mover | undefined;
+  /** Called once when the peer is gone in both directions while nobody moves or reads. */
+  onGone: ((reason: GateError) => void) | undefined;
+  /** Why it was aborted. */
+  reason: GateError | undefined;
+  #reader: (() => void) | undefined;
+  #writer: (() => void) | undefined;
+
+  constructor(fd: number, readonly side: Side, public family: number) {
+    this.fd = fd;
+    watch(fd, this);
+  }
+
+  onEvent(events: number): void {
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) this.hungUp = true;
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) this.readable = true;
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) this.writable = true;
+    if (this.mover) return this.mover.moved(this, events);
+    const waited = this.#reader !== undefined || this.#writer !== undefined;
+    if (this.readable) this.wakeReader();
+    if (this.writable) this.wakeWriter();
+    if (!waited && events & (EPOLLHUP | EPOLLERR) && this.onGone) {
+      const told = this.onGone;
+      this.onGone = undefined;
+      told(this.#failure(socketError(this.fd), "go on"));
+    }
+  }
+
+  /** Resolves when there is something to read, or an end, or an error: recv tells. */
+  untilReadable(): Promise<void> {
+    return new Promise((wake) => this.#reader = wake);
+  }
+
+  untilWritable(): Promise<void> {
+    return new Promise((wake) => this.#writer = wake);
+  }
+
+  wakeReader(): void {
+    const wake = this.#reader;
+    if (!wake) return;
+    this.#reader = undefined;
+    promiseResolved();
+    wake();
+  }
+
+  wakeWriter(): void {
+    const wake = this.#writer;
+    if (!wake) return;
+    this.#writer = undefined;
+    promiseResolved();
+    wake();
+  }
+
+  /** Bytes read into `into`; 0: FIN; -1: nothing now. `flags` as in recv(2). Throws "reset". */
+  recv(into: Uint8Array, flags = 0): number {
+    for (;;) {
+      const n = libc.recv(this.open(), into, into.length, flags);
+      if (n >= 0) {
+        // A short read drained the queue: the next bytes bring an edge, unless the last edge was already here.
+        if (n < into.length && flags === 0 && !this.hungUp) this.readable = false;
+        return n;
+      }
+      const code = errno();
+      if (code === EINTR) continue;
+      if (code !== EAGAIN) throw this.#failure(code, "read");
+      this.readable = false;
+      return -1;
+    }
+  }
+
+  /** Bytes of `from` that the kernel took; -1: none now. Throws "reset". */
+  send(from: Uint8Array, size = from.length): number {
+    for (;;) {
+      const n = libc.send(this.open(), from, size, MSG_NOSIGNAL);
+      if (n >= 0) {
+        if (n < size) this.writable = false;
+        return n;
+      }
+      const code = errno();
+      if (code === EINTR) continue;
+      if (code !== EAGAIN) throw this.#failure(code, "write");
+      this.writable = false;
+      return -1;
+    }
+  }
+
+  /** FIN to the peer. A peer that is gone already says so when it is read. */
+  shutdownWrite(): void {
+    libc.shutdown(this.open(), SHUT_WR);
+  }
+
+  /** The pending error as "reset" or "timeout", undefined where there is none. */
+  pendingFailure(): GateError | undefined {
+    const code = this.fd < 0 ? 0 : socketError(this.fd);
+    return code === 0 ? undefined : this.#failure(code, "go on");
+  }
+
+  /** A failed read, write or splice as a GateError. */
+  failure(code: number, act: string): GateError {
+    return this.#failure(code, act);
+  }
+
+  #failure(code: number, act: string): GateError {
+    const who = this.side === "upstream" ? "the upstream" : "the client";
+    if (code === ETIMEDOUT) return new GateError("timeout", this.side, `Cannot ${act}: ${who} does not answer`);
+    const what = code === 0 || code === EPIPE ? "has closed" : `has reset (${errnoName(code)})`;
+    return new GateError("reset", this.side, `Cannot ${act}: ${who} ${what}`);
+  }
+
+  /** The descriptor; throws why there is none any more. */
+  open(): number {
+    if (this.fd >= 0) return this.fd;
+    throw this.reason ?? new GateError("closed", "gate", "Cannot use a stream: it is closed");
+  }
+
+  /** Resets and closes; who waits is woken and finds the reason. */
+  reset(reason: GateError): void {
+    if (this.fd < 0) return;
+    this.reason = reason;
+    unwatch(this.fd, true);
+    resetAndClose(this.fd);
+    this.#ended();
+  }
+
+  close(): void {
+    if (this.fd < 0) return;
+    unwatch(this.fd, true);
+    libc.close(this.fd);
+    this.#ended();
+  }
+
+  /** Gives the descriptor away: it leaves this loop. */
+  release(): number {
+    const fd = this.open();
+    unwatch(fd, false);
+    this.#ended();
+    return fd;
+  }
+
+  #ended(): void {
+    this.fd = -1;
+    this.onGone = undefined;
+    this.wakeReader();
+    this.wakeWriter();
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * What a layer hands over for one of its streams: kept until it is read by the promise forms, or passed on to the
+ * taker of a joint. What is kept is bounded by the stream's window, for only what was used is told as delivered.
+ */
+import type { Taker } from "../contracts.ts";
+import type { GateError } from "../errors.ts";
+import { ByteQueue } from "./byte_queue.ts";
+import { again, promiseResolved } from "./loop.ts";
+
+export class Inbox implements Taker {
+  readonly queue = new ByteQueue();
+  /** The peer's FIN came. */
+  ended = false;
+  /** The peer's reset came, or our own. */
+  reason: GateError | undefined;
+  /** Called once when the peer resets while nobody reads or writes. */
+  onGone: ((reason: GateError) => void) | undefined;
+  #target: Taker | undefined;
+  #left = Infinity;
+  /** The target was told the end: of the stream, or of the bytes that were joined. */
+  #told = false;
+  #reader: (() => void) | undefined;
+  #writer: (() => void) | undefined;
+
+  take(bytes: Uint8Array, at: number, size: number): void {
+    const now = this.#target && this.queue.size === 0 ? Math.min(size, this.#left) : 0;
+    if (now > 0) {
+      this.#left -= now;
+      this.#target!.take(bytes, at, now);
+    }
+    this.queue.push(bytes, at + now, size - now);
+  }
+
+  flush(): void {
+    if (!this.#target) return this.wakeReader();
+    this.#target.flush();
+    this.#endWhenFull();
+  }
+
+  room(): void {
+    if (this.#target) this.#target.room();
+    else this.wakeWriter();
+  }
+
+  end(): void {
+    this.ended = true;
+    if (!this.#target) this.wakeReader();
+    else if (this.queue.size === 0) this.#tellEnd(this.#target);
+  }
+
+  broke(reason: GateError): void {
+    this.reason ??= reason;
+    if (this.#target) return this.#target.broke(reason);
+    const told = this.#reader || this.#writer ? undefined : this.onGone;
+    this.wakeReader();
+    this.wakeWriter();
+    told?.(reason);
+  }
+
+  /** Passes on to `to`, what is kept first, at most `bytes` in all; told in a later turn. */
+  join(to: Taker, bytes: number): void {
+    this.#target = to;
+    this.#left = bytes;
+    this.#told = false;
+    again(() => {
+      if (this.#target === to) this.#passKept(to);
+    });
+  }
+
+  /** Keeps again. */
+  leave(): void {
+    this.#target = undefined;
+  }
+
+  untilReadable(): Promise<void> {
+    return new Promise((wake) => this.#reader = wake);
+  }
+
+  untilRoom(): Promise<void> {
+    return new Promise((wake) => this.#writer = wake);
+  }
+
+  wakeReader(): void {
+    const wake = this.#reader;
+    this.#reader = undefined;
+    if (!wake) return;
+    promiseResolved();
+    wake();
+  }
+
+  wakeWriter(): void {
+    const wake = this.#writer;
+    this.#writer = undefined;
+    if (!wake) return;
+    promiseResolved();
+    wake();
+  }
+
+  #passKept(to: Taker): void {
+    while (this.queue.size > 0 && this.#left > 0) {
+      const first = this.queue.first(), size = Math.min(first.length, this.#left);
+      this.#left -= size;
+      this.queue.drop(size);
+      to.take(first, 0, size);
+    }
+    to.flush();
+    this.#endWhenFull();
+    if (this.#target !== to) return;
+    if (this.reason) to.broke(this.reason);
+    else if (this.ended && this.queue.size === 0) this.#tellEnd(to);
+  }
+
+  #endWhenFull(): void {
+    if (this.#left === 0 && this.#target) this.#tellEnd(this.#target);
+  }
+
+  #tellEnd(target: Taker): void {
+    if (this.#told) return;
+    this.#told = true;
+    target.end();
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * The promise forms over a stream that a layer unwrapped. A layer implements the synchronous `Core` once for each of
+ * its streams; looking, reading and writing are the same for all of them and live here.
+ */
+import type { Joint, Phase, Room, Stream, Taker } from "../contracts.ts";
+import { GateError, type Side } from "../errors.ts";
+import { Inbox } from "./inbox.ts";
+import { needed } from "./look.ts";
+
+/** What a layer implements for each of its streams. */
+export interface Core {
+  /** What comes goes to `to`. Called once, before anything came. */
+  attach(to: Taker): void;
+  reserve(most: number): Room | undefined;
+  commit(bytes: number): void;
+  delivered(bytes: number): void;
+  end(): void;
+  abort(reason: GateError): void;
+}
+
+const closed = () => new GateError("closed", "gate", "Cannot use a stream: it is closed");
+
+export class Layered implements Stream {
+  #core: Core;
+  #inbox = new Inbox();
+  #late = false;
+  #given = false;
+  #finished = false;
+
+  constructor(core: Core, readonly side: Side) {
+    this.#core = core;
+    core.attach(this.#inbox);
+  }
+
+  set onGone(told: ((reason: GateError) => void) | undefined) {
+    this.#inbox.onGone = told;
+  }
+
+  /** The time for first bytes is over: looks go on with the phase "late". */
+  late(): void {
+    this.#late = true;
+    this.#inbox.wakeReader();
+  }
+
+  async look<T extends object | string | boolean>(
+    parse: (head: Uint8Array, phase: Phase) => T | number,
+  ): Promise<T> {
+    const { answer } = await this.#parsed((bytes, phase) => {
+      const answer = parse(bytes, phase);
+      return typeof answer === "number" ? answer : { used: 0, answer };
+    });
+    return answer;
+  }
+
+  next<T extends { used: number }>(use: (bytes: Uint8Array, phase: Phase) => T | number): Promise<T> {
+    return this.#parsed(use);
+  }
+
+  async read(into: Uint8Array): Promise<number | null> {
+    const { queue } = this.#inbox;
+    while (queue.size === 0 && !this.#inbox.ended) {
+      this.#check();
+      await this.#inbox.untilReadable();
+    }
+    const first = queue.first();
+    if (first.length === 0) return null;
+    const size = Math.min(first.length, into.length);
+    into.set(first.subarray(0, size));
+    this.#use(size);
+    return size;
+  }
+
+  write(bytes: Uint8Array): void | Promise<void> {
+    const sent = this.#put(bytes);
+    if (sent < bytes.length) return this.#putRest(bytes.slice(sent));
+  }
+
+  // deno-lint-ignore require-await -- the contract's promise carries the error
+  async closeWrite(): Promise<void> {
+    this.#check();
+    this.#finished = true;
+    this.#core.end();
+  }
+
+  abort(reason: GateError): void {
+    if (this.#inbox.reason) return;
+    this.#core.abort(reason);
+    this.#inbox.broke(reason);
+  }
+
+  joint(): Joint {
+    this.#check();
+    this.#given = true;
+    return new LayeredJoint(this.#core, this.#inbox, () => {
+      this.#given = false;
+      return this;
+    });
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#given || this.#inbox.reason) return;
+    if (!this.#inbox.ended) this.#core.abort(closed());
+    else if (!this.#finished) this.#core.end();
+    this.#inbox.broke(closed());
+  }
+
+  async #parsed<T extends { used: number }>(use: (bytes: Uint8Array, phase: Phase) => T | number): Promise<T> {
+    const { queue } = this.#inbox;
+    for (let need = 1;;) {
+      const phase: Phase = this.#inbox.ended ? "ended" : this.#late ? "late" : "open";
+      if (queue.size >= need || phase !== "open") {
+        const answer = use(queue.all(), phase);
+        if (typeof answer !== "number") {
+          this.#use(answer.used);
+          return answer;
+        }
+        need = needed(answer, queue.size, phase, this.side);
+      }
+      this.#check();
+      await this.#inbox.untilReadable();
+    }
+  }
+
+  #use(size: number): void {
+    if (size === 0) return;
+    this.#inbox.queue.drop(size);
+    this.#core.delivered(size);
+  }
+
+  #check(): void {
+    if (this.#inbox.reason) throw this.#inbox.reason;
+  }
+
+  /** As many bytes as there is room for now. */
+  #put(bytes: Uint8Array): number {
+    this.#check();
+    let sent = 0;
+    while (sent < bytes.length) {
+      const room = this.#core.reserve(bytes.length - sent);
+      if (!room) break;
+      const size = fill(room, bytes, sent, bytes.length - sent);
+      this.#core.commit(size);
+      sent += size;
+    }
+    return sent;
+  }
+
+  async #putRest(bytes: Uint8Array): Promise<void> {
+    for (let rest = bytes; rest.length > 0;) {
+      await this.#inbox.untilRoom();
+      rest = rest.subarray(this.#put(rest));
+    }
+  }
+}
+
+/** Copies into reserved places; how much fitted. */
+export function fill(room: Room, bytes: Uint8Array, at: number, size: number): number {
+  let filled = 0;
+  for (let i = 0; i < room.pieces && filled < size; i++) {
+    const n = Math.min(room.size[i], size - filled);
+    room.bytes.set(bytes.subarray(at + filled, at + filled + n), room.at[i]);
+    filled += n;
+  }
+  return filled;
+}
+
+class LayeredJoint implements Joint {
+  #core: Core;
+  #inbox: Inbox;
+  #back: () => Stream;
+
+  constructor(core: Core, inbox: Inbox, back: () => Stream) {
+    this.#core = core;
+    this.#inbox = inbox;
+    this.#back = back;
+  }
+
+  join(to: Taker, bytes = Infinity): void {
+    this.#inbox.join(to, bytes);
+  }
+
+  reserve(most: number): Room | undefined {
+    return this.#core.reserve(most);
+  }
+
+  commit(bytes: number): void {
+    this.#core.commit(bytes);
+  }
+
+  delivered(bytes: number): void {
+    this.#core.delivered(bytes);
+  }
+
+  leave(): Stream {
+    this.#inbox.leave();
+    return this.#back();
+  }
+
+  end(): void {
+    this.#core.end();
+  }
+
+  abort(reason: GateError): void {
+    this.#inbox.leave();
+    this.#inbox.reason ??= reason;
+    this.#core.abort(reason);
+  }
+}

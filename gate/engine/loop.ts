@@ -1,0 +1,143 @@
+/**
+ * The engine's loop: epoll_wait, dispatch, what waits for the turn's end, and a yield to promises where one was
+ * resolved. One per thread. It blocks, so nothing on this thread may use the runtime's own timers or promises of I/O.
+ */
+import { Deadlines, SWEEP_INTERVAL } from "./deadlines.ts";
+import { EINTR, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP, errnoName } from "./layout.ts";
+import { errno, layout, libc } from "./sys.ts";
+import { GateError } from "../errors.ts";
+import { Timers } from "./timers.ts";
+
+/** Who is told what happened to its file descriptor. */
+export interface Watcher {
+  onEvent(events: number): void;
+}
+
+/** Reading, writing and hang-up, each told once when it changes. */
+export const EDGES = (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) >>> 0;
+
+const BATCH = 512;
+/** Yields to promises at least this often while events keep coming, ms. */
+const YIELD_INTERVAL = 2;
+/** The longest sleep, ms: bounds how late a deadline is. */
+const LONGEST_SLEEP = 250;
+
+const epoll = libc.epoll_create1(0x80000);
+if (epoll < 0) throw new Error("Cannot start an engine: epoll_create1 failed");
+const size = layout.epollEventSize, dataOffset = layout.epollDataOffset;
+const events = new Uint8Array(size * BATCH), eventView = new DataView(events.buffer);
+const control = new Uint8Array(size), controlView = new DataView(control.buffer);
+
+const watchers: (Watcher | undefined)[] = [];
+/** Counts the lives of each descriptor: an event of an earlier life finds another number and is dropped. */
+const generations: number[] = [];
+const eager: (() => void)[] = [];
+const turnEnds: (() => void)[] = [];
+const timers = new Timers();
+
+export const deadlines = new Deadlines();
+/** Milliseconds of a monotonic clock, as of this turn. */
+export let now = performance.now();
+
+let promisesWait = false;
+let running = false;
+let report: (what: string, thrown: unknown) => void = () => {};
+
+/** Where faults of the engine itself are told; they end nothing. */
+export function onFault(told: (what: string, thrown: unknown) => void): void {
+  report = told;
+}
+
+/** A promise was resolved in this turn: the loop lets its continuation run before it sleeps. */
+export function promiseResolved(): void {
+  promisesWait = true;
+}
+
+/** Starts to tell `watcher` about `fd`. Throws "exhausted" where the kernel refuses. */
+export function watch(fd: number, watcher: Watcher, mask: number = EDGES): void {
+  const generation = generations[fd] = ((generations[fd] ?? 0) + 1) | 0;
+  controlView.setUint32(0, mask >>> 0, true);
+  controlView.setInt32(dataOffset, fd, true);
+  controlView.setInt32(dataOffset + 4, generation, true);
+  if (libc.epoll_ctl(epoll, EPOLL_CTL_ADD, fd, control) < 0) {
+    throw new GateError("exhausted", "gate", `Cannot watch a socket: ${errnoName(errno())}`);
+  }
+  watchers[fd] = watcher;
+}
+
+/** No event of `fd` is delivered after this. A descriptor that is closed next needs no epoll_ctl. */
+export function unwatch(fd: number, closing: boolean): void {
+  watchers[fd] = undefined;
+  generations[fd]++;
+  if (!closing) libc.epoll_ctl(epoll, EPOLL_CTL_DEL, fd, control);
+}
+
+/** Calls `act` once, `ms` from now; the answer cancels it. Precise to the loop's turn. */
+export function after(ms: number, act: () => void): () => void {
+  return timers.add(performance.now() + ms, act);
+}
+
+/** Goes on in the next turn, which then comes at once: for work that gave way to others. */
+export function again(act: () => void): void {
+  eager.push(act);
+}
+
+/** Runs at the end of every turn: what was gathered leaves here. */
+export function atTurnEnd(act: () => void): void {
+  turnEnds.push(act);
+}
+
+export function stop(): void {
+  running = false;
+}
+
+/** Until stop(). */
+export async function run(): Promise<void> {
+  running = true;
+  let swept = 0, yielded = performance.now();
+  while (running) {
+    const count = libc.epoll_wait(epoll, events, BATCH, sleepTime());
+    const failed = count < 0 ? errno() : 0;
+    now = performance.now();
+    if (failed !== 0 && failed !== EINTR) throw new Error(`Cannot wait for events: ${errnoName(failed)}`);
+    for (let i = 0, at = 0; i < count; i++, at += size) dispatch(at);
+    if (eager.length > 0) for (const act of eager.splice(0)) guarded(act);
+    timers.fire(now, guarded);
+    if (now - swept >= SWEEP_INTERVAL) {
+      swept = now;
+      guarded(sweep);
+    }
+    for (const act of turnEnds) guarded(act);
+    if (promisesWait || now - yielded > YIELD_INTERVAL) {
+      promisesWait = false;
+      yielded = now;
+      await new Promise((done) => setImmediate(done));
+    }
+  }
+}
+
+const sweep = () => deadlines.sweep(now);
+
+function sleepTime(): number {
+  if (eager.length > 0 || promisesWait) return 0;
+  return Math.max(0, Math.min(LONGEST_SLEEP, Math.ceil(timers.next() - performance.now())));
+}
+
+function dispatch(at: number): void {
+  const fd = eventView.getInt32(at + dataOffset, true);
+  const watcher = watchers[fd];
+  if (watcher === undefined || generations[fd] !== eventView.getInt32(at + dataOffset + 4, true)) return;
+  try {
+    watcher.onEvent(eventView.getUint32(at, true));
+  } catch (thrown) {
+    report("event", thrown);
+  }
+}
+
+function guarded(act: () => void): void {
+  try {
+    act();
+  } catch (thrown) {
+    report("turn", thrown);
+  }
+}

@@ -1,0 +1,213 @@
+/**
+ * A raw socket as a joint, for a layer that lies upon it: one receive and one send buffer for the thread, what is
+ * committed leaves with the batch, what the kernel refuses is kept and closes `reserve` until it has left.
+ */
+import type { Joint, Room, Stream, Taker } from "../contracts.ts";
+import type { GateError } from "../errors.ts";
+import { ByteQueue } from "./byte_queue.ts";
+import type { Descriptor, Mover } from "./descriptor.ts";
+import { again, atTurnEnd } from "./loop.ts";
+
+/** One recv, and one batch to send. */
+const BATCH = 262144;
+/** Taken and not delivered: above it the socket is not read. */
+const WINDOW = 262144;
+/** Receives of one socket before others get their turn. */
+const TURNS = 4;
+
+const receiving = new Uint8Array(BATCH), sending = new Uint8Array(BATCH);
+const room: Room = { bytes: sending, pieces: 1, at: new Int32Array(16), size: new Int32Array(16) };
+let sender: RawJoint | undefined, gathered = 0;
+
+/** Sends what was gathered for the socket that reserved last. */
+function flushGathered(): void {
+  const owner = sender, size = gathered;
+  sender = undefined;
+  gathered = 0;
+  if (owner && size > 0) owner.transmit(size);
+}
+atTurnEnd(flushGathered);
+
+export class RawJoint implements Joint, Mover {
+  #socket: Descriptor & Stream;
+  #unread: () => Uint8Array;
+  #back: (held: Uint8Array, unsent: Uint8Array) => Stream;
+  #taker: Taker | undefined;
+  #held: Uint8Array;
+  #unsent = new ByteQueue();
+  #window = WINDOW;
+  #left = Infinity;
+  #scheduled = false;
+  #wantsRoom = false;
+  #ended = false;
+  #finish = false;
+
+  constructor(
+    socket: Descriptor & Stream,
+    unread: () => Uint8Array,
+    back: (held: Uint8Array, unsent: Uint8Array) => Stream,
+  ) {
+    this.#socket = socket;
+    this.#unread = unread;
+    this.#back = back;
+    this.#held = unread();
+    socket.mover = this;
+  }
+
+  join(to: Taker, bytes = Infinity): void {
+    this.#taker = to;
+    this.#left = bytes;
+    this.#schedule();
+  }
+
+  reserve(most: number): Room | undefined {
+    if (this.#unsent.size > 0) {
+      this.#wantsRoom = true;
+      return undefined;
+    }
+    if (sender !== this || gathered === BATCH) {
+      flushGathered();
+      sender = this;
+      if (this.#unsent.size > 0) return this.reserve(most);
+    }
+    room.pieces = 1;
+    room.at[0] = gathered;
+    room.size[0] = Math.min(most, BATCH - gathered);
+    return room;
+  }
+
+  commit(bytes: number): void {
+    gathered += bytes;
+  }
+
+  delivered(bytes: number): void {
+    this.#window += bytes;
+    if (this.#window === bytes || this.#socket.readable || this.#held.length > 0) this.#schedule();
+  }
+
+  leave(): Stream {
+    if (sender === this) flushGathered();
+    this.#taker = undefined;
+    if (this.#socket.mover === this) this.#socket.mover = undefined;
+    const unsent = this.#unsent.all();
+    return this.#back(this.#held.length > 0 ? this.#held : this.#unread(), unsent);
+  }
+
+  end(): void {
+    if (sender === this) flushGathered();
+    this.#finish = true;
+    if (this.#unsent.size === 0 && this.#socket.fd >= 0) this.#socket.shutdownWrite();
+    this.#closeIfOver();
+  }
+
+  abort(reason: GateError): void {
+    if (sender === this) sender = undefined;
+    this.#taker = undefined;
+    this.#socket.mover = undefined;
+    this.#socket.reset(reason);
+  }
+
+  moved(): void {
+    if (this.#socket.writable && this.#unsent.size > 0) this.#drain();
+    if (this.#socket.fd < 0) return;
+    if (this.#socket.readable) this.#pull();
+  }
+
+  gone(_socket: Descriptor, reason: GateError): void {
+    this.#broke(reason);
+  }
+
+  /** Sends the first `size` bytes of the thread's buffer, keeps what the kernel refuses. */
+  transmit(size: number): void {
+    if (this.#socket.fd < 0) return;
+    try {
+      const sent = Math.max(0, this.#socket.send(sending, size));
+      this.#unsent.push(sending, sent, size - sent);
+    } catch (thrown) {
+      again(() => this.#broke(thrown as GateError));
+    }
+  }
+
+  #drain(): void {
+    try {
+      while (this.#unsent.size > 0) {
+        const sent = this.#socket.send(this.#unsent.first());
+        if (sent < 0) return;
+        this.#unsent.drop(sent);
+      }
+      if (this.#finish) this.#socket.shutdownWrite();
+    } catch (thrown) {
+      return this.#broke(thrown as GateError);
+    }
+    this.#closeIfOver();
+    if (!this.#wantsRoom) return;
+    this.#wantsRoom = false;
+    this.#taker?.room();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    again(() => {
+      this.#scheduled = false;
+      this.#pull();
+    });
+  }
+
+  #pull(): void {
+    try {
+      for (let turn = 0; this.#open(); turn++) {
+        if (turn === TURNS) return this.#schedule();
+        if (!this.#receive()) return;
+      }
+    } catch (thrown) {
+      this.#broke(thrown as GateError);
+    }
+  }
+
+  #open(): boolean {
+    if (!this.#taker || this.#ended || this.#left === 0 || this.#window <= 0) return false;
+    return this.#held.length > 0 || (this.#socket.readable && this.#socket.fd >= 0);
+  }
+
+  /** One batch to the taker; false: nothing now. */
+  #receive(): boolean {
+    const most = Math.min(this.#left, this.#window, BATCH);
+    const taker = this.#taker!;
+    if (this.#held.length > 0) {
+      const size = Math.min(most, this.#held.length), held = this.#held;
+      this.#held = held.subarray(size);
+      this.#give(taker, held, size);
+      return true;
+    }
+    const size = this.#socket.recv(most === BATCH ? receiving : receiving.subarray(0, most));
+    if (size < 0) return false;
+    if (size > 0) {
+      this.#give(taker, receiving, size);
+      return true;
+    }
+    this.#ended = true;
+    taker.end();
+    this.#closeIfOver();
+    return false;
+  }
+
+  #give(taker: Taker, bytes: Uint8Array, size: number): void {
+    this.#window -= size;
+    this.#left -= size;
+    taker.take(bytes, 0, size);
+    taker.flush();
+    if (this.#left === 0) taker.end();
+  }
+
+  #broke(reason: GateError): void {
+    const taker = this.#taker;
+    this.abort(reason);
+    taker?.broke(reason);
+  }
+
+  /** Both ends have been told: nothing more can come or go. */
+  #closeIfOver(): void {
+    if (this.#ended && this.#finish && this.#unsent.size === 0) this.#socket.close();
+  }
+}

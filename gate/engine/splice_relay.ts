@@ -1,0 +1,116 @@
+/** A relay of two raw sockets. */
+import { GateError } from "../errors.ts";
+import { type Expiring } from "./deadlines.ts";
+import type { Descriptor, Mover } from "./descriptor.ts";
+import { Flow } from "./flow.ts";
+import { EPOLLERR } from "./layout.ts";
+import { again, deadlines, now } from "./loop.ts";
+import type { Relay, RelayOwner } from "./relay.ts";
+import type { Socket } from "./socket.ts";
+import { tuneKeepalive } from "./sys.ts";
+
+/** Lives of less than this never pay for keepalive, ms. */
+const KEEPALIVE_AFTER = 10_000;
+
+export class SpliceRelay implements Relay, Mover, Expiring {
+  readonly #client: Socket;
+  readonly #upstream: Socket;
+  readonly #toUpstream: Flow;
+  readonly #toClient: Flow;
+  readonly #owner: RelayOwner;
+  readonly #idle: number;
+  readonly #slot: number;
+  #active: number;
+  #kept = false;
+  #over = false;
+
+  constructor(client: Socket, upstream: Socket, idle: number, owner: RelayOwner) {
+    this.#client = client;
+    this.#upstream = upstream;
+    this.#toUpstream = new Flow(client, upstream, client.unread());
+    this.#toClient = new Flow(upstream, client, upstream.unread());
+    this.#owner = owner;
+    this.#idle = idle;
+    this.#active = now;
+    this.#slot = deadlines.claim(this);
+    client.given = upstream.given = true;
+    client.mover = upstream.mover = this;
+    deadlines.set(this.#slot, now + Math.min(idle, KEEPALIVE_AFTER));
+    again(this.#start); // its owner is to know it before it may end
+  }
+
+  get up(): number {
+    return this.#toUpstream.moved;
+  }
+
+  get down(): number {
+    return this.#toClient.moved;
+  }
+
+  moved(socket: Descriptor, events: number): void {
+    if (this.#over) return;
+    if (events & EPOLLERR) {
+      const failure = socket.pendingFailure();
+      if (failure) return this.#end(failure);
+    }
+    const from = socket === this.#client ? this.#toUpstream : this.#toClient;
+    const to = socket === this.#client ? this.#toClient : this.#toUpstream;
+    if (socket.readable) this.#pump(from);
+    if (socket.writable && !this.#over) this.#pump(to);
+  }
+
+  gone(_socket: Descriptor, reason: GateError): void {
+    this.#end(reason);
+  }
+
+  abort(reason: GateError): void {
+    this.#end(reason);
+  }
+
+  expired(): void {
+    const since = now - this.#active;
+    if (since >= this.#idle) {
+      return this.#end(new GateError("timeout", "gate", "Cannot go on: nothing moved for the idle time"));
+    }
+    if (!this.#kept) {
+      this.#kept = true;
+      tuneKeepalive(this.#client.fd, this.#client.family);
+      tuneKeepalive(this.#upstream.fd, this.#upstream.family);
+    }
+    deadlines.set(this.#slot, this.#active + this.#idle);
+  }
+
+  #start = (): void => {
+    if (!this.#over) this.#pump(this.#toUpstream);
+    if (!this.#over) this.#pump(this.#toClient);
+  };
+
+  #pump(flow: Flow): void {
+    const before = flow.moved;
+    try {
+      if (flow.pump()) {
+        again(() => {
+          if (!this.#over) this.#pump(flow);
+        });
+      }
+    } catch (thrown) {
+      return this.#end(thrown as GateError);
+    }
+    if (flow.moved !== before) this.#active = now;
+    if (this.#toUpstream.done && this.#toClient.done) this.#end(undefined);
+  }
+
+  #end(failure: GateError | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    deadlines.release(this.#slot);
+    for (const socket of [this.#client, this.#upstream]) {
+      socket.mover = undefined;
+      if (failure) socket.reset(failure);
+      else socket.close();
+    }
+    this.#toUpstream.close();
+    this.#toClient.close();
+    this.#owner.relayed(this.up, this.down, failure);
+  }
+}

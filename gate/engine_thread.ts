@@ -1,0 +1,121 @@
+/**
+ * What an engine thread is: it takes orders, accepts, tells apart, serves, and journals. The Worker's entry file calls
+ * startEngine with the registry; main is in supervisor.ts.
+ */
+import { receiveMessageOnPort } from "node:worker_threads";
+import { Admission, type Registry } from "./admission.ts";
+import { Acceptor } from "./engine/acceptor.ts";
+import { EPOLLIN, SOCK_CLOEXEC, SOCK_NONBLOCK } from "./engine/layout.ts";
+import { after, onFault, run, stop, watch } from "./engine/loop.ts";
+import { clearEvent, libc } from "./engine/sys.ts";
+import { causeChain } from "./errors.ts";
+import { Journal } from "./journal.ts";
+import type { Order, Report, Start } from "./orders.ts";
+
+/** How often records and counters go to main, ms. */
+const REPORT_INTERVAL = 200;
+/** What is left of connections that were aborted gets this long, ms. */
+const STOP_TIME = 100;
+
+const post = (report: Report): void => self.postMessage(report);
+
+/** Waits for the start message of main, then runs until it is told to stop. */
+export function startEngine(registry: Registry): void {
+  self.addEventListener("message", ({ data }: MessageEvent<Start>) => void new Engine(registry, data).run(), { once: true });
+  const told = (what: string) => (event: Event & { reason?: unknown; error?: unknown }) => {
+    event.preventDefault();
+    tellFault(what, event.reason ?? event.error);
+  };
+  self.addEventListener("unhandledrejection", told("promise"));
+  self.addEventListener("error", told("error"));
+}
+
+function tellFault(what: string, thrown: unknown): void {
+  const stack = thrown instanceof Error ? `\n${thrown.stack}` : "";
+  post({ op: "fault", what, text: causeChain(thrown) + stack });
+}
+
+class Engine {
+  readonly #start: Start;
+  readonly #journal: Journal;
+  readonly #admission: Admission;
+  readonly #acceptors = new Map<number, Acceptor>();
+
+  constructor(registry: Registry, start: Start) {
+    this.#start = start;
+    this.#journal = new Journal(start.log.format, (batch) => post({ op: "journal", batch }));
+    this.#admission = new Admission(registry, start, this.#journal, (id, question) => {
+      post({ op: "question", id, question });
+    });
+  }
+
+  async run(): Promise<void> {
+    onFault(tellFault);
+    const wake = libc.eventfd(0, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    watch(wake, {
+      onEvent: () => {
+        clearEvent(wake);
+        this.#takeOrders();
+      },
+    }, EPOLLIN);
+    this.#report();
+    post({ op: "ready", wake });
+    try {
+      await run();
+    } catch (thrown) {
+      tellFault("loop", thrown);
+    }
+    this.#flush();
+    post({ op: "stopped" });
+  }
+
+  #takeOrders(): void {
+    for (;;) {
+      const received = receiveMessageOnPort(this.#start.port as unknown as Parameters<typeof receiveMessageOnPort>[0]);
+      if (!received) return;
+      this.#obey(received.message as Order);
+    }
+  }
+
+  #obey(order: Order): void {
+    switch (order.op) {
+      case "listen":
+        return void this.#acceptors.set(order.bound.fd, new Acceptor(order.bound.fd, this.#admission.listen(order.bound)));
+      case "unlisten":
+        return this.#unlisten(order.fd);
+      case "snapshot":
+        return this.#admission.apply(order.snapshot, order.health);
+      case "answer":
+        return this.#admission.questions.answered(order.answer);
+      case "changed":
+        return this.#admission.questions.forget(order.names);
+      case "stop":
+        return this.#stop();
+    }
+  }
+
+  #unlisten(fd: number): void {
+    this.#acceptors.get(fd)?.close();
+    this.#acceptors.delete(fd);
+    this.#admission.unlisten(fd);
+    post({ op: "unlistened", fd });
+  }
+
+  #stop(): void {
+    for (const acceptor of this.#acceptors.values()) acceptor.close();
+    this.#acceptors.clear();
+    this.#admission.abortAll();
+    after(STOP_TIME, stop);
+  }
+
+  #report(): void {
+    this.#flush();
+    after(REPORT_INTERVAL, () => this.#report());
+  }
+
+  #flush(): void {
+    this.#journal.flush();
+    const hits = this.#admission.takeHits();
+    if (hits.length > 0) post({ op: "limits", hits });
+  }
+}

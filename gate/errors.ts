@@ -1,0 +1,46 @@
+/** Why a connection or a request failed: the closed list that every protocol maps to its own words. */
+export const FAILURES = [
+  "malformed", // the peer broke its protocol
+  "unsupported", // well-formed, but nothing this gate does
+  "unauthenticated", // no user, or a wrong password
+  "denied", // policy, `sources` or an own listener
+  "no-route", // no route, or nobody knows the name
+  "refused", // the target's machine answered, nobody listens
+  "unreachable", // no way to the target's machine
+  "timeout",
+  "reset", // the peer aborted
+  "closed", // the peer, or this gate, ended it early
+  "exhausted", // a limit, descriptors or memory
+  "internal", // a mistake of this program
+] as const;
+export type Failure = typeof FAILURES[number];
+
+/** Who caused it: who connected to us, whom we connected to, or this gate itself. */
+export type Side = "client" | "upstream" | "gate";
+
+/** The one error that crosses module borders. `message` reads `Cannot <act>: <state>`. */
+export class GateError extends Error {
+  override readonly name = "GateError";
+  constructor(readonly failure: Failure, readonly side: Side, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+  }
+}
+
+/** Anything thrown, as a GateError; what is none is a mistake of ours. */
+export function asGateError(thrown: unknown): GateError {
+  if (thrown instanceof GateError) return thrown;
+  return new GateError("internal", "gate", "Cannot go on: an unexpected error", thrown);
+}
+
+/** The sentences of an error and of its causes, outermost first. */
+export function causeChain(thrown: unknown): string {
+  const sentences: string[] = [];
+  for (
+    let e = thrown;
+    e !== undefined && sentences.length < 8;
+    e = e instanceof Error ? e.cause : undefined
+  ) {
+    sentences.push(e instanceof Error ? e.message : String(e));
+  }
+  return sentences.join(": ");
+}

@@ -1,0 +1,64 @@
+/** The gate's verbs for protocols, on an engine thread. */
+import { type Connection, type Entrance } from "./connection.ts";
+import type { Connector } from "./connector.ts";
+import type { Conn, Gate, Peer, Stream, Target } from "./contracts.ts";
+import { copyBytes } from "./engine/copy.ts";
+import { JointRelay } from "./engine/joint_relay.ts";
+import { MOST_DEPTH } from "./engine/own_dials.ts";
+import { Socket } from "./engine/socket.ts";
+import { SpliceRelay } from "./engine/splice_relay.ts";
+import { GateError } from "./errors.ts";
+import type { Questions } from "./questions.ts";
+
+/** What the gate needs of the thread it runs on. */
+export interface GateParts {
+  readonly connector: () => Connector;
+  readonly questions: Questions;
+  /** Counts, sniffs and serves a stream that came in. */
+  readonly admit: (stream: Stream, peer: Peer, entrance: Entrance) => void;
+}
+
+export class EngineGate implements Gate {
+  readonly #parts: GateParts;
+
+  constructor(parts: GateParts) {
+    this.#parts = parts;
+  }
+
+  connect(target: Target | undefined, conn: Conn): Promise<Stream> {
+    return this.#parts.connector().connect(target, conn as Connection);
+  }
+
+  relay(conn: Conn, upstream: Stream): void {
+    const { stream, limits } = conn;
+    (conn as Connection).relaying((owner) =>
+      stream instanceof Socket && upstream instanceof Socket
+        ? new SpliceRelay(stream, upstream, limits.idleTimeout, owner)
+        : new JointRelay(stream, upstream, limits.idleTimeout, owner)
+    );
+  }
+
+  enter(inner: Stream, outer: Conn, facts: Partial<Peer>): void {
+    const connection = outer as Connection;
+    const peer = { ...outer.peer, ...facts, layers: [...outer.peer.layers, outer.record.protocol] };
+    if (peer.layers.length > MOST_DEPTH) {
+      inner.abort(new GateError("denied", "client", `Cannot unwrap more than ${MOST_DEPTH} layers`));
+      return;
+    }
+    this.#parts.admit(inner, peer, { ...connection.entrance, trusted: false, outer: connection });
+  }
+
+  copy(from: Stream, to: Stream, bytes: number): Promise<void> {
+    return copyBytes(from, to, bytes);
+  }
+
+  async login(conn: Conn, user: string, password: string): Promise<boolean> {
+    const { address } = conn.peer;
+    const right = await this.#parts.questions.login({ listener: conn.listener, source: address, user, password });
+    if (right) {
+      conn.peer = { ...conn.peer, user };
+      conn.record.user = user;
+    }
+    return right;
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * Which endpoints of a route are worth a dial: least loaded by weight, without those that failed lately or whose check
+ * fails. One row for each endpoint in memory that all engines share.
+ */
+import type { RouteEndpoint } from "./snapshot.ts";
+
+const ACTIVE = 0, FAILURES = 1, EJECTED_UNTIL = 2, CHECK_FAILURES = 3, ROW = 4;
+/** Failed dials in a row that leave an endpoint out. */
+const EJECT_AFTER = 2;
+/** How long, seconds: doubled with each further failure up to the longest. Then it is tried again. */
+const EJECT_FIRST = 5, EJECT_LONGEST = 60;
+/** Failed checks in a row that leave it out; one good check brings it back. */
+const CHECKS_FAIL = 2;
+
+export const healthSize = (endpoints: number): number => Math.max(1, endpoints) * ROW * 4;
+
+const seconds = (): number => Math.floor(Date.now() / 1000);
+
+export class Health {
+  readonly #rows: Int32Array;
+
+  constructor(shared: SharedArrayBuffer) {
+    this.#rows = new Int32Array(shared);
+  }
+
+  /** The endpoints in the order they should be tried: usable ones by load, then the others. */
+  order(endpoints: readonly RouteEndpoint[]): readonly RouteEndpoint[] {
+    if (endpoints.length === 1) return endpoints;
+    const now = seconds();
+    const usable = endpoints.filter((endpoint) => this.#usable(endpoint, now));
+    const others = endpoints.filter((endpoint) => !this.#usable(endpoint, now));
+    return [...usable.sort((a, b) => this.#load(a) - this.#load(b) || Math.random() - 0.5), ...others];
+  }
+
+  /** A connection goes there: counts until `left`. */
+  entered(endpoint: RouteEndpoint): void {
+    Atomics.add(this.#rows, endpoint.health * ROW + ACTIVE, 1);
+  }
+
+  left(endpoint: RouteEndpoint): void {
+    Atomics.sub(this.#rows, endpoint.health * ROW + ACTIVE, 1);
+  }
+
+  dialed(endpoint: RouteEndpoint, good: boolean): void {
+    const row = endpoint.health * ROW;
+    if (good) {
+      this.#rows[row + FAILURES] = this.#rows[row + EJECTED_UNTIL] = 0;
+      return;
+    }
+    const failures = Atomics.add(this.#rows, row + FAILURES, 1) + 1;
+    if (failures < EJECT_AFTER) return;
+    const pause = Math.min(EJECT_LONGEST, EJECT_FIRST * 2 ** Math.min(10, failures - EJECT_AFTER));
+    this.#rows[row + EJECTED_UNTIL] = seconds() + pause;
+  }
+
+  checked(endpoint: RouteEndpoint, good: boolean): void {
+    const row = endpoint.health * ROW;
+    if (good) {
+      this.#rows[row + CHECK_FAILURES] = this.#rows[row + FAILURES] = this.#rows[row + EJECTED_UNTIL] = 0;
+    } else Atomics.add(this.#rows, row + CHECK_FAILURES, 1);
+  }
+
+  /** What an operator wants to see of an endpoint. */
+  state(endpoint: RouteEndpoint): { active: number; usable: boolean } {
+    return { active: this.#rows[endpoint.health * ROW + ACTIVE], usable: this.#usable(endpoint, seconds()) };
+  }
+
+  #usable(endpoint: RouteEndpoint, now: number): boolean {
+    const row = endpoint.health * ROW;
+    return this.#rows[row + EJECTED_UNTIL] <= now && this.#rows[row + CHECK_FAILURES] < CHECKS_FAIL;
+  }
+
+  #load(endpoint: RouteEndpoint): number {
+    return (this.#rows[endpoint.health * ROW + ACTIVE] + 1) / endpoint.weight;
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * How many connections there may be: in all, for each listener, for each source. Counted in memory that all engines
+ * share. Sources are counted by a count-min sketch: bounded whatever the number of sources, never too low.
+ */
+import { parseIp } from "./address.ts";
+import type { Limits } from "./contracts.ts";
+
+/** Which limit bit: the label of a counter. */
+export type LimitName = "connections" | "perSource" | "listener" | "listenerPerSource" | "reserve" | "descriptors";
+
+const ROWS = 2, COLUMNS = 16384;
+/** Listeners and protocols that have counters of their own. */
+const NAMED = 512;
+const SOURCES = NAMED;
+/** Bytes of the shared memory. */
+export const LIMITS_SIZE = 4 * (NAMED + ROWS * COLUMNS);
+
+const GENERAL = 0, WAITING = 1, FIRST_RESERVED = 2, FIRST_LISTENER = 256;
+const MAX_RESERVED = FIRST_LISTENER - FIRST_RESERVED;
+
+/** Where a connection is counted. */
+export type Place = number;
+
+export class ConnectionLimits {
+  readonly #counts: Int32Array;
+  readonly #seed: number;
+  #limits!: Limits;
+  /** Protocols with reserved slots, in the order of their counters. */
+  #reserved: string[] = [];
+  #general = 0;
+  #reservedTotal = 0;
+
+  /** `seed` is the same in all engines of a process and unknown outside: sources cannot be made to collide. */
+  constructor(shared: SharedArrayBuffer, seed: number) {
+    this.#counts = new Int32Array(shared);
+    this.#seed = seed;
+  }
+
+  configure(limits: Limits): void {
+    this.#limits = limits;
+    this.#reserved = Object.keys(limits.reserve).sort().slice(0, MAX_RESERVED);
+    this.#reservedTotal = this.#reserved.reduce((sum, name) => sum + limits.reserve[name], 0);
+    this.#general = limits.connections - this.#reservedTotal;
+  }
+
+  /** A slot for a connection that was not told apart yet; undefined: there is none. */
+  claim(): Place | undefined {
+    if (this.#add(GENERAL, this.#general)) return GENERAL;
+    const taken = this.#reserved.reduce((sum, _, i) => sum + this.#counts[FIRST_RESERVED + i], 0);
+    return this.#add(WAITING, this.#reservedTotal - taken) ? WAITING : undefined;
+  }
+
+  /** Whether a connection there may be cut for another one. */
+  isWaiting(place: Place): boolean {
+    return place === WAITING;
+  }
+
+  /** The slot of a connection that was found to speak `protocol`; undefined: there is none for it. */
+  assign(place: Place, protocol: string): Place | undefined {
+    if (place !== WAITING) return place;
+    const index = this.#reserved.indexOf(protocol);
+    let assigned: Place | undefined;
+    if (index >= 0 && this.#add(FIRST_RESERVED + index, this.#limits.reserve[protocol])) {
+      assigned = FIRST_RESERVED + index;
+    } else if (this.#add(GENERAL, this.#general)) assigned = GENERAL;
+    if (assigned !== undefined) this.release(WAITING);
+    return assigned;
+  }
+
+  release(place: Place): void {
+    Atomics.sub(this.#counts, place, 1);
+  }
+
+  /** Counts one more of listener number `listener`; false: `most` are there. */
+  enterListener(listener: number, most: number): boolean {
+    return this.#add(FIRST_LISTENER + (listener & 0xff), most);
+  }
+
+  leaveListener(listener: number): void {
+    this.release(FIRST_LISTENER + (listener & 0xff));
+  }
+
+  /** A number for a source (an IP literal; IPv6 by its /64) and the listener it is counted under, 0 for all. */
+  sourceKey(source: string, listener: number): number {
+    const ip = parseIp(source);
+    let hash = this.#seed ^ Math.imul(listener + 1, 0x9e3779b1);
+    if (!ip) return hash >>> 0;
+    const v6 = source.includes(":");
+    for (let i = v6 ? 0 : 12; i < (v6 ? 8 : 16); i++) hash = Math.imul(hash ^ ip[i], 0x01000193);
+    hash ^= hash >>> 15;
+    return Math.imul(hash, 0x85ebca6b) >>> 0;
+  }
+
+  /** Counts one more of a source; false: `most` are there. */
+  enterSource(key: number, most: number): boolean {
+    const a = this.#cell(key, 0), b = this.#cell(key, 1);
+    const count = Math.min(Atomics.add(this.#counts, a, 1), Atomics.add(this.#counts, b, 1));
+    if (count < most) return true;
+    this.leaveSource(key);
+    return false;
+  }
+
+  leaveSource(key: number): void {
+    Atomics.sub(this.#counts, this.#cell(key, 0), 1);
+    Atomics.sub(this.#counts, this.#cell(key, 1), 1);
+  }
+
+  /** Connections there are now. */
+  get connections(): number {
+    let sum = 0;
+    for (let i = 0; i < FIRST_LISTENER; i++) sum += this.#counts[i];
+    return sum;
+  }
+
+  #cell(key: number, row: number): number {
+    const hash = row === 0 ? key : Math.imul(key ^ (key >>> 13), 0xc2b2ae35) >>> 7;
+    return SOURCES + row * COLUMNS + (hash & (COLUMNS - 1));
+  }
+
+  #add(place: Place, most: number): boolean {
+    if (Atomics.add(this.#counts, place, 1) < most) return true;
+    Atomics.sub(this.#counts, place, 1);
+    return false;
+  }
+}

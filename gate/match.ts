@@ -1,0 +1,102 @@
+/** Which route a connection takes: the first of the file that matches, found without trying each. */
+import { type Cidr, cidrHas, hostMatches, parseIp } from "./address.ts";
+import { askedName, type Asking } from "./asking.ts";
+import { HostIndex } from "./host_index.ts";
+import { networks } from "./networks.ts";
+import type { RouteRule, Snapshot } from "./snapshot.ts";
+
+/** The key of a route that a connection does not meet. */
+export type RouteMiss = "listener" | "protocol" | "host";
+
+/** Routes of one listener (or of all) and one protocol (or of none named), by their place in the file. */
+interface Table {
+  readonly hosts: HostIndex;
+  hostless: number;
+}
+
+/**
+ * The routes of one snapshot. A match costs a few hash look-ups, however many routes there are.
+ *
+ * Where the client names its target, and for HTTP, only a route that names the protocol applies. A route with a host
+ * and no protocol is TLS's alone. A host of `*` covers everything but an address named by the client.
+ */
+export class Router {
+  readonly #routes: readonly RouteRule[];
+  readonly #tables = new Map<string | undefined, Map<string | undefined, Table>>();
+  readonly #sources = new Map<RouteRule, readonly Cidr[]>();
+
+  constructor(snapshot: Snapshot) {
+    this.#routes = snapshot.routes;
+    for (const [order, route] of snapshot.routes.entries()) {
+      const table = this.#tableFor(route.listener, route.protocol);
+      if (route.host !== undefined) table.hosts.add(route.host, order);
+      else table.hostless = Math.min(table.hostless, order);
+      if (route.sources !== undefined) this.#sources.set(route, networks(route.sources, route.place));
+    }
+  }
+
+  /** The first route in file order that matches; its `sources` are asked by admits. */
+  match(asking: Asking): RouteRule | undefined {
+    const name = askedName(asking);
+    const first = Math.min(
+      this.#first(this.#tables.get(asking.listener), asking, name),
+      this.#first(this.#tables.get(undefined), asking, name),
+    );
+    return this.#routes[first];
+  }
+
+  /** Whether the route's `sources` hold the source (an IP literal; none: a unix socket, which no network holds). */
+  admits(route: RouteRule, source: string | undefined): boolean {
+    const sources = this.#sources.get(route);
+    if (sources === undefined) return true;
+    const ip = source === undefined ? undefined : parseIp(source);
+    return ip !== undefined && sources.some((cidr) => cidrHas(cidr, ip));
+  }
+
+  #first(
+    tables: Map<string | undefined, Table> | undefined,
+    asking: Asking,
+    name: string | undefined,
+  ): number {
+    const named = firstOf(tables?.get(asking.protocol), asking, name);
+    return needsProtocol(asking) ? named : Math.min(named, firstOf(tables?.get(undefined), asking, name));
+  }
+
+  #tableFor(listener: string | undefined, protocol: string | undefined): Table {
+    let tables = this.#tables.get(listener);
+    if (tables === undefined) this.#tables.set(listener, tables = new Map());
+    let table = tables.get(protocol);
+    if (table === undefined) tables.set(protocol, table = { hosts: new HostIndex(), hostless: Infinity });
+    return table;
+  }
+}
+
+/** What keeps a route from matching, for those who ask why; undefined: it matches. */
+export function routeMiss(route: RouteRule, asking: Asking): RouteMiss | undefined {
+  if (route.listener !== undefined && route.listener !== asking.listener) return "listener";
+  if (route.protocol === undefined ? needsProtocol(asking) : route.protocol !== asking.protocol) {
+    return "protocol";
+  }
+  if (route.host === undefined) return undefined;
+  const name = askedName(asking);
+  if (name !== undefined && asking.naming !== "nothing") {
+    return hostMatches(route.host, name) ? undefined : "host";
+  }
+  return route.host === "*" && coversNameless(asking) ? undefined : "host";
+}
+
+function firstOf(table: Table | undefined, asking: Asking, name: string | undefined): number {
+  if (table === undefined) return Infinity;
+  if (asking.naming === "nothing") return table.hostless;
+  if (name !== undefined) return Math.min(table.hostless, table.hosts.first(name));
+  return coversNameless(asking) ? Math.min(table.hostless, table.hosts.all) : table.hostless;
+}
+
+function needsProtocol(asking: Asking): boolean {
+  return asking.naming === "target" || asking.naming === "host";
+}
+
+/** Whether `*` covers a connection without a name: a ClientHello without SNI, a Host that is an address. */
+function coversNameless(asking: Asking): boolean {
+  return asking.naming === "serverName" || asking.naming === "host";
+}

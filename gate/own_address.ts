@@ -1,0 +1,109 @@
+/** What policy has to know of an address besides its bytes: is it ours, is it one that no wide rule may open. */
+import {
+  type Cidr,
+  cidrHas,
+  formatIp,
+  type Ip,
+  isLoopback,
+  isUnixHost,
+  judgedIp,
+  normalName,
+  parseAnyIp,
+  sameIp,
+} from "./address.ts";
+import type { Target } from "./contracts.ts";
+import { networks } from "./networks.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+/** An address that is about to be dialed. Either `unix` or the two spellings are there. */
+export interface JudgedAddress {
+  /** As it would be dialed. */
+  readonly spelled?: Ip;
+  /** What that stands for. */
+  readonly judged?: Ip;
+  /** `unix:/path`, `unix:@abstract` */
+  readonly unix?: string;
+  readonly port: number;
+  /** A listener of this gate, or its admin page. */
+  readonly own: boolean;
+  /** The ranges in which the `addresses` of an allow have to lie to count for it. */
+  readonly special?: readonly Cidr[];
+}
+
+/** Cloud metadata and link-local: a default or a wide allow never opens them, not even to this machine itself. */
+const LINK_LOCAL = networks(
+  ["169.254.0.0/16", "fe80::/10", "fd00:ec2::254", "168.63.129.16", "100.100.100.200"],
+  "the link-local ranges",
+);
+/** This machine: services there trust whoever reaches them. */
+const LOOPBACK = networks(["127.0.0.0/8", "::1"], "the loopback ranges");
+
+/** The addresses this gate itself has, and those that `hosts` gives. */
+export class OwnAddresses {
+  /** By port; a host of undefined is every address of this machine. */
+  readonly #bound = new Map<number, (Ip | undefined)[]>();
+  readonly #unix = new Set<string>();
+  readonly #given: ReadonlySet<string>;
+
+  /** `isOwnIp` tells whether an address is one of this machine's; it is asked only for a port of ours. */
+  constructor(snapshot: Snapshot, private readonly isOwnIp: (ip: Ip) => boolean) {
+    for (const { host, port } of snapshot.own) {
+      if (isUnixHost(host)) this.#unix.add(host);
+      else if (this.#bound.has(port)) this.#bound.get(port)!.push(boundIp(host));
+      else this.#bound.set(port, [boundIp(host)]);
+    }
+    this.#given = new Set(snapshot.hostAddresses.map(givenKey));
+  }
+
+  /**
+   * Looks at an address to dial (IP literal or unix socket) for who is `trusted` and asked for `names` (normal).
+   * undefined: it is neither, and cannot be judged.
+   */
+  look({ host, port }: Target, trusted: boolean, names: readonly string[]): JudgedAddress | undefined {
+    if (isUnixHost(host)) {
+      return { unix: host, port, own: this.#unix.has(host), special: trusted ? undefined : [] };
+    }
+    const spelled = parseAnyIp(host);
+    if (spelled === undefined) return undefined;
+    const judged = judgedIp(spelled);
+    return {
+      spelled,
+      judged,
+      port,
+      own: this.#isOwn(judged, port),
+      special: this.#special(judged, trusted, names),
+    };
+  }
+
+  #isOwn(judged: Ip, port: number): boolean {
+    const bound = this.#bound.get(port);
+    if (bound === undefined) return false;
+    return bound.some((ip) =>
+      ip === undefined ? isLoopback(judged) || this.isOwnIp(judged) : sameIp(ip, judged)
+    );
+  }
+
+  #special(judged: Ip, trusted: boolean, names: readonly string[]): readonly Cidr[] | undefined {
+    if (LINK_LOCAL.some((range) => cidrHas(range, judged))) return LINK_LOCAL;
+    if (trusted || !isLoopback(judged)) return undefined;
+    return this.#isGiven(judged, names) ? undefined : LOOPBACK;
+  }
+
+  /** Whether `hosts` gives this address for that name: the operator said so; another name that leads there did not. */
+  #isGiven(judged: Ip, names: readonly string[]): boolean {
+    return names.some((name) => this.#given.has(name)) && this.#given.has(formatIp(judged));
+  }
+}
+
+/** undefined: bound to every address, or to a name, which may be any. */
+function boundIp(host: string): Ip | undefined {
+  const ip = parseAnyIp(host);
+  return ip === undefined || ip.every((byte, at) => byte === 0 || (at >= 10 && at < 12 && byte === 0xff))
+    ? undefined
+    : judgedIp(ip);
+}
+
+function givenKey(host: string): string {
+  const ip = parseAnyIp(host);
+  return ip === undefined ? normalName(host) ?? host : formatIp(judgedIp(ip));
+}

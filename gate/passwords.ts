@@ -1,0 +1,203 @@
+/**
+ * Passwords: their hashes (scrypt, RFC 7914), and who may log in. Runs on the main thread. A verification takes
+ * 200 ms of a pool thread and 16 MiB: it is bounded, throttled by source, and not done twice.
+ */
+import { createHmac, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
+import { isV4, parseIp } from "./address.ts";
+
+/** A stored password: `scrypt:N:r:p:salt:hash`, salt and hash in base64url. */
+export interface Hash {
+  readonly cost: number;
+  readonly blockSize: number;
+  readonly parallelism: number;
+  readonly salt: Uint8Array;
+  readonly hash: Uint8Array;
+}
+
+/** The strongest that keeps to 16 MiB, for a Raspberry Pi verifies too (OWASP: N=2^14, r=8, p=5). */
+const COST = 2 ** 14, BLOCK_SIZE = 8, PARALLELISM = 5;
+const MOST_MEMORY = 64 * 1024 * 1024, MOST_PARALLELISM = 16;
+const FORM = /^scrypt:([0-9]{1,8}):([0-9]{1,3}):([0-9]{1,3}):([\w-]{11,86}):([\w-]{22,86})$/;
+
+/** undefined: not a hash, or one that costs more than 64 MiB or p = 16. */
+export function parseHash(text: string): Hash | undefined {
+  const [, cost, blockSize, parallelism, salt, hash] = FORM.exec(text) ?? [];
+  if (hash === undefined) return undefined;
+  const [n, r, p] = [Number(cost), Number(blockSize), Number(parallelism)];
+  const power = n > 1 && (n & (n - 1)) === 0;
+  if (!power || r < 1 || p < 1 || p > MOST_PARALLELISM || 128 * n * r > MOST_MEMORY) return undefined;
+  const bytes = (part: string) => Uint8Array.from(Buffer.from(part, "base64url"));
+  return { cost: n, blockSize: r, parallelism: p, salt: bytes(salt), hash: bytes(hash) };
+}
+
+/** The text parseHash reads, under a new salt. */
+export async function hashPassword(password: string): Promise<string> {
+  const salt = randomBytes(16);
+  const parameters = { cost: COST, blockSize: BLOCK_SIZE, parallelism: PARALLELISM };
+  const hash = await derive(password, { ...parameters, salt, hash: new Uint8Array(32) });
+  return `scrypt:${COST}:${BLOCK_SIZE}:${PARALLELISM}:${salt.toString("base64url")}:${
+    hash.toString("base64url")
+  }`;
+}
+
+/** Whether the hash was made of this password. */
+export async function verifyHash(password: string, hash: Hash): Promise<boolean> {
+  return timingSafeEqual(await derive(password, hash), hash.hash);
+}
+
+function derive(password: string, { cost, blockSize, parallelism, salt, hash }: Hash): Promise<Buffer> {
+  const options = { N: cost, r: blockSize, p: parallelism, maxmem: 2 * MOST_MEMORY };
+  return new Promise((done, failed) => {
+    scrypt(password, salt, hash.length, options, (fault, key) => fault ? failed(fault) : done(key));
+  });
+}
+
+/** Listener name -> user name -> password or hash, as configuration has them. */
+export type Users = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+/** "throttled": this source failed too often lately. "busy": too many passwords wait to be verified. */
+export type LoginAnswer = "right" | "wrong" | "throttled" | "busy";
+
+export interface Login {
+  readonly listener: string;
+  /** IP literal; "unix" has no source and is not throttled. */
+  readonly source: string;
+  readonly user: string;
+  readonly password: string;
+}
+
+const MOST_RUNNING = 2, MOST_WAITING = 64;
+/** RFC 1929 and the head of a request allow no more; nobody makes us hash a megabyte. */
+const LONGEST_PASSWORD = 1024;
+const MOST_REMEMBERED = 1024;
+
+/** Who may log in where. One per process; `replace` follows a reload. */
+export class Passwords {
+  readonly #key = randomBytes(32);
+  /** Digests of right answers, oldest first. They hold the stored text, so a changed password leaves them behind. */
+  readonly #right = new Set<string>();
+  readonly #asked = new Map<string, Promise<boolean>>();
+  readonly #throttle: Throttle;
+  readonly #slots = new Slots(MOST_RUNNING, MOST_WAITING);
+  #users: Users;
+
+  /** `now` in ms, monotonic. */
+  constructor(users: Users, now: () => number = () => performance.now()) {
+    this.#users = users;
+    this.#throttle = new Throttle(now);
+  }
+
+  replace(users: Users): void {
+    this.#users = users;
+  }
+
+  /** Never rejects for what a client sent. Attempts count as failures while they run, so many at once do too. */
+  async check({ listener, source, user, password }: Login): Promise<LoginAnswer> {
+    const users = Object.hasOwn(this.#users, listener) ? this.#users[listener] : {};
+    const stored = Object.hasOwn(users, user) ? users[user] : undefined;
+    // A hash of the same cost is computed for unknown users too, lest the time tell who there is.
+    const hash = parseHash(stored ?? Object.values(users).find(parseHash) ?? "");
+    const digest = this.#digest([listener, user, stored, password]);
+    const asked = this.#asked.get(digest);
+    if (asked) return await asked ? "right" : "wrong"; // the same guess again tells nobody more
+    if (!this.#throttle.admits(source)) return "throttled";
+    if (this.#right.has(digest)) return "right";
+    if (hash === undefined || password.length > LONGEST_PASSWORD) {
+      const right = hash === undefined && stored !== undefined && this.#same(stored, password);
+      if (!right) this.#throttle.count(source, 1);
+      return right ? "right" : "wrong";
+    }
+    const verified = this.#ask(digest, password, hash, stored !== undefined);
+    if (verified === undefined) return "busy";
+    this.#throttle.count(source, 1);
+    if (!await verified) return "wrong";
+    this.#throttle.count(source, -1);
+    this.#remember(digest);
+    return "right";
+  }
+
+  /** Identical questions are asked once. undefined: the queue is full. */
+  #ask(digest: string, password: string, hash: Hash, known: boolean): Promise<boolean> | undefined {
+    const verified = this.#slots.run(async () => await verifyHash(password, hash) && known)
+      ?.finally(() => this.#asked.delete(digest));
+    if (verified) this.#asked.set(digest, verified);
+    return verified;
+  }
+
+  #remember(digest: string): void {
+    this.#right.add(digest);
+    for (const oldest of this.#right) {
+      if (this.#right.size <= MOST_REMEMBERED) break;
+      this.#right.delete(oldest);
+    }
+  }
+
+  #same(a: string, b: string): boolean {
+    return timingSafeEqual(Buffer.from(this.#digest([a])), Buffer.from(this.#digest([b])));
+  }
+
+  #digest(parts: readonly (string | undefined)[]): string {
+    return createHmac("sha256", this.#key).update(JSON.stringify(parts)).digest("base64");
+  }
+}
+
+/** At most `running` at a time and `waiting` behind them. */
+class Slots {
+  #free: number;
+  readonly #queue: (() => void)[] = [];
+
+  constructor(running: number, readonly waiting: number) {
+    this.#free = running;
+  }
+
+  /** undefined: no place. */
+  run<T>(act: () => Promise<T>): Promise<T> | undefined {
+    if (this.#free === 0 && this.#queue.length >= this.waiting) return undefined;
+    return this.#enter().then(act).finally(() => {
+      const next = this.#queue.shift();
+      if (next) next();
+      else this.#free++;
+    });
+  }
+
+  #enter(): Promise<void> {
+    if (this.#free === 0) return new Promise((begin) => this.#queue.push(begin));
+    this.#free--;
+    return Promise.resolve();
+  }
+}
+
+const MOST_FAILURES = 10, FORGOTTEN_AFTER = 3000, MOST_SOURCES = 10_000;
+
+/** A leaky bucket of wrong passwords per source: 10 at once, then one every 3 s. */
+class Throttle {
+  /** Failures and when they were counted, the least recently seen source first. */
+  readonly #buckets = new Map<string, { failures: number; at: number }>();
+
+  constructor(readonly now: () => number) {}
+
+  admits(source: string): boolean {
+    return this.#failures(network(source)) <= MOST_FAILURES - 1;
+  }
+
+  /** Clients on unix sockets have no source to count by. */
+  count(source: string, change: 1 | -1): void {
+    if (source === "unix") return;
+    const key = network(source);
+    const failures = Math.max(0, this.#failures(key) + change);
+    this.#buckets.delete(key);
+    if (failures > 0) this.#buckets.set(key, { failures, at: this.now() });
+    if (this.#buckets.size > MOST_SOURCES) this.#buckets.delete(this.#buckets.keys().next().value!);
+  }
+
+  #failures(key: string): number {
+    const bucket = this.#buckets.get(key);
+    return bucket ? Math.max(0, bucket.failures - (this.now() - bucket.at) / FORGOTTEN_AFTER) : 0;
+  }
+}
+
+/** Whoever has an IPv6 address has its /64. */
+function network(source: string): string {
+  const ip = parseIp(source);
+  return ip === undefined || isV4(ip) ? source : ip.subarray(0, 8).join(".");
+}

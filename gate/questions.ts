@@ -1,0 +1,108 @@
+/**
+ * What an engine asks main: where a name lives, whether a password is right. Answers about names are kept for their
+ * lifetime, negatives too, and one question is in flight for each name.
+ */
+import type { Destination, Target } from "./contracts.ts";
+import { formatTarget, isUnixHost, parseIp } from "./address.ts";
+import { type Failed } from "./orders.ts";
+import type { Answer, Login, Question } from "./orders.ts";
+import { GateError } from "./errors.ts";
+import { after, now, promiseResolved } from "./engine/loop.ts";
+
+/** Main answers within its own deadlines; this one is for a main that does not, ms. */
+const DEADLINE = 15_000;
+/** Questions that may wait for main at once: beyond, "exhausted". */
+const MOST_ASKED = 4096;
+/** Destinations that are kept. */
+const MOST_KEPT = 4096;
+/** How long "nobody knows this name" is kept, ms; discovery has the exact time. */
+const NEGATIVE = 1000;
+
+type Asked = { readonly settle: (answer: Answer) => void; readonly stop: () => void };
+type Kept = { readonly destination: Destination | undefined; readonly until: number };
+
+export class Questions {
+  readonly #post: (id: number, question: Question) => void;
+  #next = 1;
+  #asked = new Map<number, Asked>();
+  #kept = new Map<string, Kept>();
+  #flying = new Map<string, Promise<Destination | undefined>>();
+
+  constructor(post: (id: number, question: Question) => void) {
+    this.#post = post;
+  }
+
+  /** Where it lives; undefined: nobody knows. Literals are not asked for. */
+  resolve(target: Target): Destination | undefined | Promise<Destination | undefined> {
+    if (isUnixHost(target.host) || parseIp(target.host)) return literal(target);
+    const key = formatTarget(target);
+    const kept = this.#kept.get(key);
+    if (kept && kept.until > now) return kept.destination;
+    const flying = this.#flying.get(key);
+    if (flying) return flying;
+    const asked = this.#resolve(target, key).finally(() => this.#flying.delete(key));
+    this.#flying.set(key, asked);
+    return asked;
+  }
+
+  async login(login: Login): Promise<boolean> {
+    const answer = await this.#ask({ ask: "login", login });
+    return "right" in answer && answer.right;
+  }
+
+  /** Main has answered. */
+  answered(answer: Answer): void {
+    const asked = this.#asked.get(answer.id);
+    this.#asked.delete(answer.id);
+    asked?.stop();
+    asked?.settle(answer);
+  }
+
+  /** What was known of these names holds no more; none: of all. */
+  forget(names: readonly string[]): void {
+    if (names.length === 0) return this.#kept.clear();
+    for (const key of this.#kept.keys()) {
+      if (names.some((name) => key.startsWith(`${name}:`))) this.#kept.delete(key);
+    }
+  }
+
+  async #resolve(target: Target, key: string): Promise<Destination | undefined> {
+    const answer = await this.#ask({ ask: "resolve", target });
+    const destination = "destination" in answer ? answer.destination : undefined;
+    const lifetime = destination ? destination.lifetime : NEGATIVE;
+    this.#kept.delete(key);
+    if (lifetime > 0) this.#kept.set(key, { destination, until: now + lifetime });
+    if (this.#kept.size > MOST_KEPT) this.#kept.delete(this.#kept.keys().next().value!);
+    return destination;
+  }
+
+  #ask(question: Question): Promise<Answer> {
+    if (this.#asked.size >= MOST_ASKED) {
+      return Promise.reject(
+        new GateError("exhausted", "gate", "Cannot ask for a name: too many questions wait"),
+      );
+    }
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      const settle = (answer: Answer) => {
+        promiseResolved();
+        if ("failed" in answer) reject(asError(answer.failed));
+        else resolve(answer);
+      };
+      const failed = {
+        failure: "timeout",
+        side: "gate",
+        message: "Cannot ask the main thread: no answer",
+      } as const;
+      const stop = after(DEADLINE, () => this.answered({ id, failed }));
+      this.#asked.set(id, { settle, stop });
+      this.#post(id, question);
+    });
+  }
+}
+
+const asError = ({ failure, side, message }: Failed) => new GateError(failure, side, message);
+
+function literal(target: Target): Destination {
+  return { target, endpoints: [{ address: target, layers: [] }], source: "literal", lifetime: 0 };
+}

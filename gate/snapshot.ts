@@ -1,0 +1,70 @@
+/** What the engines know of the configuration: plain data, pushed whole, compiled on main, matched on every thread. */
+import type { Limits, Target } from "./contracts.ts";
+
+export interface Snapshot {
+  readonly version: number;
+  /** By name. */
+  readonly listeners: Readonly<Record<string, ListenerRules>>;
+  /** In order: first match wins. The `to` of a plain forward is the route { listener, protocol: "tcp" }. */
+  readonly routes: readonly RouteRule[];
+  readonly policy: readonly PolicyRule[];
+  readonly limits: Limits;
+  /** Bound addresses of this gate itself (listeners and admin), as configuration has them: `host:port`, `:port`. */
+  readonly own: readonly Target[];
+  /** The names of `hosts` and the IP literals it gives: asked for under such a name, one may be loopback. */
+  readonly hostAddresses: readonly string[];
+}
+
+export interface ListenerRules {
+  readonly name: string;
+  /** Each as written: `:443`, `127.0.0.1:443`, `unix:/path`. */
+  readonly addresses: readonly string[];
+  /** Registry names; `["tcp"]` sniffs nothing. */
+  readonly protocols: readonly string[];
+  readonly fallback?: Target;
+  /** ms */
+  readonly sniffTimeout: number;
+  readonly asksUser: boolean;
+  /** CIDRs; empty: no PROXY header is read. */
+  readonly proxyProtocol: readonly string[];
+  readonly connections?: number;
+  readonly perSource?: number;
+}
+
+export interface RouteRule {
+  /** `ugate.yaml:12:5 routes[3]`: for explain and the log. */
+  readonly place: string;
+  readonly listener?: string;
+  readonly protocol?: string;
+  /** Lower case A-label name, `*.name` or `*`. */
+  readonly host?: string;
+  /** CIDRs */
+  readonly sources?: readonly string[];
+  readonly to: readonly RouteEndpoint[];
+  readonly proxyProtocol?: "v1" | "v2";
+  /** ms */
+  readonly check?: { readonly interval: number; readonly timeout: number };
+}
+
+export interface RouteEndpoint {
+  readonly target: Target;
+  readonly weight: number;
+  /** Its row in the shared health table. */
+  readonly health: number;
+}
+
+/** All given ones must match; within a list any one does. Absent: matches everything. */
+export interface PolicyRule {
+  readonly place: string;
+  readonly verdict: "allow" | "deny";
+  readonly listener?: readonly string[];
+  readonly protocol?: readonly string[];
+  readonly user?: readonly string[];
+  /** CIDRs */
+  readonly sources?: readonly string[];
+  readonly hosts?: readonly string[];
+  /** CIDRs and `unix:/path`. */
+  readonly addresses?: readonly string[];
+  /** Inclusive ranges. */
+  readonly ports?: readonly (readonly [number, number])[];
+}
