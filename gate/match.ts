@@ -53,6 +53,13 @@ export class Router {
     return ip !== undefined && sources.some((cidr) => cidrHas(cidr, ip));
   }
 
+  /** The routes up to the one that matches, each with what keeps it from that. */
+  misses(asking: Asking): { route: RouteRule; miss?: RouteMiss }[] {
+    const found = this.match(asking);
+    const seen = found === undefined ? this.#routes : this.#routes.slice(0, this.#routes.indexOf(found) + 1);
+    return seen.map((route) => ({ route, miss: routeMiss(route, asking) }));
+  }
+
   #first(
     tables: Map<string | undefined, Table> | undefined,
     asking: Asking,

@@ -4,6 +4,7 @@
  */
 import { createHmac, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
 import { isV4, parseIp } from "./address.ts";
+import type { Login } from "./orders.ts";
 
 /** A stored password: `scrypt:N:r:p:salt:hash`, salt and hash in base64url. */
 export interface Hash {
@@ -57,14 +58,6 @@ export type Users = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 /** "throttled": this source failed too often lately. "busy": too many passwords wait to be verified. */
 export type LoginAnswer = "right" | "wrong" | "throttled" | "busy";
-
-export interface Login {
-  readonly listener: string;
-  /** IP literal; "unix" has no source and is not throttled. */
-  readonly source: string;
-  readonly user: string;
-  readonly password: string;
-}
 
 const MOST_RUNNING = 2, MOST_WAITING = 64;
 /** RFC 1929 and the head of a request allow no more; nobody makes us hash a megabyte. */

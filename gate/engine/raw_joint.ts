@@ -10,6 +10,8 @@ import { again, atTurnEnd } from "./loop.ts";
 
 /** One recv, and one batch to send. */
 const BATCH = 262144;
+/** A layer above gets at least so much room, or what it asked for, so that its headers fit. */
+const LEAST_ROOM = 1024;
 /** Taken and not delivered: above it the socket is not read. */
 const WINDOW = 262144;
 /** Receives of one socket before others get their turn. */
@@ -65,7 +67,7 @@ export class RawJoint implements Joint, Mover {
       this.#wantsRoom = true;
       return undefined;
     }
-    if (sender !== this || gathered === BATCH) {
+    if (sender !== this || BATCH - gathered < Math.min(most, LEAST_ROOM)) {
       flushGathered();
       sender = this;
       if (this.#unsent.size > 0) return this.reserve(most);

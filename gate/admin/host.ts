@@ -1,0 +1,29 @@
+/**
+ * Whom a request is meant for. A page in a browser can send requests to loopback under a name of its own (DNS
+ * rebinding); such a request carries that name as its Host, and is refused.
+ */
+import { isLoopback, parseIp } from "../address.ts";
+import type { Target } from "../contracts.ts";
+
+/** `[v6]`, `v4` or a name, then perhaps a port: RFC 9110 7.2. */
+const HOST = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]*)?$/;
+
+/**
+ * Tells whether a Host names the server that listens at `own`: its address, or a loopback name. The port is free, for
+ * a forwarded port is another one. A server on all addresses is named by every IP literal, which no rebinding can
+ * carry. On a unix socket, which no browser reaches, the Host may be missing.
+ */
+export function hostGuard(own: Target): (host: string | null) => boolean {
+  const unix = own.host.startsWith("unix:");
+  const everywhere = own.host === "" || own.host === "::" || own.host === "0.0.0.0";
+  const ownName = own.host.toLowerCase();
+  return (header) => {
+    if (!header) return unix;
+    const found = HOST.exec(header);
+    if (!found) return false;
+    const name = (found[1] ?? found[2]).toLowerCase().replace(/\.$/, "");
+    if (name === "localhost" || name.endsWith(".localhost") || name === ownName) return true;
+    const ip = parseIp(name);
+    return ip !== undefined && (everywhere || isLoopback(ip));
+  };
+}

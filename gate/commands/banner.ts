@@ -1,0 +1,35 @@
+/** What `ugate run` prints when it serves: what listens where, and a line to try. */
+import type { Configuration, ListenerConfiguration } from "../config/configuration.ts";
+import { VERSION } from "../version.ts";
+
+export interface BannerFacts {
+  readonly listening: readonly { readonly listener: string; readonly address: string }[];
+  readonly config: Configuration;
+  /** Where the admin page answers. */
+  readonly admin: readonly string[];
+  /** The files of the configuration; none: the built-in one. */
+  readonly files: readonly string[];
+}
+
+/** Several lines; the last one is `ready`. */
+export function banner({ listening, config, admin, files }: BannerFacts): string {
+  const lines = [`ugate ${VERSION}, ${files.length > 0 ? files.join(", ") : "built-in configuration"}`];
+  const width = Math.max(...listening.map(({ listener }) => listener.length), "admin".length);
+  for (const { listener, address } of listening) {
+    lines.push(`  ${listener.padEnd(width)}  ${address}  ${config.listeners[listener].protocols.join(", ")}`);
+  }
+  for (const address of admin) lines.push(`  ${"admin".padEnd(width)}  ${address}`);
+  const line = tryLine(listening, config);
+  if (line) lines.push(`try: ${line}`);
+  return [...lines, "ready"].join("\n");
+}
+
+function tryLine(listening: BannerFacts["listening"], config: Configuration): string | undefined {
+  const speaks = ({ protocols, users }: ListenerConfiguration, name: string) => protocols.includes(name) && !users;
+  for (const { listener, address } of listening) {
+    if (address.startsWith("unix:")) continue;
+    if (speaks(config.listeners[listener], "socks")) return `curl -x socks5h://${address} https://example.com/`;
+    if (speaks(config.listeners[listener], "connect")) return `curl -p -x http://${address} https://example.com/`;
+  }
+  return undefined;
+}

@@ -1,0 +1,107 @@
+/** `ugate run`: everything is checked, then bound, then served, until a signal. */
+import { type Admin, startAdmin } from "../admin/server.ts";
+import { compileSnapshot } from "../config/compile.ts";
+import type { Configuration } from "../config/configuration.ts";
+import { loadConfiguration } from "../config/load.ts";
+import { causeChain } from "../errors.ts";
+import type { LogFormat } from "../journal.ts";
+import { Passwords } from "../passwords.ts";
+import { Scope } from "../scope.ts";
+import { Supervisor } from "../supervisor.ts";
+import { VERSION } from "../version.ts";
+import { protocols } from "../../protocols/mod.ts";
+import { discoveryOf } from "./discovery.ts";
+import { banner } from "./banner.ts";
+
+/** `deno task` delivers one Ctrl-C twice within a millisecond: a second signal counts from here on, ms. */
+const SECOND_SIGNAL = 500;
+const CLOSE_TIME = 2000;
+
+/** Serves until SIGINT or SIGTERM. `path`: the configuration; the exit code. */
+export async function run(path: string | undefined): Promise<number> {
+  if (Deno.build.os !== "linux") {
+    console.error(`ugate: Cannot run on ${Deno.build.os}: the engine needs Linux (x86-64 or arm64, glibc)`);
+    return 1;
+  }
+  try {
+    const { config, files, warnings } = await loadConfiguration(path, protocols);
+    for (const warning of warnings) console.error(`warning: ${warning}`);
+    return await serve(config, files);
+  } catch (thrown) {
+    console.error(causeChain(thrown));
+    return 1;
+  }
+}
+
+async function serve(config: Configuration, files: readonly string[]): Promise<number> {
+  const format: LogFormat = config.log.format === "auto" ? (Deno.stderr.isTerminal() ? "text" : "json") : config.log.format;
+  const scope = new Scope();
+  const signals = catchSignals();
+  using discovery = discoveryOf(config);
+  const passwords = new Passwords(usersOf(config));
+  let supervisor: Supervisor | undefined, admin: Admin | undefined;
+  try {
+    supervisor = await Supervisor.start({
+      snapshot: compileSnapshot(config, 1),
+      addresses: Object.values(config.listeners).flatMap(({ name, addresses }) =>
+        addresses.map((address) => ({ listener: name, address }))
+      ),
+      threads: config.engine.threads,
+      worker: new URL("../threads/engine.ts", import.meta.url),
+      discovery,
+      login: async (login) => await passwords.check(login) === "right",
+      log: { format, connections: config.log.level === "info" || config.log.level === "debug", write: writeLog },
+      scope,
+    });
+    const running = supervisor;
+    discovery.onChange?.((names) => running.forget(names));
+    admin = await startAdmin({
+      address: config.admin.address ?? "off",
+      metrics: config.admin.metrics ?? "off",
+      status: () => ({ version: VERSION, ...running.status() }),
+      healthy: () => true,
+      ready: () => true,
+    });
+    console.log(banner({ listening: running.listening, config, admin: admin.addresses, files }));
+    await signals.stopped;
+    return 0;
+  } finally {
+    await admin?.close();
+    await supervisor?.stop();
+    await scope.close(CLOSE_TIME);
+    signals.release();
+  }
+}
+
+const encoder = new TextEncoder();
+
+/** A log that nobody reads must not end the gate. */
+function writeLog(lines: string): void {
+  try {
+    for (let rest = encoder.encode(lines); rest.length > 0;) rest = rest.subarray(Deno.stderr.writeSync(rest));
+  } catch (thrown) {
+    if (!(thrown instanceof Deno.errors.BrokenPipe || thrown instanceof Deno.errors.WouldBlock)) throw thrown;
+  }
+}
+
+function usersOf(config: Configuration): Record<string, Readonly<Record<string, string>>> {
+  return Object.fromEntries(Object.values(config.listeners).map(({ name, users }) => [name, users ?? {}]));
+}
+
+/** The first signal stops; another one, if it is a second one and no echo, exits at once. */
+function catchSignals(): { readonly stopped: Promise<void>; release(): void } {
+  const stopped = Promise.withResolvers<void>();
+  let first = 0;
+  const caught = () => {
+    if (first === 0) {
+      first = performance.now();
+      stopped.resolve();
+    } else if (performance.now() - first > SECOND_SIGNAL) Deno.exit(1);
+  };
+  const names = ["SIGINT", "SIGTERM"] as const;
+  for (const name of names) Deno.addSignalListener(name, caught);
+  return {
+    stopped: stopped.promise,
+    release: () => names.forEach((name) => Deno.removeSignalListener(name, caught)),
+  };
+}

@@ -1,0 +1,84 @@
+/** The configuration as everything else sees it: typed, complete and checked. Times in ms, sizes in bytes. */
+import type { Limits, Target } from "../contracts.ts";
+import type { PolicyRule, RouteRule } from "../snapshot.ts";
+
+export interface Configuration {
+  readonly node: NodeConfiguration;
+  /** By name, in the order of the file. */
+  readonly listeners: Readonly<Record<string, ListenerConfiguration>>;
+  /** In the order in which they match: the `to` of plain forwards first, then the routes of the file. */
+  readonly routes: readonly RouteConfiguration[];
+  /** By normal name or pattern. */
+  readonly hosts: Readonly<Record<string, HostConfiguration>>;
+  readonly discovery: readonly DiscoverySource[];
+  readonly dns: DnsConfiguration;
+  readonly policy: readonly PolicyRule[];
+  readonly limits: Limits;
+  readonly engine: { readonly threads: number };
+  /** Where the admin page and the metrics are answered; absent: nowhere. */
+  readonly admin: { readonly address?: Target; readonly metrics?: Target };
+  readonly log: LogConfiguration;
+}
+
+export const DISCOVERY_SOURCES = ["file", "dns"] as const;
+export type DiscoverySource = typeof DISCOVERY_SOURCES[number];
+
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+export const LOG_FORMATS = ["auto", "text", "json"] as const;
+export interface LogConfiguration {
+  readonly level: typeof LOG_LEVELS[number];
+  readonly format: typeof LOG_FORMATS[number];
+}
+
+export interface NodeConfiguration {
+  readonly name: string;
+  /** Empty where none is given. */
+  readonly domain: string;
+  readonly trustDomain: string;
+  readonly namespace: string;
+  /** Directory for what the gate keeps. */
+  readonly state: string;
+}
+
+export interface ListenerConfiguration {
+  readonly name: string;
+  /** The host "" stands for every address of the machine, v4 and v6. Port 0 takes a free one, as tests need it. */
+  readonly addresses: readonly Target[];
+  /** Registry names; `["tcp"]` for a plain forward. */
+  readonly protocols: readonly string[];
+  readonly fallback?: Target;
+  readonly sniffTimeout: number;
+  /** Password or `scrypt:...` by user name; absent: nobody is asked. Never printed. */
+  readonly users?: Readonly<Record<string, string>>;
+  /** CIDRs; empty: no PROXY header is read. */
+  readonly proxyProtocol: readonly string[];
+  readonly limits: { readonly connections?: number; readonly perSource?: number };
+}
+
+export interface RouteConfiguration extends Omit<RouteRule, "to"> {
+  readonly to: readonly { readonly target: Target; readonly weight: number }[];
+}
+
+/** Either `addresses`, or `via` and `layers`. */
+export interface HostConfiguration {
+  /** Normal name, `*.name` or `*`. */
+  readonly name: string;
+  /** IP literals; without a port the one that was asked for. */
+  readonly addresses: readonly HostAddress[];
+  readonly via?: Target;
+  /** Registry names, outermost first. */
+  readonly layers: readonly string[];
+  /** `user:password`. Never printed. */
+  readonly credentials?: string;
+}
+
+export interface HostAddress {
+  readonly host: string;
+  readonly port?: number;
+}
+
+/** What is absent comes from /etc/resolv.conf. */
+export interface DnsConfiguration {
+  readonly servers?: readonly Target[];
+  readonly search?: readonly string[];
+}

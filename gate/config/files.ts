@@ -1,0 +1,91 @@
+/** The files a configuration is made of. Reading is bounded: nothing of any size or kind takes all memory. */
+import { ConfigurationError } from "./problems.ts";
+import type { Environment } from "./environment.ts";
+
+export interface ConfigurationText {
+  /** As it is shown. */
+  readonly file: string;
+  readonly text: string;
+}
+
+const DEFAULT_FILES = ["ugate.yaml", "/etc/ugate/ugate.yaml"];
+/** Of all files together; some 8,000 routes, which a slow machine reads in a second. */
+export const MOST_BYTES = 1024 * 1024;
+export const TOO_LARGE = "expected at most 1 MiB of configuration";
+const MOST_FILES = 256;
+
+/**
+ * `path`, else `$UGATE_CONFIG`, else ./ugate.yaml, else /etc/ugate/ugate.yaml; undefined: none of them is there, or
+ * the first that is. A directory is its `*.yaml` in the order of their names. Throws ConfigurationError.
+ */
+export async function readFiles(
+  path: string | undefined,
+  env: Environment,
+): Promise<ConfigurationText[] | undefined> {
+  const named = path ?? (env.get("UGATE_CONFIG") || undefined);
+  for (const place of named === undefined ? DEFAULT_FILES : [named]) {
+    const info = await Deno.stat(place).catch((fault) => {
+      if (named === undefined && fault instanceof Deno.errors.NotFound) return undefined;
+      throw unreadable(place, fault);
+    });
+    if (info) return info.isDirectory ? await readDirectory(place) : [await readText(place)];
+  }
+  return undefined;
+}
+
+/** Symbolic links are followed, hidden names left out: Kubernetes keeps its generations in `..data`. */
+async function readDirectory(directory: string): Promise<ConfigurationText[]> {
+  const names: string[] = [];
+  try {
+    for await (const { name, isDirectory } of Deno.readDir(directory)) {
+      if (!isDirectory && name.endsWith(".yaml") && !name.startsWith(".")) names.push(name);
+    }
+  } catch (fault) {
+    throw unreadable(directory, fault);
+  }
+  if (names.length === 0) throw refusal(directory, "this directory has no *.yaml");
+  if (names.length > MOST_FILES) {
+    throw refusal(directory, `expected at most ${MOST_FILES} *.yaml, got ${names.length}`);
+  }
+  const prefix = directory.replace(/\/+$/, "");
+  const texts: ConfigurationText[] = [];
+  for (const name of names.sort()) texts.push(await readText(`${prefix}/${name}`));
+  return texts;
+}
+
+async function readText(file: string): Promise<ConfigurationText> {
+  const bytes = await readBytes(file).catch((fault) => {
+    throw unreadable(file, fault);
+  });
+  if (bytes.length > MOST_BYTES) throw refusal(file, TOO_LARGE);
+  try {
+    return { file, text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
+  } catch {
+    throw refusal(file, "expected UTF-8 text");
+  }
+}
+
+async function readBytes(file: string): Promise<Uint8Array> {
+  using opened = await Deno.open(file);
+  const bytes = new Uint8Array(MOST_BYTES + 1);
+  let size = 0;
+  while (size < bytes.length) {
+    const read = await opened.read(bytes.subarray(size));
+    if (read === null) break;
+    size += read;
+  }
+  return bytes.subarray(0, size);
+}
+
+function unreadable(file: string, fault: unknown): ConfigurationError {
+  const reason = fault instanceof Deno.errors.NotFound
+    ? "there is no such file"
+    : fault instanceof Deno.errors.PermissionDenied
+    ? "this user may not read it"
+    : String(fault instanceof Error ? fault.message : fault);
+  return refusal(file, `Cannot read: ${reason}`);
+}
+
+function refusal(file: string, message: string): ConfigurationError {
+  return new ConfigurationError([{ place: file, path: "", message }]);
+}

@@ -1,0 +1,111 @@
+/** From files to a configuration: the one way in. What parses and checks is loaded when it is first needed. */
+import type { Protocols } from "../contracts.ts";
+import type { Configuration } from "./configuration.ts";
+import { completeNode, DEFAULT_CONFIGURATION, DEFAULT_FILE } from "./defaults.ts";
+import type { Environment } from "./environment.ts";
+import { type ConfigurationText, MOST_BYTES, readFiles, TOO_LARGE } from "./files.ts";
+import { mergeTrees } from "./merge.ts";
+import { byPlace, ConfigurationError, Findings, type Problem } from "./problems.ts";
+import type { Sections } from "./sections.ts";
+import { type Node, shown } from "./tree.ts";
+
+export { ConfigurationError, type Problem } from "./problems.ts";
+
+export interface Loaded {
+  readonly config: Configuration;
+  /** What was read; none: the built-in default. */
+  readonly files: readonly string[];
+  /** Each with its place. */
+  readonly warnings: readonly string[];
+  /** What was written, for showing: `${NAME}` not replaced, secrets as `***`. */
+  readonly shown: unknown;
+}
+
+/**
+ * The configuration at `path` (a file or a directory), else of `$UGATE_CONFIG`, ./ugate.yaml or
+ * /etc/ugate/ugate.yaml, else the built-in default. Throws ConfigurationError with every mistake.
+ */
+export async function loadConfiguration(
+  path: string | undefined,
+  protocols: Protocols,
+  env: Environment = Deno.env,
+): Promise<Loaded> {
+  const texts = await readFiles(path, env);
+  const loaded = await parseConfiguration(
+    texts ?? [{ file: DEFAULT_FILE, text: DEFAULT_CONFIGURATION }],
+    protocols,
+    env,
+  );
+  return texts ? loaded : { ...loaded, files: [] };
+}
+
+/** The configuration that these texts are together. Throws ConfigurationError with every mistake. */
+export async function parseConfiguration(
+  texts: readonly ConfigurationText[],
+  protocols: Protocols,
+  env: Environment = Deno.env,
+): Promise<Loaded> {
+  const problems: Problem[] = [];
+  const root = await readRoot(texts, env, problems);
+  if (root === undefined) throw new ConfigurationError(problems);
+  const findings = new Findings(root);
+  const { readSections } = await import("./sections.ts");
+  const { checkSections } = await import("./check.ts");
+  const sections = readSections(findings);
+  checkSections(sections, protocols, findings);
+  problems.push(...findings.problems);
+  if (problems.length > 0) throw new ConfigurationError(problems.sort(byPlace));
+  return {
+    config: configurationOf(sections, env),
+    files: texts.map(({ file }) => file),
+    warnings: findings.warnings,
+    shown: shown(root),
+  };
+}
+
+/** One tree of all files, with the default listeners where there are none; undefined: there is nothing to check. */
+async function readRoot(
+  texts: readonly ConfigurationText[],
+  env: Environment,
+  problems: Problem[],
+): Promise<Node | undefined> {
+  if (texts.reduce((sum, { text }) => sum + text.length, 0) > MOST_BYTES) {
+    problems.push({ place: texts[0].file, path: "", message: TOO_LARGE });
+    return undefined;
+  }
+  const { readTree } = await import("./document.ts");
+  const trees = texts.map(({ file, text }) => readTree(file, text, env, problems));
+  const read = trees.filter((tree) => tree !== undefined);
+  if (read.length < trees.length) return undefined;
+  const root = mergeTrees(read, problems);
+  if (root.kind !== "map") {
+    problems.push({
+      place: texts[0].file,
+      path: "",
+      message: "expected a map of keys such as listeners and routes",
+    });
+    return undefined;
+  }
+  if (root.entries.has("listeners")) return root;
+  const standard = readTree(DEFAULT_FILE, DEFAULT_CONFIGURATION, env, problems);
+  const listeners = standard?.kind === "map" ? standard.entries.get("listeners") : undefined;
+  return listeners ? { ...root, entries: new Map([...root.entries, ["listeners", listeners]]) } : root;
+}
+
+function configurationOf(
+  { node, listeners, routes, hosts, policy, limits, admin, rest }: Sections,
+  env: Environment,
+) {
+  const values = <T>(items: ReadonlyMap<string, { readonly value: T }>): Record<string, T> =>
+    Object.fromEntries(Array.from(items, ([name, { value }]) => [name, value]));
+  return {
+    node: completeNode(node, env),
+    listeners: values(listeners.items),
+    routes: routes.items.map(({ value }) => value),
+    hosts: values(hosts.items),
+    policy: policy.items.map(({ value }) => value),
+    limits,
+    admin,
+    ...rest,
+  };
+}

@@ -1,0 +1,101 @@
+/** What is wrong with a configuration: every mistake with its place, all of them at once. */
+import {
+  formatPath,
+  isSecret,
+  nearestPlace,
+  type Node,
+  nodeAt,
+  type Path,
+  placeOf,
+  withoutLogin,
+} from "./tree.ts";
+
+export interface Problem {
+  /** `ugate.yaml:12:7`, or a file alone. */
+  readonly place: string;
+  /** `listeners.edge.address`; empty: the whole file. */
+  readonly path: string;
+  readonly message: string;
+}
+
+export function givenTwice(first: string): string {
+  return `this key is given twice, first at ${first}`;
+}
+
+/** More would hide the first ones. */
+const MOST_SHOWN = 100;
+
+/** `message` has a line for every problem. */
+export class ConfigurationError extends Error {
+  override readonly name = "ConfigurationError";
+  constructor(readonly problems: readonly Problem[]) {
+    const lines = problems.slice(0, MOST_SHOWN).map(formatProblem);
+    if (problems.length > MOST_SHOWN) lines.push(`and ${problems.length - MOST_SHOWN} more`);
+    super(lines.join("\n"));
+  }
+}
+
+/** In the order of the files, and of the lines in them. */
+export function byPlace(a: Problem, b: Problem): number {
+  const [left, right] = [a, b].map(({ place }) => /^(.*?)(?::([0-9]+):([0-9]+))?$/.exec(place)!);
+  if (left[1] !== right[1]) return left[1] < right[1] ? -1 : 1;
+  return Number(left[2] ?? 0) - Number(right[2] ?? 0) || Number(left[3] ?? 0) - Number(right[3] ?? 0);
+}
+
+function formatProblem({ place, path, message }: Problem): string {
+  return path === "" ? `${place}: ${message}` : `${place} ${path}: ${message}`;
+}
+
+/** Collects what is found while a tree is read. */
+export class Findings {
+  readonly problems: Problem[] = [];
+  readonly warnings: string[] = [];
+
+  constructor(readonly root: Node) {}
+
+  /** `ugate.yaml:12:5 routes[3]` */
+  locate(path: Path): string {
+    return `${placeOf(nearestPlace(this.root, path))} ${formatPath(path)}`;
+  }
+
+  error(path: Path, message: string): void {
+    this.problems.push({ place: placeOf(nearestPlace(this.root, path)), path: formatPath(path), message });
+  }
+
+  /** The mistake is the key itself. */
+  errorAtKey(path: Path, message: string): void {
+    const around = nodeAt(this.root, path.slice(0, -1));
+    const key = around?.kind === "map" ? around.entries.get(String(path.at(-1)))?.key : undefined;
+    const place = placeOf(key ?? nearestPlace(this.root, path));
+    this.problems.push({ place, path: formatPath(path), message });
+  }
+
+  /** The path of an item of what may be one thing or a list of them. */
+  item(path: Path, i: number): Path {
+    return nodeAt(this.root, path)?.kind === "list" ? [...path, i] : path;
+  }
+
+  /** Something else stands here; `part` is the wrong part of the text, where it is not the whole. */
+  expected(path: Path, expected: string, part?: string): void {
+    this.error(path, `expected ${expected}, got ${this.written(path, part)}`);
+  }
+
+  warn(path: Path, message: string): void {
+    this.warnings.push(`${this.locate(path)}: ${message}`);
+  }
+
+  /** What stands at the path, for a sentence: never a secret, and `${NAME}` as it is. */
+  written(path: Path, part?: string): string {
+    const node = nodeAt(this.root, path);
+    if (node === undefined || (node.kind === "scalar" && node.raw === null)) return "nothing";
+    if (node.kind !== "scalar") return node.kind === "map" ? "a map" : "a list";
+    if (isSecret(path)) return "a text that is not shown";
+    const text = (node.raw === node.text ? part : undefined) ?? node.raw!;
+    return /^[0-9]{1,20}$/.test(text) ? text : quoted(withoutLogin(text));
+  }
+}
+
+/** A text from outside inside a sentence: one line, at most 60 characters of it. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text);
+}

@@ -1,0 +1,144 @@
+/** What the texts of a configuration mean. Each reader answers the value, or what it expected instead. */
+import type { Target } from "../contracts.ts";
+import {
+  formatIp,
+  isUnixHost,
+  normalName,
+  normalPattern,
+  parseCidr,
+  parseIp,
+  parseTarget,
+} from "../address.ts";
+import { parseHash } from "../passwords.ts";
+import type { HostAddress } from "./configuration.ts";
+
+/** What a text should have been; `got` is the wrong part of it, where that is not the whole. */
+export class Mistake {
+  constructor(readonly expected: string, readonly got?: string) {}
+}
+export type Reading<T> = T | Mistake;
+
+export const PORT = "a port from 1 to 65535";
+export const TARGET = "a target host:port, [v6]:port, unix:/path or unix:@name";
+export const LISTEN = 'an address such as ":443", "127.0.0.1:443", "[::1]:443", "unix:/path" or "unix:@name"';
+export const PATTERN = "a name, *.name or * (an address is none)";
+export const NAME = "a name of letters, digits, dashes, underscores and dots";
+export const DURATION = "a duration such as 500ms, 3s, 2m or 1h, at most 500h";
+export const SIZE = "a size such as 64KiB or 10MiB";
+const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+/** Below 2^31 ms, which timers and poll timeouts end at. */
+const LONGEST = 500 * MILLISECONDS.h;
+/** RFC 1929: user names and passwords have 1 to 255 bytes. */
+const LONGEST_SECRET = 255;
+
+export function readTarget(text: string): Reading<Target> {
+  const scheme = text.includes("://") ? ", without a scheme" : "";
+  return parseTarget(text) ?? badPort(text, 1) ?? new Mistake(TARGET + scheme);
+}
+
+/** Where to listen: an address of this machine, the host "" for all of them; port 0 is any free one. */
+export function readListen(text: string): Reading<Target> {
+  if (isUnixHost(text)) return parseTarget(text) ?? new Mistake(LISTEN);
+  const wrongPort = badPort(text, 0);
+  if (wrongPort) return wrongPort;
+  const [, quoted, bare, port] = /^(?:\[([^\]]+)\]|([^:]*)):([0-9]+)$/.exec(text) ?? [];
+  if (port === undefined) return new Mistake(LISTEN);
+  if (bare === "") return { host: "", port: Number(port) };
+  const ip = quoted?.includes(":") === false ? undefined : parseIp(quoted ?? bare);
+  return ip === undefined ? new Mistake(LISTEN) : { host: formatIp(ip), port: Number(port) };
+}
+
+function badPort(text: string, least: number): Mistake | undefined {
+  const port = isUnixHost(text) ? undefined : /:([0-9]+)$/.exec(text)?.[1];
+  if (port === undefined || (Number(port) >= least && Number(port) <= 65535)) return undefined;
+  return new Mistake(PORT, port);
+}
+
+/** `IP:port` */
+export function readSocketAddress(text: string): Reading<Target> {
+  const target = readTarget(text);
+  if (target instanceof Mistake) return target.got ? target : new Mistake("an address IP:port");
+  return parseIp(target.host) === undefined ? new Mistake("an address IP:port") : target;
+}
+
+/** `IP` or `IP:port` */
+export function readHostAddress(text: string): Reading<HostAddress> {
+  const ip = parseIp(text);
+  if (ip !== undefined) return { host: formatIp(ip) };
+  const target = readSocketAddress(text);
+  return target instanceof Mistake && !target.got ? new Mistake("an address IP or IP:port") : target;
+}
+
+export function readCidr(text: string): Reading<string> {
+  return parseCidr(text) === undefined ? new Mistake("a network such as 10.0.0.0/8 or fd00::/8") : text;
+}
+
+/** What `addresses` of a policy rule holds: a network, or the path of a unix socket. */
+export function readReach(text: string): Reading<string> {
+  if (isUnixHost(text) && parseTarget(text) !== undefined) return text;
+  return readCidr(text) instanceof Mistake
+    ? new Mistake("a network such as 10.0.0.0/8, or unix:/path")
+    : text;
+}
+
+/** What listeners are called: it stands in labels of metrics and in the log. */
+export function readName(text: string): Reading<string> {
+  return /^[A-Za-z0-9][\w.-]{0,63}$/.test(text) ? text : new Mistake(NAME);
+}
+
+export function readPattern(text: string): Reading<string> {
+  return normalPattern(text) ?? new Mistake(PATTERN);
+}
+
+export function readDomain(text: string): Reading<string> {
+  return normalName(text) ?? new Mistake("a name");
+}
+
+/** `443` or `8000-8999`, inclusive. */
+export function readPorts(text: string): Reading<readonly [number, number]> {
+  const [, first, last = first] = /^([0-9]+)(?:-([0-9]+))?$/.exec(text) ?? [];
+  if (first === undefined) return new Mistake('a port or a range such as 443 or "8000-8999"');
+  for (const port of [first, last]) {
+    if (Number(port) < 1 || Number(port) > 65535) return new Mistake(PORT, port);
+  }
+  return Number(first) > Number(last)
+    ? new Mistake("a range that begins with the lower port")
+    : [Number(first), Number(last)];
+}
+
+export function readDuration(text: string, least = 1): Reading<number> {
+  const [, count, unit] = /^([0-9]{1,10})(ms|s|m|h)$/.exec(text) ?? [];
+  const ms = Number(count) * MILLISECONDS[unit as keyof typeof MILLISECONDS];
+  return ms >= least && ms <= LONGEST ? ms : new Mistake(DURATION);
+}
+
+export function readSize(text: string): Reading<number> {
+  const [, count, unit] = /^([0-9]{1,10})(B|KiB|MiB|GiB)$/.exec(text) ?? [];
+  const bytes = Number(count) * BYTES[unit as keyof typeof BYTES];
+  return Number.isSafeInteger(bytes) ? bytes : new Mistake(SIZE);
+}
+
+/** A password as it is, or a hash that `ugate hash` printed. */
+export function readPassword(text: string): Reading<string> {
+  if (text.startsWith("scrypt:")) {
+    return parseHash(text) ? text : new Mistake("a hash as `ugate hash` prints it");
+  }
+  return isSecretText(text) ? text : new Mistake("a password of 1 to 255 bytes");
+}
+
+/** A user name; a colon would end it in Basic authentication (RFC 7617 2). */
+export function readUser(text: string): Reading<string> {
+  return isSecretText(text) && !/[:\p{Cc}]/u.test(text) ? text : new Mistake("a user name without a colon");
+}
+
+/** `user:password` */
+export function readCredentials(text: string): Reading<string> {
+  const colon = text.indexOf(":");
+  const right = isSecretText(text.slice(0, Math.max(0, colon))) && isSecretText(text.slice(colon + 1));
+  return right ? text : new Mistake("user:password, each of 1 to 255 bytes");
+}
+
+function isSecretText(text: string): boolean {
+  return text !== "" && new TextEncoder().encode(text).length <= LONGEST_SECRET;
+}

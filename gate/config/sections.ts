@@ -1,0 +1,130 @@
+/** The tree as typed parts. What is wrong is reported and left out, so that the checks go on with the rest. */
+import type { z } from "zod";
+import type { Limits } from "../contracts.ts";
+import type { PolicyRule } from "../snapshot.ts";
+import type {
+  Configuration,
+  HostConfiguration,
+  ListenerConfiguration,
+  RouteConfiguration,
+} from "./configuration.ts";
+import type { Findings } from "./problems.ts";
+import { type Located, type Part, readList, readNamed, readPart } from "./read.ts";
+import { readName, readPattern } from "./scalars.ts";
+import * as schema from "./schema.ts";
+import { suggestion } from "./suggest.ts";
+
+export interface Sections {
+  readonly node: z.output<typeof schema.node>;
+  readonly listeners: Part<Map<string, Located<ListenerConfiguration>>>;
+  /** Plain forwards first. */
+  readonly routes: Part<Located<RouteConfiguration>[]>;
+  readonly hosts: Part<Map<string, Located<HostConfiguration>>>;
+  readonly policy: Part<Located<PolicyRule>[]>;
+  readonly limits: Limits;
+  readonly admin: Configuration["admin"];
+  /** What needs no further check. */
+  readonly rest: Pick<Configuration, "discovery" | "dns" | "engine" | "log">;
+}
+
+export function readSections(findings: Findings): Sections {
+  unknownKeys(findings);
+  const limits = readOrDefault(schema.limits, "limits", findings);
+  const listeners = readNamed(schema.listener, "listeners", readName, findings);
+  const forwards = Array.from(listeners.items).flatMap(([name, from]) => forwardOf(name, from, findings));
+  const routes = mapPart(readList(schema.route, "routes", findings), ({ path, value }) => ({
+    path,
+    value: routeOf(findings.locate(path), value),
+  }));
+  return {
+    node: readOrDefault(schema.node, "node", findings),
+    listeners: mapNamed(listeners, (name, value) => listenerOf(name, value, limits.sniffTimeout)),
+    routes: { whole: routes.whole && listeners.whole, items: [...forwards, ...routes.items] },
+    hosts: mapNamed(readNamed(schema.host, "hosts", readPattern, findings), hostOf),
+    policy: mapPart(readList(schema.rule, "policy", findings), ({ path, value }) => ({
+      path,
+      value: ruleOf(findings.locate(path), value),
+    })),
+    limits,
+    admin: readOrDefault(schema.admin, "admin", findings),
+    rest: {
+      discovery: readOrDefault(schema.discovery, "discovery", findings),
+      dns: readOrDefault(schema.dns, "dns", findings),
+      engine: readOrDefault(schema.engine, "engine", findings),
+      log: readOrDefault(schema.log, "log", findings),
+    },
+  };
+}
+
+function unknownKeys(findings: Findings): void {
+  const known = Object.keys(schema.file.shape);
+  const written = findings.root.kind === "map" ? findings.root.entries.keys() : [];
+  for (const key of written) {
+    if (!known.includes(key)) findings.errorAtKey([key], `unknown key${suggestion(key, known)}`);
+  }
+}
+
+/** A section that is wrong is reported, and its default stands in for it. */
+function readOrDefault<S extends z.ZodType>(part: S, section: string, findings: Findings): z.output<S> {
+  return readPart(part, [section], findings) ?? part.parse(undefined);
+}
+
+function mapPart<A, B>(part: Part<A[]>, map: (item: A) => B): Part<B[]> {
+  return { whole: part.whole, items: part.items.map(map) };
+}
+
+function mapNamed<A, B>(part: Part<Map<string, Located<A>>>, map: (name: string, value: A) => B) {
+  const items = Array.from(part.items, ([name, { path, value }]) => {
+    return [name, { path, value: map(name, value) }] as const;
+  });
+  return { whole: part.whole, items: new Map<string, Located<B>>(items) };
+}
+
+function listenerOf(
+  name: string,
+  { address, protocols, to, proxyProtocol, sniffTimeout, ...rest }: z.output<typeof schema.listener>,
+  defaultTimeout: number,
+): ListenerConfiguration {
+  return {
+    ...rest,
+    name,
+    addresses: address,
+    protocols: protocols ?? (to ? ["tcp"] : []),
+    sniffTimeout: sniffTimeout ?? defaultTimeout,
+    proxyProtocol: proxyProtocol ?? [],
+  };
+}
+
+/** `to` of a listener is short for a route. */
+function forwardOf(
+  listener: string,
+  { path, value }: Located<z.output<typeof schema.listener>>,
+  findings: Findings,
+): Located<RouteConfiguration>[] {
+  if (value.to === undefined) return [];
+  const at = [...path, "to"];
+  const to = [{ target: value.to, weight: 1 }];
+  return [{ path: at, value: { place: findings.locate(at), listener, protocol: "tcp", to } }];
+}
+
+function routeOf(place: string, { to, ...rest }: z.output<typeof schema.route>): RouteConfiguration {
+  const endpoints = Array.isArray(to) ? to : [to];
+  return {
+    ...rest,
+    place,
+    to: endpoints.map((one) =>
+      "to" in one ? { target: one.to, weight: one.weight } : { target: one, weight: 1 }
+    ),
+  };
+}
+
+function ruleOf(place: string, { allow, deny }: z.output<typeof schema.rule>): PolicyRule {
+  return { place, verdict: allow ? "allow" : "deny", ...allow, ...deny };
+}
+
+function hostOf(
+  name: string,
+  { addresses, layers, ...rest }: z.output<typeof schema.host>,
+): HostConfiguration {
+  return { ...rest, name, addresses: addresses ?? [], layers: layers ?? [] };
+}

@@ -1,0 +1,111 @@
+/** What a protocol would ask the gate for, found by letting it serve a client's first bytes without any network. */
+import type { Conn, Gate, Limits, Peer, Phase, Protocol, Stream, Target } from "./contracts.ts";
+import { asGateError, GateError } from "./errors.ts";
+
+/** A client that sent some bytes, then waits. */
+export interface DryClient {
+  readonly bytes: Uint8Array;
+  readonly listener: string;
+  readonly asksUser: boolean;
+  readonly limits: Limits;
+  readonly peer: Peer;
+}
+
+/** What was asked for, and what was known of the client then; or why nothing was. */
+export type DryRun =
+  | { readonly target: Target | undefined; readonly peer: Peer }
+  | { readonly failure: GateError };
+
+/**
+ * Serves until the protocol asks for its connection, which it does not get. Any password is taken for right: who the
+ * client is, is for the caller to say.
+ */
+export async function dryRun(name: string, protocol: Protocol, client: DryClient): Promise<DryRun> {
+  const conn: Conn = {
+    id: 0,
+    stream: new Script(client.bytes),
+    listener: client.listener,
+    peer: client.peer,
+    record: { protocol: name, target: "", endpoint: "", user: "", up: 0, down: 0 },
+    limits: client.limits,
+    asksUser: client.asksUser,
+    deadline: () => {},
+    signal: new AbortController().signal,
+  };
+  const gate = new DryGate();
+  try {
+    await protocol.serve?.(conn, gate);
+  } catch (thrown) {
+    if (gate.asked === undefined) return { failure: asGateError(thrown) };
+  }
+  if (gate.asked !== undefined) return { target: gate.asked.target, peer: conn.peer };
+  return { failure: new GateError("closed", "client", `Cannot explain ${name}: it asked for no connection`) };
+}
+
+class DryGate implements Gate {
+  asked: { target: Target | undefined } | undefined;
+
+  connect(target: Target | undefined): Promise<Stream> {
+    this.asked = { target };
+    return Promise.reject(new GateError("closed", "gate", "Cannot connect: nothing is dialed to explain"));
+  }
+
+  login(conn: Conn, user: string): Promise<boolean> {
+    conn.peer = { ...conn.peer, user: conn.peer.user ?? user };
+    return Promise.resolve(true);
+  }
+
+  relay(): void {}
+  enter(): void {}
+  copy(): Promise<void> {
+    return Promise.reject(new GateError("closed", "gate", "Cannot copy: nothing is dialed to explain"));
+  }
+}
+
+/** A stream of bytes that were given; it ends behind them, and what is written to it is lost. */
+class Script implements Stream {
+  #rest: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.#rest = bytes;
+  }
+
+  look<T extends object | string | boolean>(
+    parse: (head: Uint8Array, phase: Phase) => T | number,
+  ): Promise<T> {
+    return Promise.try(() => this.#shown((phase) => parse(this.#rest, phase)));
+  }
+
+  next<T extends { used: number }>(
+    use: (bytes: Uint8Array, phase: Phase) => T | number,
+  ): Promise<T> {
+    return Promise.try(() => {
+      const result = this.#shown((phase) => use(this.#rest, phase));
+      this.#rest = this.#rest.subarray(result.used);
+      return result;
+    });
+  }
+
+  read(into: Uint8Array): Promise<number | null> {
+    const size = Math.min(into.length, this.#rest.length);
+    into.set(this.#rest.subarray(0, size));
+    this.#rest = this.#rest.subarray(size);
+    return Promise.resolve(size === 0 ? null : size);
+  }
+
+  write(): void {}
+  closeWrite(): Promise<void> {
+    return Promise.resolve();
+  }
+  abort(): void {}
+  [Symbol.dispose](): void {}
+
+  /** As long as bytes are there more may come; then they have ended. */
+  #shown<T extends object | string | boolean>(parse: (phase: Phase) => T | number): T {
+    const first = this.#rest.length > 0 ? parse("open") : 1;
+    const answer = typeof first === "number" ? parse("ended") : first;
+    if (typeof answer !== "number") return answer;
+    const state = `${answer} bytes are needed, got ${this.#rest.length}`;
+    throw new GateError("closed", "client", `Cannot go on from these bytes: ${state}`);
+  }
+}

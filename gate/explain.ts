@@ -1,0 +1,190 @@
+/** `ugate explain`: what would happen to a connection, and why. It resolves and never dials. */
+import { formatIp, type Ip, isUnixHost, parseAnyIp, parseTarget } from "./address.ts";
+import { type Asking, isTrusted } from "./asking.ts";
+import type { Peer, Protocols, Target } from "./contracts.ts";
+import { Decider } from "./decide.ts";
+import { dryRun } from "./dry_run.ts";
+import { explain, type Explanation, type Resolve } from "./explanation.ts";
+import { renderSeen, type Seen } from "./explain_text.ts";
+import { sniffer } from "./sniff.ts";
+import type { ListenerRules, Snapshot } from "./snapshot.ts";
+
+/** The words of the command line, as they were written. */
+export interface ExplainArgs {
+  readonly target?: string;
+  /** Bytes that a client sent, in hex; blanks and colons are skipped. */
+  readonly hex?: string;
+  readonly listener?: string;
+  readonly from?: string;
+  readonly user?: string;
+  readonly sni?: string;
+}
+
+/** What is printed: one of the two; `exit` is 0 where any connection would stand, 1 where none, 2 for wrong usage. */
+export interface Explained {
+  readonly text: string;
+  readonly json: unknown;
+  readonly exit: number;
+}
+
+/** The client that is made up: what it sent or asked for, and who it is. */
+interface Client {
+  readonly target?: Target;
+  readonly bytes?: Uint8Array;
+  readonly sni?: string;
+  readonly from?: string;
+  readonly user?: string;
+}
+
+/** `isOwnIp` tells whether an IP address is one of this machine's. */
+export async function explainCommand(
+  snapshot: Snapshot,
+  protocols: Protocols,
+  resolve: Resolve,
+  args: ExplainArgs,
+  isOwnIp: (ip: Ip) => boolean,
+): Promise<Explained> {
+  const client = clientOf(args);
+  if (typeof client === "string") return { text: client, json: { error: client }, exit: 2 };
+  const listeners = Object.values(snapshot.listeners).filter(({ name }) => name === (args.listener ?? name));
+  if (listeners.length === 0) {
+    const error = `Cannot explain listener ${JSON.stringify(args.listener)}: no such listener`;
+    return { text: error, json: { error }, exit: 2 };
+  }
+  const decider = new Decider(snapshot, isOwnIp);
+  const seen: Seen[] = [];
+  for (const rules of listeners) {
+    for (const trusted of new Set(rules.addresses.map((address) => isTrusted(rules, address)))) {
+      seen.push(await see(rules, trusted, client, { snapshot, protocols, decider, resolve }));
+    }
+  }
+  const stands = seen.some(({ explanations, fallback }) =>
+    fallback !== undefined || explanations.some(({ endpoints }) => endpoints.length > 0)
+  );
+  return { text: seen.map(renderSeen).join("\n"), json: seen, exit: stands ? 0 : 1 };
+}
+
+/** What was asked, or what is wrong with it. */
+function clientOf({ target, hex, from, user, sni }: ExplainArgs): Client | string {
+  const subjects = [target, hex].filter((given) => given !== undefined).length;
+  if (subjects > 1 || (subjects === 0 && sni === undefined)) {
+    return "Cannot explain: expected TARGET, or --hex BYTES, or --sni NAME";
+  }
+  const parsed = target === undefined ? undefined : parseTarget(target);
+  if (target !== undefined && parsed === undefined) {
+    return `Cannot read TARGET: expected host:port, got ${JSON.stringify(target)}`;
+  }
+  const bytes = hex === undefined ? undefined : bytesOf(hex);
+  if (hex !== undefined && bytes === undefined) return "Cannot read --hex: expected pairs of hex digits";
+  const source = from === undefined ? undefined : parseAnyIp(from);
+  if (from !== undefined && source === undefined) {
+    return `Cannot read --from: expected an IP address, got ${JSON.stringify(from)}`;
+  }
+  return { target: parsed, bytes, sni, user, from: source && formatIp(source) };
+}
+
+function bytesOf(hex: string): Uint8Array | undefined {
+  const digits = hex.replace(/[\s:]/g, "");
+  if (digits.length === 0 || digits.length % 2 > 0 || !/^[0-9a-fA-F]*$/.test(digits)) return undefined;
+  return Uint8Array.from(digits.match(/../g)!, (pair) => parseInt(pair, 16));
+}
+
+interface World {
+  readonly snapshot: Snapshot;
+  readonly protocols: Protocols;
+  readonly decider: Decider;
+  readonly resolve: Resolve;
+}
+
+/** One listener's view of the client, on addresses of one kind. */
+async function see(rules: ListenerRules, trusted: boolean, client: Client, world: World): Promise<Seen> {
+  const from = client.from ?? (trusted && !rules.addresses.every(isUnixHost) ? "127.0.0.1" : undefined);
+  const here = { ...client, from };
+  const about = { listener: rules.name, trusted, from, user: client.user };
+  const barred = world.decider.policy.barred(rules.name, from);
+  if (barred !== undefined) return { ...about, barred, explanations: [] };
+  if (client.bytes !== undefined) {
+    return { ...about, ...await seeBytes(rules, trusted, here, client.bytes, world) };
+  }
+  const explanations: Explanation[] = [];
+  for (const protocol of speaking(rules, client, world.protocols)) {
+    explanations.push(
+      await explain(world.decider, imagine(rules, trusted, here, protocol, world), world.resolve),
+    );
+  }
+  return { ...about, explanations };
+}
+
+/** The protocols for which it means something to ask for this: an SNI alone is TLS's. */
+function speaking(rules: ListenerRules, client: Client, protocols: Protocols): string[] {
+  const naming = (name: string) => protocols[name]?.naming ?? "nothing";
+  if (client.target === undefined) return rules.protocols.filter((name) => naming(name) === "serverName");
+  const named = rules.protocols.filter((name) => naming(name) !== "nothing");
+  return named.length > 0 ? named : [...rules.protocols];
+}
+
+/** A client that speaks the protocol and names the target in its way. */
+function imagine(
+  rules: ListenerRules,
+  trusted: boolean,
+  client: Client,
+  protocol: string,
+  { protocols }: World,
+): Asking {
+  const naming = protocols[protocol]?.naming ?? "nothing";
+  const { sni, from, user } = client;
+  const about = {
+    listener: rules.name,
+    trusted,
+    protocol,
+    naming,
+    asksUser: rules.asksUser,
+    source: from,
+    user,
+  };
+  if (naming === "nothing") return about;
+  if (naming !== "serverName") return { ...about, target: client.target };
+  const serverName = sni ?? client.target?.host;
+  if (serverName === undefined) return about;
+  return { ...about, serverName, target: { host: serverName, port: client.target?.port ?? 443 } };
+}
+
+/** Sniffs the bytes, and lets the protocol that claims them say what it asks for. */
+async function seeBytes(
+  rules: ListenerRules,
+  trusted: boolean,
+  client: Client,
+  bytes: Uint8Array,
+  { snapshot, protocols, decider, resolve }: World,
+): Promise<Pick<Seen, "verdicts" | "protocol" | "unknown" | "fallback" | "failure" | "explanations">> {
+  const verdicts = rules.protocols.map((name) => ({
+    protocol: name,
+    verdict: protocols[name]?.sniff?.(bytes) ?? false,
+  }));
+  const plain = rules.protocols.length === 1 && protocols[rules.protocols[0]]?.sniff === undefined;
+  const sniffed = plain
+    ? { protocol: rules.protocols[0] }
+    : sniffer(rules.protocols, protocols, undefined)(bytes, "late");
+  if (typeof sniffed === "number" || "unknown" in sniffed) {
+    const unknown = typeof sniffed === "number" ? "partial" : sniffed.unknown;
+    const barred = decider.policy.barredRouted(rules.name, client.from) !== undefined;
+    return { verdicts, unknown, fallback: barred ? undefined : rules.fallback, explanations: [] };
+  }
+  const name = sniffed.protocol;
+  const peer: Peer = {
+    address: client.from ?? "unix",
+    serverName: client.sni,
+    user: client.user,
+    layers: [],
+  };
+  const about = { bytes, listener: rules.name, asksUser: rules.asksUser, limits: snapshot.limits, peer };
+  const run = await dryRun(name, protocols[name], about);
+  if ("failure" in run) return { verdicts, protocol: name, failure: run.failure.message, explanations: [] };
+  const asking = {
+    ...imagine(rules, trusted, client, name, { snapshot, protocols, decider, resolve }),
+    target: run.target,
+    serverName: run.peer.serverName,
+    user: run.peer.user,
+  };
+  return { verdicts, protocol: name, explanations: [await explain(decider, asking, resolve)] };
+}

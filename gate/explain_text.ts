@@ -1,0 +1,61 @@
+/** An explanation as lines for people. */
+import { formatTarget } from "./address.ts";
+import type { Target, Verdict } from "./contracts.ts";
+import type { Explanation } from "./explanation.ts";
+
+/** What one listener makes of a client; plain data. */
+export interface Seen {
+  readonly listener: string;
+  readonly trusted: boolean;
+  /** IP literal */
+  readonly from?: string;
+  readonly user?: string;
+  /** The place of the deny that closes it before a byte is read. */
+  readonly barred?: string;
+  /** Of the bytes that were given: yes, no, or how many are needed. */
+  readonly verdicts?: readonly { readonly protocol: string; readonly verdict: Verdict }[];
+  readonly protocol?: string;
+  readonly unknown?: string;
+  readonly fallback?: Target;
+  /** Why the protocol asked for nothing. */
+  readonly failure?: string;
+  readonly explanations: readonly Explanation[];
+}
+
+/** Lines, each ended by a newline. */
+export function renderSeen(seen: Seen): string {
+  const who = [seen.from ?? "a source that is not given (--from)", seen.user && `user ${seen.user}`];
+  const trust = seen.trusted ? ", for this machine only" : "";
+  const lines = [`listener ${seen.listener}${trust}, from ${who.filter(Boolean).join(", ")}`];
+  if (seen.barred !== undefined) lines.push(`  closed before its first byte, by ${seen.barred}`);
+  for (const { protocol, verdict } of seen.verdicts ?? []) {
+    lines.push(`  ${protocol}: ${renderVerdict(verdict)}`);
+  }
+  if (seen.unknown !== undefined) {
+    lines.push(
+      `  ${seen.unknown}: ${seen.fallback ? `to the fallback ${formatTarget(seen.fallback)}` : "closed"}`,
+    );
+  }
+  if (seen.failure !== undefined) lines.push(`  ${seen.protocol}: ${seen.failure}`);
+  for (const explanation of seen.explanations) lines.push(...renderExplanation(explanation));
+  if (seen.explanations.length === 0 && seen.barred === undefined && seen.verdicts === undefined) {
+    lines.push("  speaks no protocol that could ask for this");
+  }
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function renderVerdict(verdict: Verdict): string {
+  if (typeof verdict === "number") return `maybe, ${verdict} bytes are needed`;
+  return verdict ? "yes" : "no";
+}
+
+function renderExplanation({ asking, steps, endpoints, refusal }: Explanation): string[] {
+  const target = asking.target === undefined ? "" : ` ${formatTarget(asking.target)}`;
+  return [
+    `  ${asking.protocol}${target}`,
+    ...steps.map(({ about, place, answer, why }) => `    ${about} ${place}: ${answer}, ${why}`),
+    refusal === undefined
+      ? `    goes to ${endpoints.join(", ")}`
+      : `    refused (${refusal.failure}): ${refusal.message}`,
+  ];
+}

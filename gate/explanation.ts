@@ -1,0 +1,133 @@
+/** Why a connection goes where it goes: every rule that was looked at, as data that can be printed. */
+import { formatTarget } from "./address.ts";
+import type { Asking } from "./asking.ts";
+import type { Destination, Target } from "./contracts.ts";
+import { canonicalTarget, type Decider, type Plan } from "./decide.ts";
+import { asGateError, causeChain, type Failure, GateError } from "./errors.ts";
+import type { RouteMiss } from "./match.ts";
+import type { PolicyMiss, Where } from "./policy.ts";
+
+/** One rule and its answer. */
+export interface Step {
+  readonly about: "route" | "policy" | "address";
+  /** The rule's place in the configuration; of an address, the address. */
+  readonly place: string;
+  readonly answer: "yes" | "no" | "maybe";
+  readonly why: string;
+}
+
+export interface Explanation {
+  readonly asking: Asking;
+  readonly steps: readonly Step[];
+  /** Where it would be dialed; empty: nowhere, and `refusal` tells why. */
+  readonly endpoints: readonly string[];
+  readonly refusal?: { readonly failure: Failure; readonly message: string };
+}
+
+/** Rejects where a name is known and cannot be resolved; undefined: nobody knows it. */
+export type Resolve = (target: Target) => Promise<Destination | undefined>;
+
+const ROUTE_WHY: Readonly<Record<RouteMiss, string>> = {
+  listener: "it is for another listener",
+  protocol: "it does not name this protocol",
+  host: "its host is another",
+};
+
+const POLICY_WHY: Readonly<Record<PolicyMiss, string>> = {
+  listener: "its listener is another",
+  protocol: "its protocol is another",
+  user: "its user is another",
+  sources: "the source is not in its networks",
+  hosts: "no host of it is this name",
+  ports: "no port of it is this one",
+  addresses: "the address is not in its networks",
+  unnamed: "TLS without a route needs an allow that names the protocol",
+  unresolved: "the addresses it resolves to decide",
+  special: "this range is opened only by addresses inside it",
+  own: "this gate itself is opened only by its address and port",
+};
+
+/** What is decided before anything is resolved: each route up to the one that matches, then policy. */
+export function explainPlan(decider: Decider, asking: Asking): Step[] {
+  const steps: Step[] = decider.router.misses(asking).map(({ route, miss }) => ({
+    about: "route",
+    place: route.place,
+    answer: miss === undefined ? "yes" : "no",
+    why: miss === undefined ? "it matches" : ROUTE_WHY[miss],
+  }));
+  const routed = decider.router.match(asking) !== undefined;
+  const judged = asking.naming === "target" || (asking.naming === "serverName" && !routed);
+  if (!judged || asking.target === undefined) return steps;
+  return [...steps, ...explainPolicy(decider, asking, routed ? "elsewhere" : "unresolved")];
+}
+
+/** Decides as the engine would, resolves as it would, and dials nothing. */
+export async function explain(decider: Decider, asking: Asking, resolve: Resolve): Promise<Explanation> {
+  const steps = explainPlan(decider, asking);
+  try {
+    const plan = decider.plan(asking);
+    const endpoints = await endpointsOf(decider, asking, plan, resolve, steps);
+    return { asking, steps, endpoints };
+  } catch (thrown) {
+    const { failure } = asGateError(thrown);
+    return { asking, steps, endpoints: [], refusal: { failure, message: causeChain(thrown) } };
+  }
+}
+
+async function endpointsOf(
+  decider: Decider,
+  asking: Asking,
+  plan: Plan,
+  resolve: Resolve,
+  steps: Step[],
+): Promise<string[]> {
+  if (plan.kind === "asked") {
+    const found = await known(plan.target, resolve);
+    steps.push(...explainAddresses(decider, asking, plan.target, found));
+    return decider.permit(asking, plan, found).map(formatEndpoint);
+  }
+  const endpoints: string[] = [];
+  for (const { target } of plan.route.to) {
+    endpoints.push(...(await known(target, resolve)).endpoints.map(formatEndpoint));
+  }
+  return endpoints;
+}
+
+async function known(target: Target, resolve: Resolve): Promise<Destination> {
+  const found = await resolve(target);
+  if (found !== undefined) return found;
+  const what = formatTarget(target);
+  throw new GateError("no-route", "gate", `Cannot connect to ${what}: nobody knows the name`);
+}
+
+/** The rules up to the first that applies; where none does, what decides instead. */
+function explainPolicy(decider: Decider, asking: Asking, where: Where): Step[] {
+  let target: Target;
+  try {
+    target = canonicalTarget(asking);
+  } catch {
+    return []; // plan refuses it with the same words
+  }
+  const steps: Step[] = [];
+  for (const { by, verdict, miss } of decider.policy.misses(asking, { target }, where)) {
+    const answer = miss === undefined ? "yes" : miss === "unresolved" ? "maybe" : "no";
+    steps.push({ about: "policy", place: by, answer, why: miss === undefined ? verdict : POLICY_WHY[miss] });
+    if (miss === undefined) return steps;
+  }
+  const { by, verdict } = decider.policy.judge(asking, { target }, where);
+  const answer = verdict === "allow" ? "yes" : verdict === "deny" ? "no" : "maybe";
+  return [...steps, { about: "policy", place: by, answer, why: verdict }];
+}
+
+function explainAddresses(decider: Decider, asking: Asking, target: Target, found: Destination): Step[] {
+  return found.endpoints.map((endpoint) => {
+    const { verdict, by } = decider.judgeEndpoint(asking, target, found, endpoint);
+    const answer = verdict === "allow" ? "yes" : "no";
+    return { about: "address", place: formatEndpoint(endpoint), answer, why: `${verdict} by ${by}` };
+  });
+}
+
+function formatEndpoint({ address, via, layers }: Destination["endpoints"][number]): string {
+  const spoken = layers.length > 0 ? ` in ${layers.join(" in ")}` : "";
+  return `${formatTarget(address)}${spoken}${via === undefined ? "" : ` by ${formatTarget(via)}`}`;
+}

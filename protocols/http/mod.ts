@@ -1,0 +1,59 @@
+/** HTTP passed on by the Host of a connection's first request; HTTP/2 in clear by the route alone. */
+import type { Conn, Gate, Protocol, Target, Verdict } from "../../gate/contracts.ts";
+import { GateError } from "../../gate/errors.ts";
+import { sniffPrefix } from "../common/prefix.ts";
+import { connectOrRefuse, refuse } from "../common/refuse.ts";
+import { plainAnswer, STATUS, statusOf } from "./answer.ts";
+import { requestedHost } from "./authority.ts";
+import { type Fault, requestHead } from "./head.ts";
+import { sniffRequestLine } from "./request_line.ts";
+
+const encoder = new TextEncoder();
+const CONNECT = encoder.encode("CONNECT ");
+/** RFC 9113 3.4. Its first line reads as a request line too, so sniffing needs no more than that. */
+const HTTP2_PREFACE = encoder.encode("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+
+/** What a client asks for. Nothing is used: the bytes go on as they came. */
+interface Asked {
+  readonly used: 0;
+  readonly head: boolean;
+  readonly target: Target | undefined;
+}
+
+const STATUSES = { ...STATUS, "no-route": 404, unauthenticated: 403 };
+
+/** Every request but CONNECT, which is a protocol of its own here. */
+export function sniffHttp(head: Uint8Array): Verdict {
+  const verdict = sniffRequestLine(head);
+  return verdict !== false && sniffPrefix(head, CONNECT) === true ? false : verdict;
+}
+
+async function serve(conn: Conn, gate: Gate): Promise<void> {
+  conn.deadline(conn.limits.handshakeTimeout);
+  const asked = await conn.stream.next(askedFor(conn.limits.headSize));
+  if ("fault" in asked) {
+    const failure = asked.fault === 505 ? "unsupported" : "malformed";
+    const reason = new GateError(failure, "client", `Cannot read the request head: ${asked.state}`);
+    return await refuse(conn, reason, () => plainAnswer(asked.fault, failure));
+  }
+  using upstream = await connectOrRefuse(conn, gate, asked.target, (reason) => {
+    return plainAnswer(statusOf(reason, STATUSES), reason.failure, { head: asked.head });
+  });
+  gate.relay(conn, upstream);
+}
+
+function askedFor(limit: number): (bytes: Uint8Array) => Asked | Fault | number {
+  const read = requestHead(limit);
+  return (bytes) => {
+    const http2 = sniffPrefix(bytes, HTTP2_PREFACE);
+    if (http2 === true) return { used: 0, head: false, target: undefined };
+    if (http2 !== false) return bytes.length + 1;
+    const request = read(bytes);
+    if (typeof request === "number" || "fault" in request) return request;
+    const target = requestedHost(request);
+    if (target === false) return { used: 0, fault: 400, state: "not one valid Host" };
+    return { used: 0, head: request.method === "HEAD", target };
+  };
+}
+
+export const http: Protocol = { naming: "host", sniff: sniffHttp, serve };

@@ -1,0 +1,53 @@
+/** TLS passed through by the name in its ClientHello: nothing is decrypted, the bytes go on as they came. */
+import type { Conn, Gate, Protocol } from "../../gate/contracts.ts";
+import { type Failure, GateError } from "../../gate/errors.ts";
+import { connectOrRefuse, refuse } from "../common/refuse.ts";
+import { readClientHello, sniffClientHello } from "./client_hello.ts";
+import { serverNameTarget } from "./server_name.ts";
+
+const HANDSHAKE_FAILURE = 40;
+const ACCESS_DENIED = 49;
+const DECODE_ERROR = 50;
+const INTERNAL_ERROR = 80;
+const UNRECOGNIZED_NAME = 112;
+
+/** RFC 8446 6.2. A denied name and an unknown one look alike, so that nobody can ask which names exist. */
+export const ALERT: Readonly<Record<Failure, number>> = {
+  malformed: DECODE_ERROR,
+  unsupported: HANDSHAKE_FAILURE,
+  unauthenticated: ACCESS_DENIED,
+  denied: UNRECOGNIZED_NAME,
+  "no-route": UNRECOGNIZED_NAME,
+  refused: INTERNAL_ERROR,
+  unreachable: INTERNAL_ERROR,
+  timeout: INTERNAL_ERROR,
+  reset: INTERNAL_ERROR,
+  closed: INTERNAL_ERROR,
+  exhausted: INTERNAL_ERROR,
+  internal: INTERNAL_ERROR,
+};
+
+async function serve(conn: Conn, gate: Gate): Promise<void> {
+  conn.deadline(conn.limits.handshakeTimeout);
+  const hello = await conn.stream.look(readClientHello);
+  if (!hello) {
+    const reason = new GateError(
+      "malformed",
+      "client",
+      "Cannot read a ClientHello: broken, or larger than 16 KiB",
+    );
+    return await refuse(conn, reason, alert);
+  }
+  const { serverName, alpn } = hello;
+  conn.peer = { ...conn.peer, serverName, alpn: alpn.length > 0 ? alpn.join(",") : undefined };
+  const target = serverName === undefined ? undefined : serverNameTarget(serverName);
+  using upstream = await connectOrRefuse(conn, gate, target, alert);
+  gate.relay(conn, upstream);
+}
+
+/** An alert record: TLS 1.2 in its version, as every client expects it here, and level fatal. */
+function alert(reason: GateError): Uint8Array {
+  return Uint8Array.of(21, 3, 3, 0, 2, 2, ALERT[reason.failure]);
+}
+
+export const tls: Protocol = { naming: "serverName", sniff: sniffClientHello, serve };

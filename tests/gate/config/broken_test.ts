@@ -1,0 +1,632 @@
+/** Configurations that are broken, each with the place and the sentence that has to be reported. */
+import { ConfigurationError, parseConfiguration } from "../../../gate/config/load.ts";
+import { equal, ok } from "../../support/assert.ts";
+import { toyProtocols } from "./toy_protocols.ts";
+
+const env = { get: (name: string) => ({ PORT: "70000", SECRET: "hunter2" } as Record<string, string>)[name] };
+
+/** The problems, `place path: message` each; none: it is right. */
+async function problemsOf(text: string): Promise<string[]> {
+  try {
+    await parseConfiguration([{ file: "ugate.yaml", text }], toyProtocols, env);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    return error.message.split("\n");
+  }
+}
+
+const EDGE = `listeners: { edge: { address: ":443", protocols: [tls, ssh] } }\n`;
+const PROXY = `listeners: { proxy: { address: "10.0.0.1:1080", protocols: [socks, connect] } }\n`;
+const HOSTS = (host: string) => `hosts: { ${host} }\n`;
+const LOCAL = (more: string) => `listeners: { a: { address: "127.0.0.1:1", ${more} } }\n`;
+
+/** Where the mark is. */
+function placeOf(marked: string): string {
+  const before = marked.slice(0, Math.max(0, marked.indexOf("^"))).split("\n");
+  return marked.includes("^") ? `ugate.yaml:${before.length}:${before.at(-1)!.length + 1}` : "ugate.yaml";
+}
+
+/** Name, text with a ^ before the mistake (none: the whole file), path, sentence. Exactly one problem each. */
+const BROKEN: readonly (readonly [name: string, text: string, path: string, sentence: RegExp])[] = [
+  ["an empty file", "", "", /the file is empty/],
+  ["a file of comments", "# nothing\n", "", /the file is empty/],
+  ["no map", "- a\n", "", /expected a map of keys/],
+  ["a tab", "listeners:\n^\tedge: {}\n", "", /a tab indents/],
+  ["two documents", `${EDGE}^---\n${EDGE}`, "", /expected one YAML document/],
+  ["a missing brace", `listeners: { a: 1\n^`, "", /missing/],
+  ["an unknown tag", `log: { level: ^!secret info }`, "", /a tag/],
+  ["an alias without an anchor", `admin: ^*nobody`, "admin", /an alias without an anchor/],
+  ["an unknown section", `^lisetners: {}\n`, "lisetners", /unknown key; did you mean "listeners"\?/],
+  ["a key of later", `${EDGE}^acme: {}\n`, "acme", /unknown key; expected one of node, listeners/],
+  [
+    "an unknown key",
+    LOCAL("protocols: [socks], ^sniffTimout: 3s"),
+    "listeners.a.sniffTimout",
+    /unknown key; did you mean "sniffTimeout"\?/,
+  ],
+  ["__proto__", `^__proto__: {}\n`, "", /expected a text as key/],
+  [
+    "a key given twice",
+    `log: { level: info }\n^log: { level: warn }\n`,
+    "log",
+    /given twice, first at ugate\.yaml:1:1/,
+  ],
+  ["no listeners", "listeners: ^{}\n", "listeners", /at least one listener/],
+  ["listeners without a value", "listeners:^\n", "listeners", /expected a map of names, got nothing/],
+  [
+    "a listener's name",
+    `listeners: { ^"a b": { address: ":1", to: "a:1" } }`,
+    `listeners["a b"]`,
+    /expected a name of letters/,
+  ],
+  [
+    "a port out of range",
+    LOCAL("to: 'a:1'").replace(`"127.0.0.1:1"`, `^":70000"`),
+    "listeners.a.address",
+    /: expected a port from 1 to 65535, got 70000$/,
+  ],
+  [
+    "a port from the environment",
+    LOCAL("to: 'a:1'").replace(`"127.0.0.1:1"`, '^":${PORT}"'),
+    "listeners.a.address",
+    /got ":\$\{PORT\}"$/,
+  ],
+  [
+    "a name to listen at",
+    LOCAL("to: 'a:1'").replace(`"127.0.0.1`, `^"localhost`),
+    "listeners.a.address",
+    /expected an address such as ":443".*got "localhost:1"/,
+  ],
+  [
+    "one address of a list",
+    `listeners: { a: { address: [":1", ^":x"], to: "a:1" } }`,
+    "listeners.a.address[1]",
+    /expected an address/,
+  ],
+  ["no address", `listeners: { a: ^{ to: "a:1" } }`, "listeners.a.address", /expected .*, got nothing/],
+  [
+    "neither protocols nor to",
+    `listeners: { a: ^{ address: ":1" } }`,
+    "listeners.a",
+    /expected protocols, or to/,
+  ],
+  ["to beside protocols", LOCAL(`protocols: [tls], to: ^"a:1"`), "listeners.a.to", /excludes protocols/],
+  ["fallback beside to", LOCAL(`fallback: ^"a:1", to: "a:1"`), "listeners.a.fallback", /nothing is sniffed/],
+  [
+    "fallback for tcp",
+    LOCAL(`fallback: ^"a:1", protocols: [tcp]`) + `routes: [{ listener: a, to: "b:1" }]`,
+    "listeners.a.fallback",
+    /excludes \[tcp\]/,
+  ],
+  [
+    "an unknown protocol",
+    LOCAL("protocols: [^sokcs]"),
+    "listeners.a.protocols[0]",
+    /unknown protocol "sokcs"; did you mean "socks"\?/,
+  ],
+  [
+    "a protocol twice",
+    LOCAL("protocols: [socks, ^socks]"),
+    "listeners.a.protocols[1]",
+    /"socks" is given twice/,
+  ],
+  ["no protocol", LOCAL("protocols: ^[]"), "listeners.a.protocols", /expected at least one/],
+  [
+    "tcp beside others",
+    LOCAL("protocols: ^[socks, tcp]"),
+    "listeners.a.protocols",
+    /tcp cannot be told apart from socks/,
+  ],
+  [
+    "tcp without a route",
+    LOCAL("protocols: [tcp]").replace("a: {", "a: ^{"),
+    "listeners.a",
+    /\[tcp\] needs a route/,
+  ],
+  [
+    "users nobody asks for",
+    LOCAL("protocols: [tls], users: ^{ alice: x }"),
+    "listeners.a.users",
+    /no protocol of this listener asks for a password, as socks, connect would/,
+  ],
+  ["no users", LOCAL("protocols: [socks], users: ^{}"), "listeners.a.users", /expected at least one/],
+  [
+    "a user with a colon",
+    LOCAL("protocols: [socks], users: { ^'a:b': x }"),
+    `listeners.a.users["a:b"]`,
+    /without a colon/,
+  ],
+  [
+    "a user without a password",
+    LOCAL("protocols: [socks], users: { alice: ^}"),
+    "listeners.a.users.alice",
+    /expected a password.*got nothing/,
+  ],
+  [
+    "a duration",
+    LOCAL("protocols: [tls], sniffTimeout: ^3"),
+    "listeners.a.sniffTimeout",
+    /expected a duration such as.*, got 3$/,
+  ],
+  [
+    "a CIDR",
+    LOCAL("protocols: [tls], proxyProtocol: [^10.0.0.0/33]"),
+    "listeners.a.proxyProtocol[0]",
+    /expected a network such as.*got "10\.0\.0\.0\/33"/,
+  ],
+  ["a size", "limits: { headSize: ^64KB }", "limits.headSize", /expected a size such as 64KiB/],
+  [
+    "a number",
+    "limits: { connections: ^many }",
+    "limits.connections",
+    /expected a whole number from 1 to 10000000, got "many"/,
+  ],
+  [
+    "too many reserved",
+    "limits: { connections: 10, reserve: ^{ ssh: 6, tls: 5 } }",
+    "limits.reserve",
+    /11 reserved slots are more than 10/,
+  ],
+  [
+    "a reserve of nobody's",
+    "limits: { reserve: { ^shh: 6 } }",
+    "limits.reserve.shh",
+    /unknown protocol; did you mean "ssh"/,
+  ],
+  [
+    "a port twice",
+    `listeners: { a: { address: ":1", to: "a:1" }, b: { address: ^":1", to: "a:1" } }`,
+    "listeners.b.address",
+    /port 1 is owned by ugate\.yaml:1:28 listeners\.a\.address/,
+  ],
+  [
+    "a wildcard and one of it",
+    `listeners: { a: { address: ["127.0.0.1:1", ^"0.0.0.0:1"], to: "a:1" } }`,
+    "listeners.a.address[1]",
+    /owned by .*address\[0\]/,
+  ],
+  [
+    "dual stack",
+    `listeners: { a: { address: ["127.0.0.1:1", ^"[::]:1"], to: "a:1" } }`,
+    "listeners.a.address[1]",
+    /owned/,
+  ],
+  [
+    "one address in two spellings",
+    `listeners: { a: { address: ["[::ffff:127.0.0.1]:1", ^"127.0.0.1:1"], to: "a:1" } }`,
+    "listeners.a.address[1]",
+    /owned/,
+  ],
+  [
+    "a unix socket twice",
+    `listeners: { a: { address: ["unix:@a", ^"unix:@a"], to: "a:1" } }`,
+    "listeners.a.address[1]",
+    /unix:@a is owned/,
+  ],
+  [
+    "the default admin page's port",
+    LOCAL(`to: "a:1"`).replace(`"127.0.0.1:1"`, `^":15000"`),
+    "listeners.a.address",
+    /port 15000 is owned by .*admin\.address/,
+  ],
+  ["the metrics' port", `${EDGE}admin: { metrics: ^":443" }`, "admin.metrics", /port 443 is owned/],
+  [
+    "admin for everybody",
+    `admin: { address: ^":15000" }`,
+    "admin.address",
+    /expected a loopback address or a unix socket/,
+  ],
+  ["no target", `${EDGE}routes: [^{ protocol: ssh }]`, "routes[0].to", /expected a target.*got nothing/],
+  [
+    "a target without a port",
+    `${EDGE}routes: [{ protocol: ssh, to: ^host }]`,
+    "routes[0].to",
+    /expected a target host:port.*got "host"/,
+  ],
+  [
+    "a target with a scheme",
+    `${EDGE}routes: [{ protocol: ssh, to: ^"http://host:80" }]`,
+    "routes[0].to",
+    /expected a target host:port.*without a scheme, got "http:\/\/host:80"/,
+  ],
+  [
+    "a target of a list",
+    `${EDGE}routes: [{ protocol: ssh, to: ["a:1", ^"b:0"] }]`,
+    "routes[0].to[1]",
+    /expected a port from 1 to 65535, got 0/,
+  ],
+  [
+    "a weight",
+    `${EDGE}routes: [{ protocol: ssh, to: [{ to: "a:1", weight: ^0 }] }]`,
+    "routes[0].to[0].weight",
+    /expected a whole number from 1 to 1000, got 0/,
+  ],
+  [
+    "a key of an endpoint",
+    `${EDGE}routes: [{ protocol: ssh, to: [{ to: "a:1", ^wieght: 1 }] }]`,
+    "routes[0].to[0].wieght",
+    /did you mean "weight"/,
+  ],
+  [
+    "a PROXY version",
+    `${EDGE}routes: [{ protocol: ssh, to: "a:1", proxyProtocol: ^v3 }]`,
+    "routes[0].proxyProtocol",
+    /expected one of v1, v2, got "v3"/,
+  ],
+  [
+    "an address as host",
+    `${EDGE}routes: [{ host: ^10.0.0.1, to: "a:1" }]`,
+    "routes[0].host",
+    /an address is none/,
+  ],
+  [
+    "a route of an unknown listener",
+    `${EDGE}routes: [{ listener: ^egde, to: "a:1" }]`,
+    "routes[0].listener",
+    /there is no listener "egde"; did you mean "edge"/,
+  ],
+  [
+    "a route of an unknown protocol",
+    `${EDGE}routes: [{ protocol: ^sshh, to: "a:1" }]`,
+    "routes[0].protocol",
+    /unknown protocol "sshh"; did you mean "ssh"/,
+  ],
+  [
+    "a route of a listener without the protocol",
+    `${EDGE}routes: [^{ listener: edge, protocol: mqtt, to: "a:1" }]`,
+    "routes[0]",
+    /can never match: edge has no mqtt/,
+  ],
+  [
+    "a route of a protocol nobody speaks",
+    `${EDGE}routes: [^{ protocol: mqtt, to: "a:1" }]`,
+    "routes[0]",
+    /can never match: no listener has mqtt/,
+  ],
+  [
+    "a route with a host without TLS",
+    LOCAL("protocols: [ssh, http]") +
+    `routes: [^{ host: a.example, to: "a:1" }, { protocol: ssh, to: "a:1" }]`,
+    "routes[0]",
+    /a host without protocol is for tls, and no listener has tls/,
+  ],
+  [
+    "a host where there is none",
+    `${EDGE}routes: [^{ host: a.example, protocol: ssh, to: "a:1" }]`,
+    "routes[0]",
+    /ssh names no host/,
+  ],
+  [
+    "a route that has to name its protocol",
+    LOCAL("protocols: [socks]") + `routes: [^{ listener: a, to: "a:1" }]`,
+    "routes[0]",
+    /for socks a route has to name the protocol/,
+  ],
+  [
+    "a shadowed route",
+    `${EDGE}routes: [{ protocol: ssh, to: "a:1" }, ^{ listener: edge, protocol: ssh, to: "b:1" }]`,
+    "routes[1]",
+    /can never match: ugate\.yaml:2:10 routes\[0\] takes all/,
+  ],
+  [
+    "a host under an earlier wildcard",
+    `${EDGE}routes: [{ host: "*.a.example", to: "a:1" }, ^{ host: "x.y.a.example", to: "b:1" }]`,
+    "routes[1]",
+    /can never match/,
+  ],
+  [
+    "a wildcard under an earlier one",
+    `${EDGE}routes: [{ host: "*.example", to: "a:1" }, ^{ host: "*.A.example", to: "b:1" }]`,
+    "routes[1]",
+    /can never match/,
+  ],
+  [
+    "a route behind a plain forward",
+    LOCAL(`to: "a:1"`) + `routes: [^{ listener: a, to: "b:1" }]`,
+    "routes[0]",
+    /can never match: ugate\.yaml:1:47 listeners\.a\.to takes all/,
+  ],
+  [
+    "a pattern with addresses",
+    HOSTS(`^"*.x": { addresses: [10.0.0.1] }`),
+    `hosts["*.x"]`,
+    /a pattern needs via/,
+  ],
+  ["via without layers", HOSTS(`x: { via: ^"a:1" }`), "hosts.x.via", /needs layers/],
+  [
+    "layers without via",
+    HOSTS(`x: { addresses: [10.0.0.1], layers: ^[socks] }`),
+    "hosts.x.layers",
+    /needs via/,
+  ],
+  [
+    "credentials without via",
+    HOSTS(`x: { addresses: [10.0.0.1], credentials: ^"a:b" }`),
+    "hosts.x.credentials",
+    /needs via/,
+  ],
+  [
+    "addresses beside via",
+    HOSTS(`x: { addresses: [10.0.0.1], via: ^"a:1", layers: [socks] }`),
+    "hosts.x.via",
+    /excludes addresses/,
+  ],
+  ["a host without anything", HOSTS("x: ^{}"), "hosts.x", /expected addresses, or via and layers/],
+  [
+    "a layer that wraps nothing",
+    HOSTS(`x: { via: "a:1", layers: [^ssh] }`),
+    "hosts.x.layers[0]",
+    /ssh cannot be a layer: expected one of socks, connect/,
+  ],
+  [
+    "an unknown layer",
+    HOSTS(`x: { via: "a:1", layers: [^sock] }`),
+    "hosts.x.layers[0]",
+    /unknown protocol "sock"; did you mean "socks"/,
+  ],
+  [
+    "a name as an address",
+    HOSTS("x: { addresses: [^y.example] }"),
+    "hosts.x.addresses[0]",
+    /expected an address IP or IP:port/,
+  ],
+  [
+    "an address as a host",
+    HOSTS(`^"10.0.0.1": { addresses: [10.0.0.2] }`),
+    `hosts["10.0.0.1"]`,
+    /expected a name/,
+  ],
+  [
+    "one host in two spellings",
+    HOSTS("a.x: { addresses: [10.0.0.1] }, ^A.x.: { addresses: [10.0.0.2] }"),
+    `hosts["A.x."]`,
+    /the same name as ugate\.yaml:1:15 hosts\["a\.x"\]/,
+  ],
+  [
+    "an unknown source of discovery",
+    "discovery: [file, ^mesh]",
+    "discovery[1]",
+    /expected one of file, dns, got "mesh"/,
+  ],
+  ["a source twice", "discovery: [dns, ^dns]", "discovery[1]", /"dns" is given twice/],
+  [
+    "a server without a port",
+    "dns: { servers: [^9.9.9.9] }",
+    "dns.servers[0]",
+    /expected an address IP:port/,
+  ],
+  ["allow beside deny", "policy: [^{ allow: {}, deny: {} }]", "policy[0]", /either allow or deny/],
+  ["neither allow nor deny", "policy: [^{}]", "policy[0]", /either allow or deny/],
+  ["an allow of nothing written", "policy: [{ allow: ^}]", "policy[0].allow", /expected a map, got nothing/],
+  [
+    "a rule of an unknown listener",
+    "policy: [{ deny: { listener: [^locl] } }]",
+    "policy[0].deny.listener[0]",
+    /there is no listener "locl"; did you mean "local"/,
+  ],
+  [
+    "a rule of an unknown protocol",
+    "policy: [{ deny: { protocol: ^sock } }]",
+    "policy[0].deny.protocol",
+    /unknown protocol "sock"; did you mean "socks"/,
+  ],
+  [
+    "a range of ports",
+    `policy: [{ deny: { ports: ^"9000-8000" } }]`,
+    "policy[0].deny.ports",
+    /begins with the lower port/,
+  ],
+  [
+    "an address in hosts",
+    "policy: [{ deny: { hosts: ^10.0.0.1 } }]",
+    "policy[0].deny.hosts",
+    /an address is none/,
+  ],
+  [
+    "a rule for a forward",
+    LOCAL(`to: "a:1"`) + "policy: [^{ deny: { listener: a } }]",
+    "policy[0]",
+    /can never meet a connection: clients of a name no target/,
+  ],
+  [
+    "a rule for a protocol without targets",
+    EDGE + "policy: [^{ deny: { protocol: ssh } }]",
+    "policy[0]",
+    /can never meet/,
+  ],
+  [
+    "an allow for TLS that does not say so",
+    EDGE + "policy: [^{ allow: { hosts: x.example } }]",
+    "policy[0]",
+    /can never meet/,
+  ],
+  [
+    "a rule for a user nobody is",
+    PROXY + "policy: [^{ deny: { user: bob } }, { allow: { ports: 443 } }]",
+    "policy[0]",
+    /no listener has the user bob/,
+  ],
+  [
+    "a proxy beyond loopback",
+    PROXY.replace("proxy: {", "proxy: ^{"),
+    "listeners.proxy",
+    /a proxy \(socks, connect\) beyond loopback, and no allow rule/,
+  ],
+  [
+    "a proxy behind PROXY headers",
+    LOCAL("protocols: [socks], proxyProtocol: [127.0.0.1]").replace("a: {", "a: ^{"),
+    "listeners.a",
+    /beyond loopback/,
+  ],
+  [
+    "a proxy that a deny closes first",
+    PROXY.replace("proxy: {", "proxy: ^{") + "policy: [{ deny: {} }, { allow: { ports: 443 } }]",
+    "listeners.proxy",
+    /no allow rule/,
+  ],
+  ["an unset variable", "log: { level: ^'${LEVEL}' }", "log.level", /the environment has no LEVEL$/],
+  ["half a variable", "log: { level: ^'${LEVEL' }", "log.level", /expected \$\{NAME\}/],
+  [
+    "a log level",
+    "log: { level: ^loud }",
+    "log.level",
+    /expected one of debug, info, warn, error, got "loud"/,
+  ],
+];
+
+for (const [name, marked, path, sentence] of BROKEN) {
+  Deno.test(`${name} is refused, with its place`, async () => {
+    const problems = await problemsOf(marked.replace("^", ""));
+    const start = [placeOf(marked), path].filter((part) => part !== "").join(" ");
+    equal(problems.length, 1, problems.join("\n"));
+    equal(problems[0].startsWith(`${start}: `), true, problems[0]);
+    equal(sentence.test(problems[0]), true, problems[0]);
+  });
+}
+
+Deno.test("all mistakes of a file are reported at once, in the order of their lines", async () => {
+  const problems = await problemsOf(`listeners:
+  edge: { address: ":99999", protocols: [tls] }
+  pg: { adress: ":5432", to: "pg:5432" }
+  proxy: { address: ":1080", protocols: [socks] }
+routes:
+  - { host: "-*-", to: "a:1" }
+  - { protocol: ssh, to: "http://a" }
+  - { protocol: socks, listener: prxy, to: "a:1" }
+hosts:
+  x: { layers: [socks] }
+policy:
+  - { deny: { sources: 10.0.0.0/40, ports: 0 } }
+limits: { connections: 0 }
+lgo: { level: info }
+`);
+  const places = problems.map((problem) => problem.slice(0, problem.indexOf(": ")));
+  equal(places, [
+    "ugate.yaml:2:20 listeners.edge.address",
+    "ugate.yaml:3:7 listeners.pg.address",
+    "ugate.yaml:3:9 listeners.pg.adress",
+    "ugate.yaml:6:13 routes[0].host",
+    "ugate.yaml:7:26 routes[1].to",
+    "ugate.yaml:8:34 routes[2].listener",
+    "ugate.yaml:10:6 hosts.x",
+    "ugate.yaml:10:16 hosts.x.layers",
+    "ugate.yaml:12:24 policy[0].deny.sources",
+    "ugate.yaml:12:44 policy[0].deny.ports",
+    "ugate.yaml:13:24 limits.connections",
+    "ugate.yaml:14:1 lgo",
+  ]);
+});
+
+Deno.test("what is left out for its own mistake makes no second one", async () => {
+  const problems = await problemsOf(`listeners:
+  edge: { address: ":1", protocols: [tls, shh] }
+routes:
+  - { protocol: ssh, to: "a:1" }
+  - { listener: edge, protocol: ssh, to: "b:1" }
+policy:
+  - { deny: { listener: edge, protocol: ssh } }
+`);
+  equal(problems.length, 1, problems.join("\n"));
+});
+
+Deno.test("no message shows a password", async () => {
+  const secrets = [
+    LOCAL("protocols: [socks], users: { alice: [hunter2] }"),
+    LOCAL("protocols: [socks], users: { alice: 'scrypt:hunter2' }"),
+    LOCAL("protocols: [socks], users: hunter2"),
+    LOCAL("protocols: [socks], users: [hunter2]"),
+    LOCAL("protocols: [socks], users: '${SECRET}'"),
+    LOCAL("protocols: [socks], user: { alice: hunter2 }"),
+    LOCAL("protocols: [socks], users: { alice: hunter2: x }"),
+    LOCAL("protocols: [socks], users: { alice: @hunter2 }"),
+    LOCAL("protocols: [socks], users: { alice: !hunter2 x }"),
+    LOCAL("protocols: [socks], users: { alice: *hunter2 }"),
+    LOCAL("protocols: [socks], users: { alice: 'x' hunter2 }"),
+    HOSTS(`x: { via: "a:1", layers: [socks], credentials: hunter2 }`),
+    HOSTS(`x: { via: "a:1", layers: [socks], credentials: [hunter2] }`),
+    HOSTS(`x: { via: "alice:hunter2@proxy:1080", layers: [socks] }`),
+    HOSTS(`x: { via: "http://alice:hunter2@proxy:1080", layers: [socks] }`),
+    HOSTS("x: { via: '${SECRET}', layers: [socks] }"),
+  ];
+  for (const text of secrets) {
+    const problems = (await problemsOf(text)).join("\n");
+    ok(problems !== "", text);
+    equal(problems.includes("hunter2"), false, problems);
+  }
+});
+
+Deno.test("10 MB, alias bombs and deep nests are refused within a second", async () => {
+  const bomb = Array.from({ length: 30 }, (_, i) => `a${i}: &a${i} [${`*a${i - 1},`.repeat(i && 9)}1]`).join(
+    "\n",
+  );
+  const hostile = [
+    ["10 MB", "a: b\n".repeat(2_000_000)],
+    ["alias bomb", bomb],
+    [
+      "chain of aliases",
+      Array.from({ length: 9000 }, (_, i) => `a${i}: &a${i} [${i ? `*a${i - 1}` : ""}]`).join("\n"),
+    ],
+    ["nested lists", "[".repeat(100_000)],
+    ["nested maps", "{a: ".repeat(100_000)],
+    ["a map of itself", "a: &a { b: *a }"],
+    ["quotes", '"'.repeat(300_000)],
+  ] as const;
+  for (const [name, text] of hostile) {
+    const began = performance.now();
+    const problems = await problemsOf(text);
+    ok(performance.now() - began < 1000, `${name} took ${performance.now() - began} ms`);
+    ok(problems.length > 0 && problems.length <= 101, name);
+  }
+});
+
+Deno.test("random texts are refused with places, whatever they are", async () => {
+  const { default: fc } = await import("fast-check");
+  const pieces = fc.constantFrom(
+    ...[
+      "listeners",
+      "routes",
+      "policy",
+      "hosts",
+      "to",
+      ": ",
+      "\n",
+      "  ",
+      "- ",
+      "{",
+      "}",
+      "[",
+      "]",
+      ",",
+      '"',
+      "'",
+      "&a",
+      "*a",
+    ],
+    ...[
+      "|",
+      ">",
+      "!x",
+      "#",
+      "a",
+      "edge",
+      "allow",
+      "address",
+      ":1",
+      "${A}",
+      "$${",
+      "\t",
+      "?",
+      "null",
+      "10.0.0.1",
+      "---",
+      "%",
+    ],
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(pieces, { maxLength: 40 }), async (parts) => {
+      await problemsOf(parts.join(""));
+    }),
+    { numRuns: 500 },
+  );
+});

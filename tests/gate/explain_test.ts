@@ -1,0 +1,231 @@
+import fc from "fast-check";
+import type { Destination, Protocol, Protocols, Target } from "../../gate/contracts.ts";
+import { type ExplainArgs, explainCommand } from "../../gate/explain.ts";
+import { GateError } from "../../gate/errors.ts";
+import type { ListenerRules } from "../../gate/snapshot.ts";
+import { equal, ok } from "../support/assert.ts";
+import { snapshotOf } from "../support/rules.ts";
+
+type Given = Parameters<typeof snapshotOf>[0];
+
+/** `P` and one letter of the host: the client names its target; a wrong length is asked for as such. */
+const proxy: Protocol = {
+  naming: "target",
+  sniff: (head) => head[0] !== 0x50 ? false : head.length > 1 || 2,
+  async serve(conn, gate) {
+    const { host } = await conn.stream.next((bytes) => {
+      return bytes.length < 2 ? 2 : { used: 2, host: String.fromCharCode(bytes[1]) };
+    });
+    if (conn.asksUser) await gate.login(conn, "bob", "secret");
+    const rest = new Uint8Array(8);
+    while (await conn.stream.read(rest) !== null);
+    gate.relay(conn, await gate.connect({ host, port: 80 }, conn));
+  },
+};
+const hello: Protocol = {
+  naming: "serverName",
+  sniff: (head) => head[0] === 0x16,
+  async serve(conn, gate) {
+    const name = await conn.stream.look((head, phase) =>
+      head.length < 2 && phase === "open" ? 2 : head.length < 2 ? false : String.fromCharCode(head[1])
+    );
+    if (name === false) throw new GateError("malformed", "client", "Cannot read the hello: too short");
+    conn.peer = { ...conn.peer, serverName: name };
+    await gate.connect({ host: name, port: 443 }, conn);
+  },
+};
+const plain: Protocol = {
+  naming: "nothing",
+  serve: async (conn, gate) => void await gate.connect(undefined, conn),
+};
+const protocols: Protocols = { proxy, hello, plain };
+
+function listener(name: string, given: Partial<ListenerRules> = {}): ListenerRules {
+  const rules = {
+    addresses: [":443"],
+    protocols: ["proxy", "hello"],
+    sniffTimeout: 1,
+    asksUser: false,
+    proxyProtocol: [],
+  };
+  return { name, ...rules, ...given };
+}
+
+const listeners = {
+  edge: listener("edge"),
+  local: listener("local", {
+    addresses: ["127.0.0.1:1080"],
+    asksUser: true,
+    fallback: { host: "127.0.0.1", port: 9 },
+  }),
+  forward: listener("forward", { protocols: ["plain"] }),
+};
+
+/** The network: the name `a` is known, `b` is broken. */
+function resolve(target: Target): Promise<Destination | undefined> {
+  if (target.host === "b") {
+    return Promise.reject(new GateError("timeout", "gate", "Cannot resolve b: no answer"));
+  }
+  const known: Record<string, string> = { a: "192.0.2.1", m: "169.254.169.254" };
+  const host = known[target.host] ?? (/\d/.test(target.host) ? target.host : undefined);
+  const endpoints = [{ address: { host: host ?? "", port: target.port }, layers: [] }];
+  return Promise.resolve(host === undefined ? undefined : { target, endpoints, source: "test", lifetime: 1 });
+}
+
+const run = (args: ExplainArgs, given: Given = {}) =>
+  explainCommand(snapshotOf({ listeners, ...given }), protocols, resolve, args, () => false);
+
+async function says(args: ExplainArgs, given: Given, exit: number, ...lines: RegExp[]): Promise<void> {
+  const explained = await run(args, given);
+  equal(explained.exit, exit, explained.text);
+  for (const line of lines) ok(line.test(explained.text), `${line} in:\n${explained.text}`);
+  JSON.stringify(explained.json);
+}
+
+Deno.test("explain TARGET tells every listener's rules and where it goes", async () => {
+  const policy = [{ verdict: "deny" as const, hosts: ["x"] }, {
+    addresses: ["192.0.2.0/24"],
+    ports: [[80, 80] as const],
+  }];
+  await says(
+    { target: "a:80" },
+    { policy, routes: [{ protocol: "plain" }] },
+    0,
+    /^listener edge, from a source that is not given/m,
+    /^ {4}route routes\[0\]: no, it does not name this protocol/m,
+    /policy policy\[0\]: no, no host of it is this name/,
+    /policy policy\[1\]: maybe, the addresses it resolves to decide/,
+    /address 192\.0\.2\.1:80: yes, allow by policy\[1\]/,
+    /goes to 192\.0\.2\.1:80/,
+    /^listener local, for this machine only, from 127\.0\.0\.1/m,
+    /refused \(unauthenticated\)/,
+    /refused \(no-route\): .* no rule allows hello/,
+  );
+  await says(
+    { target: "a:81", listener: "edge" },
+    { policy },
+    1,
+    /policy policy\[1\]: no, no port of it is this one/,
+    /refused \(denied\)/,
+  );
+  await says(
+    { target: "x:80", listener: "local", user: "u" },
+    { policy },
+    1,
+    /policy policy\[0\]: yes, deny/,
+    /refused \(denied\)/,
+  );
+});
+
+Deno.test("explain tells a route's endpoints, and names that cannot be resolved", async () => {
+  const to = [{ target: { host: "10.0.0.1", port: 22 }, weight: 1, health: 0 }];
+  await says(
+    { target: "a:1", listener: "forward" },
+    { routes: [{ listener: "forward", to }] },
+    0,
+    /routes\[0\]: yes, it matches/,
+    /goes to 10\.0\.0\.1:22/,
+  );
+  const me = { listener: "local", user: "u" };
+  await says({ target: "b:1", ...me }, {}, 1, /refused \(timeout\): Cannot resolve b/);
+  await says({ target: "c:1", ...me }, {}, 1, /refused \(no-route\): .*nobody knows the name/);
+  await says(
+    { target: "m:1", ...me },
+    {},
+    1,
+    /address 169\.254\.169\.254:1: no, deny by the default for loopback/,
+    /refused \(denied\)/,
+  );
+});
+
+Deno.test("explain --from, --user and --sni are who the client is", async () => {
+  const policy = [{ verdict: "deny" as const, sources: ["10.0.0.0/8"] }, { user: ["alice"], hosts: ["a"] }];
+  const given = {
+    policy,
+    routes: [{
+      host: "svc",
+      sources: ["192.0.2.0/24"],
+      to: [{ target: { host: "10.0.0.2", port: 1 }, weight: 1, health: 0 }],
+    }],
+  };
+  await says(
+    { target: "a:80", from: "0xa.1", listener: "edge" },
+    given,
+    1,
+    /from 10\.0\.0\.1/,
+    /closed before its first byte, by policy\[0\]/,
+  );
+  await says({ target: "a:80", user: "alice", listener: "edge" }, given, 0, /goes to 192\.0\.2\.1:80/);
+  await says({ target: "a:80", user: "bob", listener: "edge" }, given, 1, /its user is another/);
+  await says(
+    { sni: "svc", from: "192.0.2.9", listener: "edge" },
+    given,
+    0,
+    /hello svc:443/,
+    /goes to 10\.0\.0\.2:1/,
+  );
+  await says(
+    { sni: "svc", from: "203.0.113.1", listener: "edge" },
+    given,
+    1,
+    /not in the sources of routes\[0\]/,
+  );
+  await says({ sni: "svc", listener: "forward" }, given, 1, /speaks no protocol that could ask for this/);
+});
+
+Deno.test("explain --hex tells each protocol's verdict and what the bytes ask for", async () => {
+  await says(
+    { hex: "50 61", listener: "local" },
+    {},
+    0,
+    /proxy: yes/,
+    /hello: no/,
+    /proxy a:80/,
+    /goes to 192\.0\.2\.1:80/,
+  );
+  await says({ hex: "50:61:ffff", listener: "edge" }, { policy: [{}] }, 0, /goes to 192\.0\.2\.1:80/);
+  await says(
+    { hex: "1661", listener: "edge" },
+    { routes: [{ host: "a", to: [{ target: { host: "10.0.0.2", port: 1 }, weight: 1, health: 0 }] }] },
+    0,
+    /hello a:443/,
+  );
+  await says({ hex: "16", listener: "edge" }, {}, 1, /hello: Cannot read the hello: too short/);
+  await says({ hex: "50", listener: "edge" }, {}, 1, /proxy: maybe, 2 bytes are needed/, /partial: closed/);
+  await says({ hex: "50", listener: "local" }, {}, 0, /partial: to the fallback 127\.0\.0\.1:9/);
+  await says({ hex: "00", listener: "edge" }, {}, 1, /unknown: closed/);
+  await says(
+    { hex: "00", listener: "forward" },
+    {
+      routes: [{
+        listener: "forward",
+        to: [{ target: { host: "10.0.0.2", port: 1 }, weight: 1, health: 0 }],
+      }],
+    },
+    0,
+    /goes to 10\.0\.0\.2:1/,
+  );
+});
+
+Deno.test("explain tells wrong usage apart", async () => {
+  const wrong: ExplainArgs[] = [
+    {},
+    { target: "a:1", hex: "00" },
+    { target: "a" },
+    { hex: "0" },
+    { hex: "" },
+    { hex: "zz" },
+  ];
+  for (const args of [...wrong, { target: "a:1", from: "me" }, { target: "a:1", listener: "none" }]) {
+    await says(args, {}, 2, /^Cannot /);
+  }
+});
+
+Deno.test("no bytes make explain throw", async () => {
+  await fc.assert(fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 6 }), async (bytes) => {
+    const explained = await run({
+      hex: Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(""),
+    });
+    ok(explained.text.length > 0);
+  }));
+});

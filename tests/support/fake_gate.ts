@@ -1,0 +1,110 @@
+/** A gate that writes down what a protocol asks of it, and a connection, both in memory. */
+import type { Conn, Gate, Limits, Peer, Stream, Target } from "../../gate/contracts.ts";
+import { asGateError, GateError } from "../../gate/errors.ts";
+import type { MemoryStream } from "./memory_stream.ts";
+
+export const LIMITS: Limits = {
+  connections: 100,
+  perSource: 100,
+  reserve: {},
+  sniffTimeout: 3000,
+  handshakeTimeout: 10_000,
+  dialTimeout: 10_000,
+  idleTimeout: 3_600_000,
+  headSize: 65536,
+  grace: 30_000,
+};
+
+/** What the gate does when it is asked. */
+export interface Script {
+  /** What connect gives; a GateError is thrown. Without: "no-route". */
+  readonly upstream?: (target: Target | undefined) => Stream | GateError | Promise<Stream>;
+  readonly login?: (user: string, password: string) => boolean;
+}
+
+export class FakeGate implements Gate {
+  readonly asked: (Target | undefined)[] = [];
+  readonly logins: (readonly [user: string, password: string])[] = [];
+  readonly entered: Partial<Peer>[] = [];
+  /** Each ends when both directions did. */
+  readonly relays: Promise<void>[] = [];
+  #script: Script;
+
+  constructor(script: Script = {}) {
+    this.#script = script;
+  }
+
+  connect(target: Target | undefined): Stream | Promise<Stream> {
+    this.asked.push(target);
+    const upstream = this.#script.upstream?.(target) ??
+      new GateError("no-route", "gate", "Cannot connect: no route");
+    if (upstream instanceof GateError) throw upstream;
+    return upstream;
+  }
+
+  relay(conn: Conn, upstream: Stream): void {
+    const client = (conn.stream as MemoryStream).move(), server = (upstream as MemoryStream).move();
+    this.relays.push(relay(client, server));
+  }
+
+  enter(inner: Stream, _outer: Conn, facts: Partial<Peer>): void {
+    (inner as MemoryStream).move();
+    this.entered.push(facts);
+  }
+
+  async copy(from: Stream, to: Stream, bytes: number): Promise<void> {
+    const into = new Uint8Array(4096);
+    for (let left = bytes; left > 0;) {
+      const size = await from.read(into.subarray(0, Math.min(left, into.length)));
+      if (size === null) throw new GateError("closed", "upstream", "Cannot copy: it ended early");
+      await to.write(into.subarray(0, size));
+      left -= size;
+    }
+  }
+
+  login(conn: Conn, user: string, password: string): Promise<boolean> {
+    this.logins.push([user, password]);
+    const right = this.#script.login?.(user, password) ?? false;
+    if (right) conn.peer = { ...conn.peer, user };
+    return Promise.resolve(right);
+  }
+}
+
+async function relay(client: MemoryStream, server: MemoryStream): Promise<void> {
+  using _client = client;
+  using _server = server;
+  await Promise.all([pump(client, server), pump(server, client)]);
+}
+
+/** An end is passed on as an end, a reset as a reset. */
+export async function pump(from: Stream, to: Stream): Promise<void> {
+  const into = new Uint8Array(65536);
+  try {
+    for (let size; (size = await from.read(into)) !== null;) await to.write(into.subarray(0, size));
+    await to.closeWrite();
+  } catch (thrown) {
+    to.abort(asGateError(thrown));
+    from.abort(asGateError(thrown));
+  }
+}
+
+export interface FakeConn extends Conn {
+  /** Every deadline that was set, ms. */
+  readonly deadlines: number[];
+}
+
+export function fakeConn(stream: Stream, { asksUser = false, limits = LIMITS } = {}): FakeConn {
+  const deadlines: number[] = [];
+  return {
+    id: 1,
+    stream,
+    listener: "test",
+    peer: { address: "127.0.0.1", port: 40000, layers: [] },
+    record: { protocol: "", target: "", endpoint: "", user: "", up: 0, down: 0 },
+    limits,
+    asksUser,
+    deadlines,
+    deadline: (ms) => void deadlines.push(ms),
+    signal: new AbortController().signal,
+  };
+}

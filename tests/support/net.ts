@@ -1,0 +1,156 @@
+/** Loopback peers for tests: servers on port 0, a SOCKS client, and whole reads. */
+import net from "node:net";
+
+export interface TestServer extends AsyncDisposable {
+  readonly port: number;
+  /** Connections so far. */
+  readonly sockets: net.Socket[];
+}
+
+/** Serves every connection with `serve`, half-open as the gate is. */
+export async function listen(serve: (socket: net.Socket) => void, path?: string): Promise<TestServer> {
+  const sockets: net.Socket[] = [];
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.push(socket);
+    socket.on("error", () => {});
+    serve(socket);
+  });
+  await new Promise<void>((ready) => path ? server.listen(path, ready) : server.listen(0, "127.0.0.1", ready));
+  const address = server.address();
+  return {
+    port: typeof address === "object" && address ? address.port : 0,
+    sockets,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((closed) => server.close(closed));
+    },
+  };
+}
+
+/** Sends back what comes, and ends when the peer ends. */
+export const listenEcho = (): Promise<TestServer> => listen((socket) => socket.pipe(socket));
+
+/** A client whose reads can be awaited. */
+export class Client implements AsyncDisposable {
+  #chunks: Uint8Array[] = [];
+  #size = 0;
+  ended = false;
+  error: (Error & { code?: string }) | undefined;
+  #wake: (() => void) | undefined;
+  readonly #closed: Promise<void>;
+
+  constructor(readonly socket: net.Socket) {
+    this.#closed = new Promise((closed) => socket.once("close", () => closed()));
+    socket.on("data", (bytes) => {
+      this.#chunks.push(bytes);
+      this.#size += bytes.length;
+      this.#wake?.();
+    });
+    socket.on("end", () => {
+      this.ended = true;
+      this.#wake?.();
+    });
+    socket.on("error", (error) => {
+      this.error = error;
+      this.#wake?.();
+    });
+    socket.on("close", () => {
+      this.ended = true;
+      this.#wake?.();
+    });
+  }
+
+  write(bytes: Uint8Array | string): Promise<void> {
+    return new Promise((done, failed) => this.socket.write(bytes, (error) => error ? failed(error) : done()));
+  }
+
+  /** FIN. */
+  end(): void {
+    this.socket.end();
+  }
+
+  /** RST. */
+  reset(): void {
+    this.socket.resetAndDestroy();
+  }
+
+  /** Exactly so many bytes. */
+  async read(size: number): Promise<Uint8Array> {
+    while (this.#size < size) {
+      if (this.error) throw this.error;
+      if (this.ended) throw new Error(`ended after ${this.#size} of ${size} bytes`);
+      await this.#more();
+    }
+    const all = this.#join();
+    this.#chunks = [all.subarray(size)];
+    this.#size = all.length - size;
+    return all.subarray(0, size);
+  }
+
+  /** Everything up to the end; a reset throws. */
+  async readAll(): Promise<Uint8Array> {
+    while (!this.ended && !this.error) await this.#more();
+    if (this.error) throw this.error;
+    return this.#join();
+  }
+
+  async text(): Promise<string> {
+    return new TextDecoder().decode(await this.readAll());
+  }
+
+  #join(): Uint8Array {
+    const all = new Uint8Array(this.#size);
+    let at = 0;
+    for (const chunk of this.#chunks) {
+      all.set(chunk, at);
+      at += chunk.length;
+    }
+    return all;
+  }
+
+  #more(): Promise<void> {
+    return new Promise((wake) => this.#wake = wake);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.socket.destroy();
+    await this.#closed;
+  }
+}
+
+export async function connect(port: number, host = "127.0.0.1"): Promise<Client> {
+  const socket = net.connect({ port, host, allowHalfOpen: true, noDelay: true });
+  return await connected(socket);
+}
+
+export async function connectUnix(path: string): Promise<Client> {
+  return await connected(net.connect({ path, allowHalfOpen: true }));
+}
+
+async function connected(socket: net.Socket): Promise<Client> {
+  await new Promise<void>((ok, failed) => {
+    socket.once("connect", ok);
+    socket.once("error", failed);
+  });
+  return new Client(socket);
+}
+
+/** SOCKS5 without authentication to `host:port`; throws the reply's code. */
+export async function socks(client: Client, host: string, port: number): Promise<void> {
+  const name = new TextEncoder().encode(host);
+  await client.write(new Uint8Array([5, 1, 0, 5, 1, 0, 3, name.length, ...name, port >> 8, port & 255]));
+  await client.read(2);
+  const [, code, , kind] = await client.read(4);
+  await client.read((kind === 4 ? 16 : 4) + 2);
+  if (code !== 0) throw new Error(`socks reply ${code}`);
+}
+
+/** `size` bytes that differ from place to place. */
+export function pattern(size: number, seed = 1): Uint8Array {
+  const bytes = new Uint8Array(size);
+  for (let i = 0, x = seed; i < size; i++) {
+    x = (Math.imul(x, 1103515245) + 12345) & 0x7fffffff;
+    bytes[i] = x >> 16;
+  }
+  return bytes;
+}

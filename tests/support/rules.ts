@@ -1,0 +1,54 @@
+/** A snapshot, an asking and a decider with what a test is not about filled in. */
+import { formatIp } from "../../gate/address.ts";
+import type { Asking } from "../../gate/asking.ts";
+import { Decider } from "../../gate/decide.ts";
+import type { PolicyRule, RouteRule, Snapshot } from "../../gate/snapshot.ts";
+
+/** Where the snapshot's gate is bound to every address, these are the machine's. */
+export const MACHINE = ["192.0.2.7", "2001:db8::7"];
+
+/** Rules and routes get their places: `policy[0]`, `routes[0]`. */
+export function snapshotOf(
+  { routes = [], policy = [], ...given }: Partial<Omit<Snapshot, "routes" | "policy">> & {
+    routes?: Partial<RouteRule>[];
+    policy?: (Omit<PolicyRule, "place" | "verdict"> & { verdict?: "allow" | "deny" })[];
+  },
+): Snapshot {
+  return {
+    version: 1,
+    listeners: {},
+    routes: routes.map((route, i) => ({ place: `routes[${i}]`, to: [], ...route })),
+    policy: policy.map((rule, i) => ({ place: `policy[${i}]`, verdict: "allow", ...rule })),
+    limits: {
+      connections: 100,
+      perSource: 100,
+      reserve: {},
+      sniffTimeout: 3000,
+      handshakeTimeout: 10_000,
+      dialTimeout: 10_000,
+      idleTimeout: 3_600_000,
+      headSize: 65536,
+      grace: 30_000,
+    },
+    own: [],
+    hostAddresses: [],
+    ...given,
+  };
+}
+
+export function deciderOf(given: Parameters<typeof snapshotOf>[0]): Decider {
+  return new Decider(snapshotOf(given), (ip) => MACHINE.includes(formatIp(ip)));
+}
+
+/** A SOCKS client from 203.0.113.9 on the listener `proxy`, beyond loopback. */
+export function asking(given: Partial<Asking> = {}): Asking {
+  return {
+    listener: "proxy",
+    trusted: false,
+    protocol: "socks",
+    naming: "target",
+    asksUser: false,
+    source: "203.0.113.9",
+    ...given,
+  };
+}

@@ -1,0 +1,6 @@
+import type { Protocols } from "../../gate/contracts.ts";
+import { protocols } from "../../protocols/mod.ts";
+import { mux } from "./toy_mux.ts";
+import { xor } from "./toy_xor.ts";
+
+export const protocolsWithToys: Protocols = { ...protocols, xor, mux };
