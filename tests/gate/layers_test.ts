@@ -7,6 +7,7 @@ import { Client, connect, listen, listenEcho, pattern, socks } from "../support/
 const farGate = (): Promise<TestGate> =>
   startGate(`
 listeners: { far: { address: "127.0.0.1:0", protocols: [xor, mux, socks] } }
+hosts: { it.behind: { addresses: ["127.0.0.1"] } }
 policy: [ { allow: { listener: far, addresses: ["127.0.0.0/8"] } } ]
 admin: { address: "off" }`);
 
@@ -22,7 +23,7 @@ const STACKS = ["xor, socks", "mux, socks", "xor, mux, socks", "mux, xor, socks"
 
 async function behind(near: TestGate, port: number): Promise<Client> {
   const client = await connect(near.port("near"));
-  await socks(client, "127.0.0.1", port);
+  await socks(client, "it.behind", port);
   return client;
 }
 
@@ -126,7 +127,7 @@ Deno.test("streams are unwrapped at most four deep", async () => {
   await using far = await farGate();
   await using near = await nearGate(far, "xor, xor, xor, xor, xor, socks");
   await using client = await connect(near.port("near"));
-  const refused = await socks(client, "127.0.0.1", echo.port).then(() => "", (error) => error.message);
+  const refused = await socks(client, "it.behind", echo.port).then(() => "", (error) => error.message);
   ok(refused !== "", "it was served");
   ok((await near.record()).outcome !== "ok");
 });

@@ -1,0 +1,89 @@
+/** What schemas of keys are made of: texts that are read, maps of known keys, one or many. */
+import { z } from "zod";
+import * as scalars from "./scalars.ts";
+import { Mistake, type Reading } from "./scalars.ts";
+import { suggestion } from "./suggest.ts";
+
+/** In a JSON Schema: a text whose value the environment gives. */
+const FROM_ENVIRONMENT = { type: "string", pattern: "\\$\\{" };
+
+/** A text that `read` understands; `json` is its shape in an editor where that is not just any text. */
+export function scalar<T>(expected: string, read: (text: string) => Reading<T>, json: object = {}) {
+  return z.string({ error: `expected ${expected}` }).transform((text, context): T => {
+    const value = read(text);
+    if (!(value instanceof Mistake)) return value;
+    context.addIssue({ code: "custom", message: `expected ${value.expected}`, params: { part: value.got } });
+    return z.NEVER;
+  }).meta({ description: expected, ...json });
+}
+
+export function oneOf<const T extends string>(words: readonly T[]) {
+  const expected = `one of ${words.join(", ")}`;
+  const read = (text: string) => words.find((word) => word === text) ?? new Mistake(expected);
+  return scalar(expected, read, { anyOf: [{ enum: words }, FROM_ENVIRONMENT] });
+}
+
+export function integer(least: number, most: number) {
+  const expected = `a whole number from ${least} to ${most}`;
+  const read = (text: string) => {
+    const value = /^[0-9]{1,15}$/.test(text) ? Number(text) : NaN;
+    return value >= least && value <= most ? value : new Mistake(expected);
+  };
+  return scalar(expected, read, {
+    anyOf: [{ type: "integer", minimum: least, maximum: most }, FROM_ENVIRONMENT],
+  });
+}
+
+export function duration(least = 1) {
+  const pattern = "^[0-9]+(ms|s|m|h)$|\\$\\{";
+  return scalar(scalars.DURATION, (text) => scalars.readDuration(text, least), { pattern });
+}
+
+export function size(least: number, most: number) {
+  const read = (text: string) => {
+    const bytes = scalars.readSize(text);
+    if (bytes instanceof Mistake || (bytes >= least && bytes <= most)) return bytes;
+    return new Mistake(`${scalars.SIZE}, from ${least} to ${most} bytes`);
+  };
+  return scalar(scalars.SIZE, read, { pattern: "^[0-9]+(B|KiB|MiB|GiB)$|\\$\\{" });
+}
+
+/** Every key is known, or a mistake of its own: one line of the message for each. */
+export function keys<S extends z.core.$ZodLooseShape>(shape: S) {
+  const known = Object.keys(shape);
+  return z.strictObject(shape, {
+    error: ({ code, keys }) =>
+      code === "unrecognized_keys"
+        ? (keys as string[]).map((key) => `unknown key${suggestion(key, known)}`).join("\n")
+        : "expected a map",
+  });
+}
+
+export function list<T extends z.core.SomeType>(item: T) {
+  return z.array(item, { error: "expected a list" }).min(1, { error: "expected at least one" });
+}
+
+export function oneOrMany<T extends z.ZodType>(item: T) {
+  return z.union([item, list(item)], { error: "expected one, or a list of them" })
+    .transform((value): z.output<T>[] => Array.isArray(value) ? value : [value as z.output<T>]);
+}
+
+/** What keys of one map need or exclude; told beside every other mistake of that map. */
+interface Relation {
+  readonly right: (has: (key: string) => boolean) => boolean;
+  readonly error: string;
+  /** The key to blame, else the map. */
+  readonly key?: string;
+}
+
+export function related<T extends z.ZodType<object>>(map: T, ...relations: readonly Relation[]): T {
+  return relations.reduce(
+    (whole, { right, error, key }) =>
+      whole.refine((value) => right((name) => (value as Record<string, unknown>)[name] !== undefined), {
+        error,
+        path: key === undefined ? [] : [key],
+        when: ({ value }) => typeof value === "object" && value !== null,
+      }),
+    map,
+  );
+}
