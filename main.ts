@@ -1,5 +1,7 @@
 /** The command line: each verb's code is loaded when it is asked for. */
 import { Command, CommanderError } from "commander";
+import type { ExplainOptions } from "./gate/commands/explain.ts";
+import { causeChain } from "./gate/errors.ts";
 import { VERSION } from "./gate/version.ts";
 
 /** The promise of exit codes: done; failed, invalid or denied; used wrongly. */
@@ -34,7 +36,7 @@ function program(finish: (code: number) => void): Command {
     .option("--user <name>", "who has logged in")
     .option("--sni <name>", "the name in the ClientHello")
     .option("--json", "as data")
-    .action(async (target: string | undefined, options: Record<string, string | undefined>) => {
+    .action(async (target: string | undefined, options: ExplainOptions) => {
       const { explain } = await import("./gate/commands/explain.ts");
       finish(await explain(target, options));
     });
@@ -64,7 +66,7 @@ export async function main(args: readonly string[]): Promise<number> {
     return code;
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.done : EXIT.usage;
-    console.error(`ugate: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+    console.error(causeChain(thrown));
     return EXIT.failed;
   }
 }

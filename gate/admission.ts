@@ -19,7 +19,9 @@ import type { Journal } from "./journal.ts";
 import { type LimitName, ConnectionLimits } from "./limits.ts";
 import type { Bound, Question, Start } from "./orders.ts";
 import { OwnAddresses } from "./own_address.ts";
+import { FirstBytes } from "./engine/first_bytes.ts";
 import { Questions } from "./questions.ts";
+import type { Sniffed, Unknown } from "./sniff.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** What the thread's entry file brings: what it speaks. */
@@ -80,7 +82,7 @@ export class Admission implements Keeper {
       health,
       ownDials: this.#ownDials,
       proxyHeader: this.#registry.proxyHeader,
-    });
+    }, snapshot.routes);
     this.#checks?.stop();
     if (this.#start.engine === 0) {
       this.#checks = new Checks(snapshot.routes, health, (target) => this.questions.resolve(target));
@@ -178,29 +180,66 @@ export class Admission implements Keeper {
     this.#live.set(id, connection);
     if (this.#counted.isWaiting(place)) this.#waiting.add(connection);
     promiseResolved();
-    void this.#serve(connection);
+    const { entry, outer } = entrance;
+    if (!outer && entry.isProxy(peer.address)) void this.#servePrefaced(connection);
+    else if (outer) void this.#serveUnknown(connection);
+    else this.#serve(connection);
+  }
+
+  /** Who a trusted source says it is comes first. */
+  async #servePrefaced(connection: Connection): Promise<void> {
+    try {
+      await this.#readProxyHeader(connection, connection.entrance.entry);
+    } catch (thrown) {
+      return connection.served(thrown);
+    }
+    this.#serve(connection);
+  }
+
+  /** The plain way of a raw connection: no promise before its protocol is known. */
+  #serve(connection: Connection): void {
+    const { entry } = connection.entrance;
+    try {
+      this.#enterSource(connection, entry);
+      this.#refuseBarred(connection);
+    } catch (thrown) {
+      return connection.served(thrown);
+    }
+    if (entry.only !== undefined) return void this.#speak(connection, entry.only);
+    connection.patience(entry.rules.sniffTimeout);
+    new FirstBytes(connection.stream as Socket, entry.sniff, (sniffed) => {
+      void this.#follow(connection, sniffed);
+    }, (thrown) => connection.served(thrown));
+  }
+
+  /** A stream without a socket is told apart by its promises. */
+  async #serveUnknown(connection: Connection): Promise<void> {
+    const { entry } = connection.entrance;
+    try {
+      if (entry.only !== undefined) return await this.#speak(connection, entry.only);
+      connection.patience(entry.rules.sniffTimeout);
+      await this.#follow(connection, await connection.stream.look(entry.sniff));
+    } catch (thrown) {
+      connection.served(thrown);
+    }
+  }
+
+  #follow(connection: Connection, sniffed: Sniffed): Promise<void> {
+    if ("protocol" in sniffed) return this.#speak(connection, sniffed.protocol);
+    connection.record.protocol = "unknown";
+    return this.#fallBack(connection, sniffed.unknown);
   }
 
   /** Never rejects: whatever happens ends in the connection's record. */
-  async #serve(connection: Connection): Promise<void> {
-    let failure: unknown;
+  async #speak(connection: Connection, protocol: string): Promise<void> {
     try {
-      const { entry, outer } = connection.entrance;
-      if (!outer) {
-        if (entry.isProxy(connection.peer.address)) await this.#readProxyHeader(connection, entry);
-        this.#enterSource(connection, entry);
-        this.#refuseBarred(connection);
-      }
-      const protocol = entry.only ?? await this.#tellApart(connection, entry);
-      if (protocol === undefined) return await this.#fallBack(connection);
       connection.record.protocol = protocol;
       this.#assign(connection, protocol);
       connection.deadline(this.limits.handshakeTimeout);
       await this.#registry.protocols[protocol].serve!(connection, this.#gate);
+      if (!connection.isRelaying) connection.served(undefined);
     } catch (thrown) {
-      failure = thrown;
-    } finally {
-      if (!connection.isRelaying) connection.served(failure);
+      connection.served(thrown);
     }
   }
 
@@ -211,29 +250,16 @@ export class Admission implements Keeper {
     connection.proxied = true;
   }
 
-  /** Undefined: nobody's bytes, and a fallback takes them. */
-  async #tellApart(connection: Connection, entry: Entry): Promise<string | undefined> {
-    connection.patience(entry.rules.sniffTimeout);
-    const sniffed = await connection.stream.look(entry.sniff);
-    if ("protocol" in sniffed) return sniffed.protocol;
-    connection.record.protocol = "unknown";
-    if (sniffed.unknown === "preface") {
-      throw new GateError("denied", "client", "Cannot accept a PROXY header: its source is not in proxyProtocol");
-    }
-    if (entry.rules.fallback) return undefined;
-    if (sniffed.unknown === "unknown") {
-      throw new GateError("malformed", "client", "Cannot tell the protocol: no listed one begins like this");
-    }
-    const ended = connection.stream instanceof Socket && connection.stream.hungUp;
-    if (ended) throw new GateError("closed", "client", "Cannot tell the protocol: the client ended before it was clear");
-    throw new GateError("timeout", "client", `Cannot tell the protocol: ${sniffed.unknown} at the sniff time's end`);
-  }
-
-  async #fallBack(connection: Connection): Promise<void> {
+  async #fallBack(connection: Connection, unknown: Unknown): Promise<void> {
     connection.deadline(0);
-    const { fallback } = connection.entrance.rules;
-    using upstream = await this.#connector.fallback(fallback!, connection);
-    this.#gate.relay(connection, upstream);
+    try {
+      const { fallback } = connection.entrance.rules;
+      if (!fallback || unknown === "preface") throw cannotTell(unknown, connection.stream);
+      using upstream = await this.#connector.fallback(fallback, connection);
+      this.#gate.relay(connection, upstream);
+    } catch (thrown) {
+      connection.served(thrown);
+    }
   }
 
   /** The source counts as itself; who speaks the PROXY protocol for others is bounded by `connections` alone. */
@@ -295,3 +321,16 @@ export class Admission implements Keeper {
 }
 
 const NONE: readonly string[] = [];
+
+function cannotTell(unknown: Unknown, stream: Stream): GateError {
+  if (unknown === "preface") {
+    return new GateError("denied", "client", "Cannot accept a PROXY header: its source is not in proxyProtocol");
+  }
+  if (unknown === "unknown") {
+    return new GateError("malformed", "client", "Cannot tell the protocol: no listed one begins like this");
+  }
+  if (stream instanceof Socket && stream.hungUp) {
+    return new GateError("closed", "client", "Cannot tell the protocol: the client ended before it was clear");
+  }
+  return new GateError("timeout", "client", `Cannot tell the protocol: ${unknown} when the sniff time was over`);
+}

@@ -9,7 +9,8 @@ import type { Relay, RelayOwner } from "./engine/relay.ts";
 import { localAddress } from "./engine/sockaddr.ts";
 import { Socket } from "./engine/socket.ts";
 import type { Entry } from "./entry.ts";
-import type { ListenerRules } from "./snapshot.ts";
+import type { Health } from "./health.ts";
+import type { ListenerRules, RouteEndpoint } from "./snapshot.ts";
 
 /** Where a connection came in: facts that do not change. */
 export interface Entrance {
@@ -22,6 +23,11 @@ export interface Entrance {
   readonly depth: number;
   /** The connection that this one was unwrapped from. */
   readonly outer?: Connection;
+}
+
+/** What can be given up while it is under way. */
+export interface Cancellable {
+  cancel(reason: GateError): void;
 }
 
 /** Who keeps connections. */
@@ -42,11 +48,12 @@ export class Connection implements Conn, RelayOwner, Expiring {
   place = -1;
   /** Under which it is counted in the limits of its source. */
   sourceKeys: readonly number[] = [];
-  /** What is to be undone at its end: the load of an endpoint, the mark of a dial. */
-  onEnd: (() => void) | undefined;
-  /** Gives up what is under way for it: a question, a dial, a handshake with an upstream. */
-  underWay: ((reason: GateError) => void) | undefined;
-  onAbort: ((reason: GateError) => void) | undefined;
+  /** What is under way for it: a question or a dial; and around those a handshake with an upstream. */
+  underWay: Cancellable | undefined;
+  wrapping: Cancellable | undefined;
+  #endpoint: RouteEndpoint | undefined;
+  #health: Health | undefined;
+  #undo: (() => void)[] | undefined;
   /** Its peer's address came in a PROXY header. */
   proxied = false;
   /** Streams that were unwrapped from it and are not over. */
@@ -120,12 +127,30 @@ export class Connection implements Conn, RelayOwner, Expiring {
     if (this.#over) return;
     if (this.#relay) return this.#relay.abort(reason);
     this.stream.abort(reason);
-    this.underWay?.(reason);
-    this.onAbort?.(reason);
+    this.underWay?.cancel(reason);
+    this.wrapping?.cancel(reason);
     if (this.#controller) {
       promiseResolved();
       this.#controller.abort(reason);
     }
+  }
+
+  /** Counts as load of an endpoint until its end, or until leaveEndpoint. */
+  enterEndpoint(endpoint: RouteEndpoint, health: Health): void {
+    this.#endpoint = endpoint;
+    this.#health = health;
+    health.entered(endpoint);
+  }
+
+  leaveEndpoint(): void {
+    if (this.#endpoint) this.#health!.left(this.#endpoint);
+    this.#endpoint = undefined;
+  }
+
+  /** Runs when it is over. */
+  atEnd(act: () => void): void {
+    if (this.#over) act();
+    else (this.#undo ??= []).push(act);
   }
 
   /** Both streams are the relay's now. */
@@ -172,8 +197,8 @@ export class Connection implements Conn, RelayOwner, Expiring {
     this.#over = true;
     deadlines.release(this.#slot);
     this.stream.onGone = undefined;
-    this.onEnd?.();
-    this.onEnd = undefined;
+    this.leaveEndpoint();
+    if (this.#undo) for (const act of this.#undo) act();
     this.#keeper.ended(this, failure);
     const { outer } = this.entrance;
     if (outer && --outer.#inner === 0 && outer.#served) outer.end(undefined);

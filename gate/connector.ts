@@ -1,17 +1,24 @@
 /** The one way out: route, policy, discovery, dial, wrap. What it does is decided in decide.ts; here it happens. */
-import { formatTarget } from "./address.ts";
+import { formatTarget, isUnixHost, parseIp } from "./address.ts";
 import { askingOf } from "./asking.ts";
+import { Attempt } from "./attempt.ts";
 import type { Connection } from "./connection.ts";
 import type { Destination, Endpoint, Protocols, Stream, Target } from "./contracts.ts";
 import type { Decider } from "./decide.ts";
 import { asGateError, GateError } from "./errors.ts";
-import { Dial } from "./engine/dial.ts";
 import { after, now, promiseResolved } from "./engine/loop.ts";
-import { MOST_DEPTH, type OwnDials } from "./engine/own_dials.ts";
+import type { OwnDials } from "./engine/own_dials.ts";
 import type { Health } from "./health.ts";
 import type { OwnAddresses } from "./own_address.ts";
 import type { Questions } from "./questions.ts";
 import type { RouteEndpoint, RouteRule } from "./snapshot.ts";
+
+export interface Place {
+  readonly address: string;
+  readonly port: number;
+}
+/** Writes the header of the PROXY protocol. */
+export type ProxyHeader = (version: "v1" | "v2", source?: Place, destination?: Place) => Uint8Array;
 
 /** What one snapshot compiles to, and what outlives it. */
 export interface ConnectorParts {
@@ -21,40 +28,41 @@ export interface ConnectorParts {
   readonly questions: Questions;
   readonly health: Health;
   readonly ownDials: OwnDials;
-  /** Writes the header of the PROXY protocol. */
   readonly proxyHeader: ProxyHeader;
 }
-
-export interface Place {
-  readonly address: string;
-  readonly port: number;
-}
-export type ProxyHeader = (version: "v1" | "v2", source?: Place, destination?: Place) => Uint8Array;
 
 type Permit = (destination: Destination) => readonly Endpoint[];
 
 export class Connector {
   readonly #parts: ConnectorParts;
+  /** Targets of routes that need no resolving, as what a dial takes. */
+  readonly #literal = new Map<Target, readonly Target[]>();
 
-  constructor(parts: ConnectorParts) {
+  constructor(parts: ConnectorParts, routes: readonly RouteRule[]) {
     this.#parts = parts;
+    for (const { target } of routes.flatMap(({ to }) => to)) {
+      if (isUnixHost(target.host) || parseIp(target.host)) this.#literal.set(target, [target]);
+    }
   }
 
-  /** Rejects with GateError; the connection's record tells target and endpoint. */
-  async connect(target: Target | undefined, conn: Connection): Promise<Stream> {
+  /** Throws or rejects with GateError; the connection's record tells target and endpoint. */
+  connect(target: Target | undefined, conn: Connection): Promise<Stream> {
     const { decider, protocols } = this.#parts;
-    const naming = protocols[conn.record.protocol].naming;
+    const { naming } = protocols[conn.record.protocol];
     if (target) conn.record.target = formatTarget(target);
     const asking = askingOf(conn, naming, conn.entrance.trusted, target);
     const plan = decider.plan(asking);
     const until = now + conn.limits.dialTimeout;
-    if (plan.kind === "route") return await this.#toRoute(plan.route, conn, until);
-    return await this.#reach(plan.target, conn, until, (found) => decider.permit(asking, plan, found));
+    if (plan.kind === "route") return this.#toRoute(plan.route, conn, until);
+    return this.#reach(plan.target, conn, until, (found) => decider.permit(asking, plan, found));
   }
 
   /** The bytes of a connection that nobody could tell apart go there as they came. */
-  async fallback(target: Target, conn: Connection): Promise<Stream> {
-    return await this.#reach(target, conn, now + conn.limits.dialTimeout, everything);
+  fallback(target: Target, conn: Connection): Promise<Stream> {
+    const { address } = conn.peer;
+    const bar = this.#parts.decider.policy.barredRouted(conn.listener, address === "unix" ? undefined : address);
+    if (bar) throw new GateError("denied", "gate", `Cannot use the fallback: its source is denied by ${bar}`);
+    return this.#reach(target, conn, now + conn.limits.dialTimeout, everything);
   }
 
   /** One endpoint after the other, the best first, until one stands. */
@@ -63,12 +71,14 @@ export class Connector {
     let failure: GateError | undefined;
     for (const endpoint of health.order(route.to)) {
       if (failure && now >= until) break;
-      health.entered(endpoint);
+      conn.enterEndpoint(endpoint, health);
       try {
-        const stream = await this.#reach(endpoint.target, conn, until, everything);
+        const literal = this.#literal.get(endpoint.target);
+        const stream = await (literal
+          ? this.#dial(literal, conn, until)
+          : this.#reach(endpoint.target, conn, until, everything));
         health.dialed(endpoint, true);
         if (route.proxyProtocol) await stream.write(this.#header(route.proxyProtocol, conn));
-        atEnd(conn, () => health.left(endpoint));
         return stream;
       } catch (thrown) {
         failure = asGateError(thrown);
@@ -80,7 +90,7 @@ export class Connector {
 
   /** A client that went away says nothing about the endpoint. */
   #failed(endpoint: RouteEndpoint, conn: Connection, failure: GateError): void {
-    this.#parts.health.left(endpoint);
+    conn.leaveEndpoint();
     if (failure.side === "client" || conn.over) throw failure;
     if (failure.failure !== "exhausted") this.#parts.health.dialed(endpoint, false);
   }
@@ -115,33 +125,8 @@ export class Connector {
     throw failure;
   }
 
-  async #dial(addresses: readonly Target[], conn: Connection, until: number): Promise<Stream> {
-    const marks: number[] = [];
-    const dial = new Dial(addresses, Math.max(1, until - now), (fd, address, family) => {
-      const own = this.#parts.own.look(address, true, [])?.own;
-      if (own) marks.push(this.#mark(fd, family, address, conn));
-    });
-    if (conn.over) dial.cancel(gone());
-    conn.underWay = (reason) => dial.cancel(reason);
-    try {
-      const socket = await dial.result;
-      if (conn.over) {
-        socket.close();
-        throw gone();
-      }
-      conn.record.endpoint = formatTarget(dial.reached!);
-      return socket;
-    } finally {
-      conn.underWay = undefined;
-      if (marks.length > 0) atEnd(conn, () => marks.forEach((mark) => this.#parts.ownDials.release(mark)));
-    }
-  }
-
-  #mark(fd: number, family: number, address: Target, conn: Connection): number {
-    const depth = conn.entrance.depth + 1;
-    if (depth <= MOST_DEPTH) return this.#parts.ownDials.mark(fd, family, depth);
-    const where = formatTarget(address);
-    throw new GateError("denied", "gate", `Cannot connect to ${where}: this gate's own, and a loop ${depth} deep`);
+  #dial(addresses: readonly Target[], conn: Connection, until: number): Promise<Stream> {
+    return Attempt.dial(addresses, Math.max(1, until - now), conn, this.#parts.own, this.#parts.ownDials);
   }
 
   /** Dials what is outermost and speaks the layers to it; the innermost is asked for the endpoint's address. */
@@ -160,7 +145,7 @@ export class Connector {
       controller.abort(reason);
     };
     const stop = after(Math.max(1, until - now), () => abort(timedOut(endpoint.address)));
-    conn.onAbort = abort;
+    conn.wrapping = { cancel: abort };
     try {
       const stream = await lower();
       if (conn.over) {
@@ -171,26 +156,26 @@ export class Connector {
       return stream;
     } finally {
       stop();
-      conn.onAbort = undefined;
+      conn.wrapping = undefined;
     }
   }
 
   /** An answer that comes too late for this connection is kept for the next one. */
   #inTime<T>(asked: Promise<T>, conn: Connection, until: number): Promise<T> {
     return new Promise((resolve, reject) => {
-      const stop = after(Math.max(1, until - now), () => give(timedOut()));
-      const give = (reason: GateError) => {
+      const cancel = (reason: GateError) => {
         stop();
         conn.underWay = undefined;
         promiseResolved();
         reject(reason);
       };
-      conn.underWay = give;
+      const stop = after(Math.max(1, until - now), () => cancel(timedOut()));
+      conn.underWay = { cancel };
       asked.then((answer) => {
         stop();
         conn.underWay = undefined;
         resolve(answer);
-      }, give);
+      }, cancel);
     });
   }
 }
@@ -201,8 +186,3 @@ const gone = () => new GateError("closed", "client", "Cannot connect: the client
 
 const timedOut = (target?: Target) =>
   new GateError("timeout", "upstream", `Cannot connect${target ? ` to ${formatTarget(target)}` : ""}: no answer in time`);
-
-function atEnd(conn: Connection, act: () => void): void {
-  const before = conn.onEnd;
-  conn.onEnd = before ? () => (before(), act()) : act;
-}

@@ -55,6 +55,11 @@ export class OwnAddresses {
     this.#given = new Set(snapshot.hostAddresses.map(givenKey));
   }
 
+  /** Whether anything of this gate has this port: without, an address is none of its own. */
+  hasPort({ host, port }: Target): boolean {
+    return this.#bound.has(port) || this.#unix.has(host);
+  }
+
   /**
    * Looks at an address to dial (IP literal or unix socket) for who is `trusted` and asked for `names` (normal).
    * undefined: it is neither, and cannot be judged.

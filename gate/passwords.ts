@@ -2,6 +2,7 @@
  * Passwords: their hashes (scrypt, RFC 7914), and who may log in. Runs on the main thread. A verification takes
  * 200 ms of a pool thread and 16 MiB: it is bounded, throttled by source, and not done twice.
  */
+import { Buffer } from "node:buffer";
 import { createHmac, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
 import { isV4, parseIp } from "./address.ts";
 import type { Login } from "./orders.ts";

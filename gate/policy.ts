@@ -38,11 +38,13 @@ const NO_ADDRESS: Judgement = { verdict: "deny", by: "the answer, which is no ad
 /** First match wins; where none does, deny, but for clients of this machine itself (`trusted`). */
 export class Policy {
   readonly #rules: readonly CompiledRule[];
+  readonly #anyBars: boolean;
   readonly #own: OwnAddresses;
 
   /** `isOwnIp` tells whether an IP address is one of this machine's; it is asked only about ports of this gate. */
   constructor(snapshot: Snapshot, isOwnIp: (ip: Ip) => boolean) {
     this.#rules = snapshot.policy.map((rule) => new CompiledRule(rule));
+    this.#anyBars = this.#rules.some((rule) => rule.bars);
     this.#own = new OwnAddresses(snapshot, isOwnIp);
   }
 
@@ -88,6 +90,7 @@ export class Policy {
     source: string | undefined,
     speaks: (rule: CompiledRule) => boolean,
   ): string | undefined {
+    if (!this.#anyBars) return undefined;
     const ip = source === undefined ? undefined : parseIp(source);
     const decisive = this.#rules.find((rule) => rule.meets(listener, ip) && (rule.bars || speaks(rule)));
     return decisive?.bars ? decisive.place : undefined;

@@ -5,9 +5,8 @@
 import type { Phase, Protocol, Protocols } from "./contracts.ts";
 
 /** A protocol by its registry name, or why there is none. */
-export type Sniffed =
-  | { readonly protocol: string }
-  | { readonly unknown: "silent" | "partial" | "unknown" | "preface" };
+export type Sniffed = { readonly protocol: string } | { readonly unknown: Unknown };
+export type Unknown = "silent" | "partial" | "unknown" | "preface";
 
 type Listed = { readonly found: Sniffed; readonly protocol: Protocol };
 

@@ -63,9 +63,10 @@ export function list<T extends z.core.SomeType>(item: T) {
   return z.array(item, { error: "expected a list" }).min(1, { error: "expected at least one" });
 }
 
+/** A list in any case, of what may be a list itself. */
 export function oneOrMany<T extends z.ZodType>(item: T) {
-  return z.union([item, list(item)], { error: "expected one, or a list of them" })
-    .transform((value): z.output<T>[] => Array.isArray(value) ? value : [value as z.output<T>]);
+  const one = item.transform((value: z.output<T>): z.output<T>[] => [value]);
+  return z.union([one, list(item)], { error: "expected one, or a list of them" });
 }
 
 /** What keys of one map need or exclude; told beside every other mistake of that map. */

@@ -50,7 +50,7 @@ function bind(target: Target, to: SocketAddress, dualStack: boolean): ListeningS
   return { fd, address, close: () => closeListening(fd, target) };
 }
 
-const bindOnce = (fd: number, to: SocketAddress): number => libc.bind(fd, to.bytes, to.bytes.length) < 0 ? errno() : 0;
+const bindOnce = (fd: number, to: SocketAddress): number => libc.bind(fd, to.bytes, to.size) < 0 ? errno() : 0;
 
 const isPath = ({ host }: Target): boolean => isUnixHost(host) && !host.startsWith("unix:@");
 
@@ -58,7 +58,7 @@ const isPath = ({ host }: Target): boolean => isUnixHost(host) && !host.startsWi
 function isAbandoned(to: SocketAddress): boolean {
   const fd = libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return false;
-  const code = libc.connect(fd, to.bytes, to.bytes.length) < 0 ? errno() : 0;
+  const code = libc.connect(fd, to.bytes, to.size) < 0 ? errno() : 0;
   libc.close(fd);
   return code === ECONNREFUSED;
 }

@@ -2,7 +2,7 @@
 import type { Destination, Target } from "../contracts.ts";
 import type { Health } from "../health.ts";
 import type { RouteEndpoint, RouteRule } from "../snapshot.ts";
-import { Dial } from "./dial.ts";
+import { dial } from "./dial.ts";
 import { after } from "./loop.ts";
 
 /** Where a target lives; undefined: nobody knows. */
@@ -44,7 +44,7 @@ export class Checks {
       const destination = await this.resolve(target);
       const direct = destination?.endpoints.filter(({ layers }) => layers.length === 0) ?? [];
       if (direct.length === 0) return false;
-      const socket = await new Dial(direct.map(({ address }) => address), timeout).result;
+      const socket = await dial(direct.map(({ address }) => address), timeout);
       socket.close();
       return true;
     } catch {

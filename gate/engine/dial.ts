@@ -5,11 +5,12 @@
 import type { Target } from "../contracts.ts";
 import { type Failure, GateError } from "../errors.ts";
 import { formatTarget } from "../address.ts";
-import { Descriptor, type Mover } from "./descriptor.ts";
+import type { Expiring } from "./deadlines.ts";
+import type { Descriptor, Mover } from "./descriptor.ts";
 import { AF_UNIX, EACCES, EAGAIN, ECONNREFUSED, EINPROGRESS, EMFILE, ENFILE, ENOBUFS, ENOENT } from "./layout.ts";
 import { ENOMEM, EPERM, EPOLLERR, EPOLLHUP, EPOLLOUT, errnoName, ETIMEDOUT } from "./layout.ts";
 import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from "./layout.ts";
-import { after, promiseResolved } from "./loop.ts";
+import { after, deadlines, now, promiseResolved } from "./loop.ts";
 import { type SocketAddress, socketAddress } from "./sockaddr.ts";
 import { Socket } from "./socket.ts";
 import { errno, libc, socketError, tuneTcp } from "./sys.ts";
@@ -17,47 +18,49 @@ import { errno, libc, socketError, tuneTcp } from "./sys.ts";
 /** RFC 8305 section 8: Connection Attempt Delay, ms. */
 const ATTEMPT_DELAY = 250;
 
-/** Called with a fresh socket before it connects; what it throws fails this address. */
-export type BeforeConnect = (fd: number, address: Target, family: number) => void;
+/** Who dials. */
+export interface DialOwner {
+  /** Called with a fresh socket before it connects; what it throws fails this address. */
+  beforeConnect?(fd: number, address: Target, family: number): void;
+  /** The socket is the owner's. */
+  stood(socket: Socket, address: Target): void;
+  failed(reason: GateError): void;
+}
 
 /** A dial under way. */
-export class Dial implements Mover {
-  readonly result: Promise<Socket>;
-  /** The address that stands, once the result is there. */
-  reached: Target | undefined;
-  #resolve!: (socket: Socket) => void;
-  #reject!: (reason: GateError) => void;
+export class Dial implements Mover, Expiring {
   readonly #addresses: readonly Target[];
-  readonly #before: BeforeConnect | undefined;
+  readonly #owner: DialOwner;
+  readonly #slot = deadlines.claim(this);
   #next = 0;
   #open: { readonly socket: Socket; readonly address: Target }[] = [];
   #failure: GateError | undefined;
-  #over = false;
+  over = false;
   #stopStagger: (() => void) | undefined;
-  #stopDeadline: () => void;
 
-  /** `addresses` are literals or unix sockets; `ms` is the time for all of them. */
-  constructor(addresses: readonly Target[], ms: number, before?: BeforeConnect) {
+  /** `addresses` are literals or unix sockets; `ms` is the time for all of them. The owner may hear at once. */
+  constructor(addresses: readonly Target[], ms: number, owner: DialOwner) {
     this.#addresses = addresses.length > 1 ? interleave(addresses) : addresses;
-    this.#before = before;
-    this.result = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    this.#stopDeadline = after(ms, () => this.cancel(this.#timedOut(ms)));
+    this.#owner = owner;
+    deadlines.set(this.#slot, now + ms);
     this.#start();
   }
 
-  /** Gives up; who waits gets `reason`. */
+  /** Gives up; the owner hears `reason`. */
   cancel(reason: GateError): void {
     this.#finish(undefined, reason);
   }
 
+  expired(): void {
+    const where = this.#addresses.slice(0, 3).map(formatTarget).join(", ");
+    this.cancel(new GateError("timeout", "upstream", `Cannot connect to ${where}: no answer in time`));
+  }
+
   moved(socket: Descriptor, events: number): void {
-    if (this.#over || !(events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) return;
+    if (this.over || !(events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) return;
     const code = events & (EPOLLERR | EPOLLHUP) ? socketError(socket.fd) : 0;
-    if (code === 0) return this.#finish(socket as Socket, undefined);
-    this.#failed(socket, code);
+    if (code !== 0) return this.#failed(socket, code);
+    this.#finish(this.#open.find((open) => open.socket === socket), undefined);
   }
 
   gone(): void {}
@@ -65,14 +68,14 @@ export class Dial implements Mover {
   #start(): void {
     this.#stopStagger?.();
     this.#stopStagger = undefined;
-    while (!this.#over && this.#next < this.#addresses.length) {
+    while (!this.over && this.#next < this.#addresses.length) {
       if (this.#attempt(this.#addresses[this.#next++])) {
-        const more = !this.#over && this.#next < this.#addresses.length;
+        const more = !this.over && this.#next < this.#addresses.length;
         if (more) this.#stopStagger = after(ATTEMPT_DELAY, () => this.#start());
         return;
       }
     }
-    if (!this.#over && this.#open.length === 0) this.#finish(undefined, this.#failure ?? nothingToDial());
+    if (!this.over && this.#open.length === 0) this.#finish(undefined, this.#failure ?? nothingToDial());
   }
 
   /** Whether it is under way. */
@@ -88,13 +91,13 @@ export class Dial implements Mover {
     if (fd < 0) return this.#note(address, errno());
     try {
       if (to.family !== AF_UNIX) tuneTcp(fd);
-      this.#before?.(fd, address, to.family);
+      this.#owner.beforeConnect?.(fd, address, to.family);
     } catch (thrown) {
       libc.close(fd);
       this.#failure = thrown as GateError;
       return false;
     }
-    const connected = libc.connect(fd, to.bytes, to.bytes.length);
+    const connected = libc.connect(fd, to.bytes, to.size);
     const code = connected < 0 ? errno() : 0;
     if (code !== 0 && code !== EINPROGRESS) {
       libc.close(fd);
@@ -112,9 +115,10 @@ export class Dial implements Mover {
       libc.close(fd);
       return this.#finish(undefined, thrown as GateError);
     }
-    this.#open.push({ socket, address });
+    const open = { socket, address };
+    this.#open.push(open);
     socket.mover = this;
-    if (connected) this.#finish(socket, undefined);
+    if (connected) this.#finish(open, undefined);
   }
 
   #failed(socket: Descriptor, code: number): void {
@@ -130,26 +134,34 @@ export class Dial implements Mover {
     return false;
   }
 
-  #timedOut(ms: number): GateError {
-    const where = this.#addresses.slice(0, 3).map(formatTarget).join(", ");
-    return new GateError("timeout", "upstream", `Cannot connect to ${where}: no answer within ${ms} ms`);
-  }
-
-  #finish(winner: Socket | undefined, failure: GateError | undefined): void {
-    if (this.#over) return;
-    this.#over = true;
+  #finish(winner: { socket: Socket; address: Target } | undefined, failure: GateError | undefined): void {
+    if (this.over) return;
+    this.over = true;
     this.#stopStagger?.();
-    this.#stopDeadline();
-    for (const { socket, address } of this.#open) {
+    deadlines.release(this.#slot);
+    for (const { socket } of this.#open) {
       socket.mover = undefined;
-      if (socket === winner) this.reached = address;
-      else socket.close();
+      if (socket !== winner?.socket) socket.close();
     }
-    this.#open = [];
-    promiseResolved();
-    if (winner) this.#resolve(winner);
-    else this.#reject(failure!);
+    if (winner) this.#owner.stood(winner.socket, winner.address);
+    else this.#owner.failed(failure!);
   }
+}
+
+/** Dials for who has nothing to cancel: a connected socket. */
+export function dial(addresses: readonly Target[], ms: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    new Dial(addresses, ms, {
+      stood: (socket) => {
+        promiseResolved();
+        resolve(socket);
+      },
+      failed: (reason) => {
+        promiseResolved();
+        reject(reason);
+      },
+    });
+  });
 }
 
 const nothingToDial = () => new GateError("no-route", "gate", "Cannot connect: no address to dial");

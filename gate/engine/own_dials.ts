@@ -15,8 +15,8 @@ export const OWN_DIALS_SIZE = PORTS + NAMES;
 /** A connection that came through the gate this often is a loop. */
 export const MOST_DEPTH = 4;
 
-const ANY_V4 = ipSocketAddress(parseIp("0.0.0.0")!, 0).bytes, ANY_V6 = ipSocketAddress(parseIp("::")!, 0).bytes;
-const AUTOBIND = new Uint8Array([AF_UNIX, 0]);
+const ANY_V4 = ipSocketAddress(parseIp("0.0.0.0")!, 0), ANY_V6 = ipSocketAddress(parseIp("::")!, 0);
+const AUTOBIND = { bytes: new Uint8Array([AF_UNIX, 0]), size: 2 };
 
 export class OwnDials {
   readonly #depths: Uint8Array;
@@ -28,7 +28,7 @@ export class OwnDials {
   /** Marks the fresh socket `fd` with the depth of the connection it will make. The mark is 0 again once released. */
   mark(fd: number, family: number, depth: number): number {
     const any = family === AF_UNIX ? AUTOBIND : family === AF_INET6 ? ANY_V6 : ANY_V4;
-    const bound = libc.bind(fd, any, any.length) === 0 ? localAddress(fd) : undefined;
+    const bound = libc.bind(fd, any.bytes, any.size) === 0 ? localAddress(fd) : undefined;
     if (!bound) throw new GateError("exhausted", "gate", `Cannot connect to this gate itself: ${errnoName(errno())}`);
     const place = this.#place(bound);
     this.#depths[place] = depth;

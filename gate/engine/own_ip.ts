@@ -5,10 +5,10 @@ import { ipSocketAddress } from "./sockaddr.ts";
 import { libc } from "./sys.ts";
 
 export function isOwnIp(ip: Ip): boolean {
-  const { family, bytes } = ipSocketAddress(ip, 0);
+  const { family, bytes, size } = ipSocketAddress(ip, 0);
   const fd = libc.socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return true; // without a descriptor to find out, the careful answer
-  const bound = libc.bind(fd, bytes, bytes.length) === 0;
+  const bound = libc.bind(fd, bytes, size) === 0;
   libc.close(fd);
   return bound;
 }

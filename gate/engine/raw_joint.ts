@@ -3,14 +3,15 @@
  * committed leaves with the batch, what the kernel refuses is kept and closes `reserve` until it has left.
  */
 import type { Joint, Room, Stream, Taker } from "../contracts.ts";
-import type { GateError } from "../errors.ts";
+import { asGateError, GateError } from "../errors.ts";
 import { ByteQueue } from "./byte_queue.ts";
 import type { Descriptor, Mover } from "./descriptor.ts";
+import { EPOLLERR } from "./layout.ts";
 import { again, atTurnEnd } from "./loop.ts";
 
 /** One recv, and one batch to send. */
 const BATCH = 262144;
-/** A layer above gets at least so much room, or what it asked for, so that its headers fit. */
+/** What is left of the send buffer is not given out below this: a layer above would cut tiny records. */
 const LEAST_ROOM = 1024;
 /** Taken and not delivered: above it the socket is not read. */
 const WINDOW = 262144;
@@ -30,10 +31,12 @@ function flushGathered(): void {
 }
 atTurnEnd(flushGathered);
 
+/** Makes a promise stream of the socket again: `held` was read and not taken, `unsent` the kernel refused. */
+export type Back = (held: Uint8Array, unsent: Uint8Array) => Stream;
+
 export class RawJoint implements Joint, Mover {
-  #socket: Descriptor & Stream;
-  #unread: () => Uint8Array;
-  #back: (held: Uint8Array, unsent: Uint8Array) => Stream;
+  readonly #socket: Descriptor & Stream;
+  readonly #back: Back;
   #taker: Taker | undefined;
   #held: Uint8Array;
   #unsent = new ByteQueue();
@@ -41,16 +44,12 @@ export class RawJoint implements Joint, Mover {
   #left = Infinity;
   #scheduled = false;
   #wantsRoom = false;
+  /** FIN came; ours is asked for. */
   #ended = false;
   #finish = false;
 
-  constructor(
-    socket: Descriptor & Stream,
-    unread: () => Uint8Array,
-    back: (held: Uint8Array, unsent: Uint8Array) => Stream,
-  ) {
+  constructor(socket: Descriptor & Stream, unread: () => Uint8Array, back: Back) {
     this.#socket = socket;
-    this.#unread = unread;
     this.#back = back;
     this.#held = unread();
     socket.mover = this;
@@ -62,15 +61,14 @@ export class RawJoint implements Joint, Mover {
     this.#schedule();
   }
 
-  reserve(most: number): Room | undefined {
+  reserve(most: number, least = 1): Room | undefined {
+    if (this.#unsent.size === 0 && (sender !== this || BATCH - gathered < Math.max(least, Math.min(most, LEAST_ROOM)))) {
+      flushGathered(); // this may be what fills the kernel's buffer
+      sender = this;
+    }
     if (this.#unsent.size > 0) {
       this.#wantsRoom = true;
       return undefined;
-    }
-    if (sender !== this || BATCH - gathered < Math.min(most, LEAST_ROOM)) {
-      flushGathered();
-      sender = this;
-      if (this.#unsent.size > 0) return this.reserve(most);
     }
     room.pieces = 1;
     room.at[0] = gathered;
@@ -84,18 +82,20 @@ export class RawJoint implements Joint, Mover {
 
   delivered(bytes: number): void {
     this.#window += bytes;
-    if (this.#window === bytes || this.#socket.readable || this.#held.length > 0) this.#schedule();
+    if (this.#socket.readable || this.#held.length > 0) this.#schedule();
   }
 
   leave(): Stream {
     if (sender === this) flushGathered();
     this.#taker = undefined;
     if (this.#socket.mover === this) this.#socket.mover = undefined;
-    const unsent = this.#unsent.all();
-    return this.#back(this.#held.length > 0 ? this.#held : this.#unread(), unsent);
+    const stream = this.#back(this.#held, this.#unsent.all());
+    if (this.#finish && this.#unsent.size > 0) stream.closeWrite().catch(() => {}); // reading tells why it broke
+    return stream;
   }
 
   end(): void {
+    if (this.#finish) return;
     if (sender === this) flushGathered();
     this.#finish = true;
     if (this.#unsent.size === 0 && this.#socket.fd >= 0) this.#socket.shutdownWrite();
@@ -109,10 +109,15 @@ export class RawJoint implements Joint, Mover {
     this.#socket.reset(reason);
   }
 
-  moved(): void {
-    if (this.#socket.writable && this.#unsent.size > 0) this.#drain();
-    if (this.#socket.fd < 0) return;
-    if (this.#socket.readable) this.#pull();
+  moved(_socket: Descriptor, events: number): void {
+    try {
+      const failure = events & EPOLLERR ? this.#socket.pendingFailure() : undefined;
+      if (failure) return this.#broke(failure); // told even while nothing is read
+      if (this.#socket.writable && this.#unsent.size > 0) this.#drain();
+      if (this.#socket.readable) this.#pull();
+    } catch (thrown) {
+      this.#broke(asGateError(thrown)); // the peer's reset, or a layer that cannot read what came
+    }
   }
 
   gone(_socket: Descriptor, reason: GateError): void {
@@ -126,21 +131,17 @@ export class RawJoint implements Joint, Mover {
       const sent = Math.max(0, this.#socket.send(sending, size));
       this.#unsent.push(sending, sent, size - sent);
     } catch (thrown) {
-      again(() => this.#broke(thrown as GateError));
+      again(() => this.#broke(asGateError(thrown)));
     }
   }
 
   #drain(): void {
-    try {
-      while (this.#unsent.size > 0) {
-        const sent = this.#socket.send(this.#unsent.first());
-        if (sent < 0) return;
-        this.#unsent.drop(sent);
-      }
-      if (this.#finish) this.#socket.shutdownWrite();
-    } catch (thrown) {
-      return this.#broke(thrown as GateError);
+    while (this.#unsent.size > 0) {
+      const sent = this.#socket.send(this.#unsent.first());
+      if (sent < 0) return;
+      this.#unsent.drop(sent);
     }
+    if (this.#finish) this.#socket.shutdownWrite();
     this.#closeIfOver();
     if (!this.#wantsRoom) return;
     this.#wantsRoom = false;
@@ -150,20 +151,23 @@ export class RawJoint implements Joint, Mover {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    again(() => {
-      this.#scheduled = false;
-      this.#pull();
-    });
+    again(this.#scheduledPull);
   }
 
-  #pull(): void {
+  #scheduledPull = (): void => {
+    this.#scheduled = false;
     try {
-      for (let turn = 0; this.#open(); turn++) {
-        if (turn === TURNS) return this.#schedule();
-        if (!this.#receive()) return;
-      }
+      if (this.#socket.fd < 0 && !this.#ended) this.#socket.open(); // throws why it is gone
+      this.#pull();
     } catch (thrown) {
-      this.#broke(thrown as GateError);
+      this.#broke(asGateError(thrown));
+    }
+  };
+
+  #pull(): void {
+    for (let turn = 0; this.#open(); turn++) {
+      if (turn === TURNS) return this.#schedule();
+      if (!this.#receive()) return;
     }
   }
 
@@ -199,7 +203,7 @@ export class RawJoint implements Joint, Mover {
     this.#left -= size;
     taker.take(bytes, 0, size);
     taker.flush();
-    if (this.#left === 0) taker.end();
+    if (this.#left === 0 && this.#taker === taker) taker.end();
   }
 
   #broke(reason: GateError): void {

@@ -1,5 +1,5 @@
 /** Socket addresses: IPv4, IPv6 and unix, to and from what the kernel takes. */
-import { formatIp, type Ip, parseIp } from "../address.ts";
+import { formatIp, type Ip, parseIp, parseQuad } from "../address.ts";
 import type { Target } from "../contracts.ts";
 import { GateError } from "../errors.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "./layout.ts";
@@ -13,7 +13,12 @@ export const SOCKADDR_MAX = 2 + UNIX_PATH_MAX;
 export interface SocketAddress {
   readonly family: number;
   readonly bytes: Uint8Array;
+  /** How many of the bytes count. */
+  readonly size: number;
 }
+
+/** One for the thread: a typed array costs half a microsecond, and every dial needs one. */
+const shared = { family: 0, bytes: new Uint8Array(SOCKADDR_MAX), size: 0 };
 
 const isMapped = (ip: Ip): boolean => {
   for (let i = 0; i < 10; i++) if (ip[i] !== 0) return false;
@@ -22,35 +27,58 @@ const isMapped = (ip: Ip): boolean => {
 
 /** sockaddr_in (16 bytes) for IPv4, sockaddr_in6 (28 bytes) for IPv6. */
 export function ipSocketAddress(ip: Ip, port: number): SocketAddress {
-  const v4 = isMapped(ip);
-  const bytes = new Uint8Array(v4 ? 16 : 28);
-  bytes[0] = v4 ? AF_INET : AF_INET6; // sa_family_t is little-endian on both CPUs
-  bytes[2] = port >> 8;
-  bytes[3] = port;
-  if (v4) for (let i = 0; i < 4; i++) bytes[4 + i] = ip[12 + i];
-  else bytes.set(ip, 8);
-  return { family: bytes[0], bytes };
+  const address = { family: 0, bytes: new Uint8Array(28), size: 0 };
+  writeIp(address, ip, port);
+  return address;
+}
+
+function writeIp(into: { family: number; bytes: Uint8Array; size: number }, ip: Ip, port: number): void {
+  if (isMapped(ip)) return writeV4(into, ip[12] << 24 | ip[13] << 16 | ip[14] << 8 | ip[15], port);
+  writeFamily(into, AF_INET6, 28, port);
+  into.bytes.set(ip, 8);
+}
+
+function writeV4(into: { family: number; bytes: Uint8Array; size: number }, ip: number, port: number): void {
+  writeFamily(into, AF_INET, 16, port);
+  for (let i = 0; i < 4; i++) into.bytes[4 + i] = ip >>> (24 - 8 * i);
+}
+
+/** sa_family_t is little-endian on both CPUs, the port is in network order. */
+function writeFamily(into: { family: number; bytes: Uint8Array; size: number }, family: number, size: number, port: number) {
+  into.bytes.fill(0, 0, size);
+  into.bytes[0] = into.family = family;
+  into.bytes[2] = port >> 8;
+  into.bytes[3] = port;
+  into.size = size;
 }
 
 /** sockaddr_un: a path ends with NUL, an abstract name (`@name`) begins with it. */
-export function unixSocketAddress(name: string): SocketAddress {
+function writeUnix(into: { family: number; bytes: Uint8Array; size: number }, name: string): void {
   const abstract = name.startsWith("@");
   const path = new TextEncoder().encode(abstract ? name.slice(1) : name);
   if (path.length === 0 || path.length >= UNIX_PATH_MAX - 1) {
     throw new GateError("malformed", "gate", `Cannot use unix:${name}: expected a path of 1 to 106 bytes`);
   }
-  const bytes = new Uint8Array(2 + path.length + 1);
-  bytes[0] = AF_UNIX;
-  bytes.set(path, abstract ? 3 : 2);
-  return { family: AF_UNIX, bytes };
+  into.bytes.fill(0);
+  into.bytes[0] = into.family = AF_UNIX;
+  into.bytes.set(path, abstract ? 3 : 2);
+  into.size = 2 + path.length + 1;
 }
 
-/** The address of a target whose host is an IP literal or `unix:`; a name is a mistake of the caller. */
-export function socketAddress(target: Target): SocketAddress {
-  if (target.host.startsWith("unix:")) return unixSocketAddress(target.host.slice(5));
-  const ip = parseIp(target.host);
-  if (!ip) throw new GateError("internal", "gate", `Cannot dial ${target.host}: not an address`);
-  return ipSocketAddress(ip, target.port);
+/**
+ * The address of a target whose host is an IP literal or `unix:`; a name is a mistake of the caller. Valid until the
+ * next call on this thread.
+ */
+export function socketAddress({ host, port }: Target): SocketAddress {
+  const quad = parseQuad(host);
+  if (quad >= 0) writeV4(shared, quad, port);
+  else if (host.startsWith("unix:")) writeUnix(shared, host.slice(5));
+  else {
+    const ip = parseIp(host);
+    if (!ip) throw new GateError("internal", "gate", `Cannot dial ${host}: not an address`);
+    writeIp(shared, ip, port);
+  }
+  return shared;
 }
 
 const ipBytes = new Uint8Array(16);

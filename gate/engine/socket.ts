@@ -21,26 +21,49 @@ export class Socket extends Descriptor implements Stream {
   /** What a joint left unsent, on its way. */
   #leaving: Promise<void> | undefined;
 
+  get isLate(): boolean {
+    return this.#late;
+  }
+
   /** The time for first bytes is over: looks go on with the phase "late". */
   late(): void {
     this.#late = true;
-    this.wakeReader();
+    if (this.mover) this.mover.moved(this, 0);
+    else this.wakeReader();
   }
 
-  async look<T extends object | string | boolean>(
+  look<T extends object | string | boolean>(parse: (head: Uint8Array, phase: Phase) => T | number): Promise<T> {
+    const answer = this.lookNow(parse, 1);
+    return typeof answer === "number" ? this.#waitLook(parse, answer) : Promise.resolve(answer);
+  }
+
+  /** One look without waiting: the answer, or how many bytes the next one needs. */
+  lookNow<T extends object | string | boolean>(
     parse: (head: Uint8Array, phase: Phase) => T | number,
+    need: number,
+  ): T | number {
+    this.open();
+    if (peekOwner !== this) this.#peek();
+    const phase: Phase = peekEnded ? "ended" : this.#late ? "late" : "open";
+    let wanted = need;
+    if (peekSize >= need || phase !== "open") {
+      const answer = parse(peeked.subarray(0, peekSize), phase);
+      if (typeof answer !== "number") return answer;
+      wanted = needed(answer, peekSize, phase, this.side);
+    }
+    peekOwner = undefined;
+    return wanted;
+  }
+
+  async #waitLook<T extends object | string | boolean>(
+    parse: (head: Uint8Array, phase: Phase) => T | number,
+    need: number,
   ): Promise<T> {
-    for (let need = 1;;) {
-      this.open();
-      if (peekOwner !== this) this.#peek();
-      const phase: Phase = peekEnded ? "ended" : this.#late ? "late" : "open";
-      if (peekSize >= need || phase !== "open") {
-        const answer = parse(peeked.subarray(0, peekSize), phase);
-        if (typeof answer !== "number") return answer;
-        need = needed(answer, peekSize, phase, this.side);
-      }
-      peekOwner = undefined;
+    for (;;) {
       await this.untilReadable(); // what was seen stays queued, so only a new edge can bring more
+      const answer = this.lookNow(parse, need);
+      if (typeof answer !== "number") return answer;
+      need = answer;
     }
   }
 

@@ -114,6 +114,7 @@ policy: [{ allow: { ports: "$\${X}" } }]`;
   const env = { N: "12", K: "8", PORT: "1080" };
   await rejects(parsed(text, env), /policy\[0\]\.allow\.ports: expected a port or a range.*got "\$\$\{X\}"/);
   const { config } = await parsed(text.replace("$${X}", "443"), env);
+  equal(config.policy[0].ports, [[443, 443]]);
   equal(config.limits.connections, 12);
   equal(config.limits.headSize, 8192);
   equal(config.listeners.a.addresses, [{ host: "", port: 1080 }]);

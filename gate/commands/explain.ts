@@ -1,0 +1,40 @@
+/** `ugate explain`: what a connection would get, and why. */
+import { type Ip, parseIp, sameIp } from "../address.ts";
+import { compileSnapshot } from "../config/compile.ts";
+import { loadConfiguration } from "../config/load.ts";
+import { type ExplainArgs, explainCommand } from "../explain.ts";
+import { protocols } from "../../protocols/mod.ts";
+import { discoveryOf } from "./discovery.ts";
+
+export interface ExplainOptions extends Omit<ExplainArgs, "target"> {
+  readonly config?: string;
+  readonly json?: boolean;
+}
+
+/** Prints the explanation as text or JSON, wrong usage on stderr; the exit code. Throws ConfigurationError. */
+export async function explain(
+  target: string | undefined,
+  { config: path, json: asJson, ...client }: ExplainOptions,
+): Promise<number> {
+  const { config, warnings } = await loadConfiguration(path, protocols);
+  for (const warning of warnings) console.error(`warning: ${warning}`);
+  using discovery = discoveryOf(config);
+  const { signal } = new AbortController(); // each source of discovery has a deadline of its own
+  const { text, json, exit } = await explainCommand(
+    compileSnapshot(config, 1),
+    protocols,
+    (target) => discovery.resolve(target, signal),
+    { target, ...client },
+    await ownIpTest(),
+  );
+  if (exit === 2) console.error(text);
+  else console.log(asJson ? JSON.stringify(json, null, 2) : text.trimEnd());
+  return exit;
+}
+
+/** As the engine finds it out, where there is one; elsewhere by the addresses of the interfaces. */
+async function ownIpTest(): Promise<(ip: Ip) => boolean> {
+  if (Deno.build.os === "linux") return (await import("../engine/own_ip.ts")).isOwnIp;
+  const own = Deno.networkInterfaces().map(({ address }) => parseIp(address)).filter((ip) => ip !== undefined);
+  return (ip) => own.some((one) => sameIp(one, ip));
+}

@@ -1,0 +1,281 @@
+/** Every example of README.md is served, and every line in it typed: support/readme.ts tells with which changes. */
+import { need } from "../scripts/clients.ts";
+import { equal, ok } from "./support/assert.ts";
+import { Folder, run, succeed } from "./support/child.ts";
+import { DnsServer, zone } from "./support/dns_server.ts";
+import { connect, listen } from "./support/net.ts";
+import { MAIN, Program } from "./support/program.ts";
+import {
+  BUILT_IN,
+  type Example,
+  examplesOf,
+  portsOf,
+  type Replacements,
+  served,
+  typed,
+} from "./support/readme.ts";
+import { startMosquitto, startSshd } from "./support/servers.ts";
+
+const ROOT = new URL("../", import.meta.url);
+const README = Deno.readTextFileSync(new URL("README.md", ROOT));
+const TASKS = JSON.parse(Deno.readTextFileSync(new URL("deno.json", ROOT))).tasks;
+const EXAMPLES = examplesOf(README);
+const NAMES = [
+  "example.com",
+  "*.example.com",
+  "*.apps.example.com",
+  "service.onion",
+  "git.corp.example",
+  "api.internal",
+];
+
+/** What an example needs, and what each of its lines prints: a pattern, with the exit code where that is not 0. */
+interface Stage {
+  readonly places?: Replacements;
+  readonly names?: Replacements;
+  /** Replaced in the lines. */
+  readonly lines?: Replacements;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly prints: readonly (RegExp | readonly [code: number, pattern: RegExp])[];
+  /** What else the text promises. */
+  readonly then?: (program: Program) => Promise<void>;
+}
+
+/** The servers behind an example, gone with it. */
+class World extends AsyncDisposableStack {
+  #files!: { readonly cert: string; readonly key: string };
+
+  private constructor(readonly folder: Folder) {
+    super();
+    this.use(folder);
+  }
+
+  static async make(): Promise<World> {
+    const world = new World(await Folder.make());
+    const [cert, key] = ["cert.pem", "key.pem"].map((name) => `${world.folder.path}/${name}`);
+    await succeed("openssl", [
+      ..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=README".split(" "),
+      ...[
+        "-addext",
+        `subjectAltName=${NAMES.map((name) => `DNS:${name}`).join(",")}`,
+        "-keyout",
+        key,
+        "-out",
+        cert,
+      ],
+    ]);
+    world.#files = { cert: await Deno.readTextFile(cert), key: await Deno.readTextFile(key) };
+    return world;
+  }
+
+  /** An HTTPS server that says who it is; its address. */
+  https(name: string, hostname = "127.0.0.1"): string {
+    return this.#serve(name, { ...this.#files, hostname });
+  }
+
+  http(name: string): string {
+    return this.#serve(name, { hostname: "127.0.0.1" });
+  }
+
+  /** The same on a unix socket, as `unix:/path`. */
+  unix(name: string): string {
+    const path = `${this.folder.path}/${name}.sock`;
+    this.use(Deno.serve({ path, onListen() {} }, () => new Response(`I am ${name}\n`)));
+    return `unix:${path}`;
+  }
+
+  #serve(name: string, options: { hostname: string; cert?: string; key?: string }): string {
+    const handler = () => new Response(`I am ${name}\n`);
+    const server = this.use(
+      Deno.serve({ ...options, port: 0, onListen() {} } as Deno.ServeTcpOptions, handler),
+    );
+    return `${options.hostname}:${server.addr.port}`;
+  }
+
+  /** Greets at once, as SMTP does. */
+  async greeter(greeting: string): Promise<string> {
+    const server = this.use(await listen((socket) => socket.write(greeting)));
+    return `127.0.0.1:${server.port}`;
+  }
+
+  /** Wants a PROXY header of version 2, hands its source address to `told`, and the rest to `server`. */
+  async behindProxyHeader(server: string, told: (source: string) => void): Promise<string> {
+    const signature = "\r\n\r\n\0\r\nQUIT\n\x21\x11";
+    const wanting = this.use(
+      await listen((socket) => {
+        socket.once("data", async (bytes) => {
+          equal(bytes.toString("latin1", 0, 14), signature);
+          told(bytes.subarray(16, 20).join("."));
+          const { socket: upstream } = await connect(Number(server.split(":")[1]));
+          upstream.write(bytes.subarray(16 + bytes.readUInt16BE(14)));
+          socket.pipe(upstream).pipe(socket);
+        });
+      }),
+    );
+    return `127.0.0.1:${wanting.port}`;
+  }
+}
+
+const STAGES: Readonly<Record<string, (world: World) => Stage | Promise<Stage>>> = {
+  [BUILT_IN]: (world) => ({
+    names: { "example.com": world.https("example") },
+    prints: [/I am example/, /I am example/, /I am example/, /"listener": "local"/],
+  }),
+
+  async "edge.yaml"(world) {
+    const ssh = world.use(await startSshd(world.folder)),
+      mqtt = world.use(await startMosquitto(world.folder));
+    return {
+      places: {
+        "127.0.0.1:2525": await world.greeter("220 hello\r\n"),
+        "10.0.0.5:8443": world.https("git"),
+        "10.0.0.6:443": world.https("shop"),
+        "10.0.0.7:443": world.https("shop"),
+        "127.0.0.1:22": `127.0.0.1:${ssh.port}`,
+        "10.0.0.8:1883": `127.0.0.1:${mqtt.port}`,
+      },
+      prints: [
+        ...[/I am git/, /I am shop/, /ssh-ed25519/, /^$/],
+        ...[/^ok: edge\.yaml$/m, /goes to 10\.0\.0\.5:8443/, /goes to 127\.0\.0\.1:22/, /^$/],
+      ],
+      async then(program) {
+        await using silent = await connect(program.port("edge"));
+        equal(new TextDecoder().decode(await silent.read(11)), "220 hello\r\n");
+        ok(
+          JSON.parse(await Deno.readTextFile(`${world.folder.path}/ugate.schema.json`)).properties.listeners,
+        );
+      },
+    };
+  },
+
+  "forward.yaml": (world) => ({
+    places: {
+      "unix:/run/app.sock": world.unix("app"),
+      "10.0.0.6:80": "127.0.0.1:1", // nobody listens: the other one is dialed
+      "10.0.0.7:80": world.http("web"),
+    },
+    prints: [/I am app/, /I am web/],
+  }),
+
+  "proxy.yaml": (world) => ({
+    places: { "10.20.0.0/16": "127.0.0.2/32" },
+    names: {
+      "www.example.com": world.https("www"),
+      "wiki.example.com": world.https("wiki", "127.0.0.2"),
+    },
+    prints: [/^scrypt:/, /I am www/, /I am wiki/, [56, /403/]],
+  }),
+
+  async "chain.yaml"(world) {
+    const above = world.use(
+      await Program.start(`
+listeners:
+  tor: { address: "127.0.0.1:0", protocols: [socks] }
+  corp: { address: "127.0.0.1:0", protocols: [connect], users: { me: secret } }
+hosts:
+  service.onion: { addresses: ["${world.https("onion")}"] }
+  git.corp.example: { addresses: ["${world.https("git")}"] }
+admin: { address: "off" }
+`),
+    );
+    return {
+      places: {
+        "127.0.0.1:9050": `127.0.0.1:${above.port("tor")}`,
+        "10.0.0.9:3128": `127.0.0.1:${above.port("corp")}`,
+      },
+      prints: [/I am onion/, /I am git/],
+      async then() {
+        equal((await above.record(({ listener }) => listener === "corp")).user, "me");
+      },
+    };
+  },
+
+  async "behind.yaml"(world) {
+    const sources: string[] = [];
+    return {
+      places: {
+        "10.0.0.0/8": "127.0.0.0/8",
+        "127.0.0.1:8443": await world.behindProxyHeader(world.https("app"), (source) => sources.push(source)),
+      },
+      prints: [/I am app/],
+      then: () => Promise.resolve(equal(sources, ["127.0.0.1"])),
+    };
+  },
+
+  async "names.yaml"(world) {
+    const records = [{ name: "wiki.corp.example", type: "A", data: "127.0.0.1" }];
+    const server = world.use(await DnsServer.start(zone(records, { ttl: 60, minimum: 60 })));
+    return {
+      places: {
+        "10.0.0.6:8443": world.https("api"),
+        "10.0.0.7:8443": world.https("api"),
+        "10.0.0.53:53": `127.0.0.1:${server.target.port}`,
+      },
+      lines: { "wiki:8080": `wiki:${world.http("wiki").split(":")[1]}` },
+      prints: [/I am api/, /I am wiki/],
+    };
+  },
+
+  "limits.yaml": () => ({ prints: [/"connections": 0/, /^ok$/m] }),
+};
+
+/** Where the lines are typed: the files of the text as they stand there, and `ugate` as its alias says. */
+async function readersFolder(world: World): Promise<Readonly<Record<string, string>>> {
+  const { folder } = world, bin = `${folder.path}/bin`;
+  for (const { name, yaml } of EXAMPLES) await folder.write(name, yaml);
+  await folder.write("password.txt", "a password of mine\n");
+  await Deno.mkdir(bin);
+  await folder.write("bin/ugate", `#!/bin/sh\nexec '${Deno.execPath()}' run -A '${MAIN}' "$@"\n`, 0o755);
+  return { PATH: `${bin}:${Deno.env.get("PATH")}`, CURL_CA_BUNDLE: `${folder.path}/cert.pem` };
+}
+
+const TASK = /^npx -y deno@2\.9\.6 task (\w+)$/;
+const ALIAS = "alias ugate='npx -y deno@2.9.6 run -A main.ts'";
+const RUN = /^((?:\w+=\S+ )*)ugate run -c (\S+)$/;
+
+async function play({ name, yaml, lines }: Example, stage: Stage, world: World): Promise<void> {
+  const env = await readersFolder(world), prints = [...stage.prints];
+  const start = async (assignments: string) => {
+    const given = Object.fromEntries(assignments.split(" ").filter(Boolean).map((each) => each.split("=")));
+    return world.use(
+      await Program.start(served(yaml, stage.places ?? {}, stage.names ?? {}), { env: given }),
+    );
+  };
+  let program: Program | undefined, ports = new Map<number, number>();
+  for (const line of lines) {
+    const task = TASK.exec(line)?.[1], running = RUN.exec(line);
+    if (task) ok(TASKS[task], `no task ${task}`);
+    if (running) equal(running[2], name);
+    if (running || task === "run") {
+      program = await start(running?.[1] ?? "");
+      ports = portsOf(yaml, program);
+    }
+    if (running || task || line === ALIAS) continue;
+    const [code, pattern] = [prints.shift() ?? /(?!)/].map((each) =>
+      "source" in each ? [0, each] as const : each
+    )[0];
+    const options = { env: { ...env, ...stage.env }, cwd: world.folder.path };
+    const said = await run("sh", ["-c", typed(line, ports, stage.lines ?? {})], options);
+    const words = `${line}\n${said.stdout}${said.stderr}`;
+    equal(said.code, code, words);
+    ok(pattern.test(said.stdout) || pattern.test(said.stderr), `expected ${pattern} of ${words}`);
+  }
+  equal(prints, []);
+  ok(program, `${name} is never served`);
+  await stage.then?.(program);
+}
+
+for (const example of EXAMPLES) {
+  Deno.test({
+    name: `README.md: ${example.name} is served, and what the text types beside it works`,
+    ignore: !need("curl", "openssl", "sshd", "ssh-keygen", "mosquitto", "mosquitto_pub"),
+    async fn() {
+      await using world = await World.make();
+      await play(example, await STAGES[example.name](world), world);
+    },
+  });
+}
+
+Deno.test("every example of README.md has a stage, and every stage an example", () => {
+  equal(EXAMPLES.map(({ name }) => name), Object.keys(STAGES));
+});

@@ -1,0 +1,99 @@
+/** The real program as a child process: `ugate run` with a file, its banner, its journal, its end. */
+import { Child, Folder, run as runProgram, type StartOptions } from "./child.ts";
+import type { JournalRecord } from "./gate.ts";
+
+export const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+/** What Deno needs to run the program; a verb of it follows. */
+export const UGATE = ["run", "-A", MAIN];
+
+const CONFIGURATION_NAME = "ugate.yaml";
+/** ms from SIGTERM to the end, with connections open. */
+const STOP_TIME = 8000;
+
+export interface ProgramOptions extends StartOptions {
+  /** Put before the program: `unshare -n`, say. */
+  readonly before?: readonly string[];
+}
+
+export class Program implements AsyncDisposable {
+  readonly #taken = new Set<number>();
+
+  private constructor(readonly child: Child, readonly folder: Folder) {}
+
+  /** Starts it and waits for `ready`. Without `yaml` there is no `-c`; then its directory is empty. */
+  static async start(yaml?: string, options: ProgramOptions = {}): Promise<Program> {
+    const program = await Program.launch(yaml, options);
+    try {
+      await program.child.line(/^ready$/m);
+      return program;
+    } catch (thrown) {
+      await program[Symbol.asyncDispose]();
+      throw thrown;
+    }
+  }
+
+  /** As start, and waits for nothing. */
+  static async launch(yaml?: string, { before = [], ...options }: ProgramOptions = {}): Promise<Program> {
+    const folder = await Folder.make();
+    const file = yaml === undefined ? [] : ["-c", await folder.write(CONFIGURATION_NAME, yaml)];
+    const command = [...before, Deno.execPath(), ...UGATE, "run", ...file];
+    return new Program(new Child(command[0], command.slice(1), { cwd: folder.path, ...options }), folder);
+  }
+
+  /** The banner's lines of a listener, or of `admin`: addresses with the ports that the kernel chose. */
+  addresses(name: string): string[] {
+    const lines = this.child.stdout.split("\n").map((line) => /^ {2}(\S+) +(\S+)/.exec(line));
+    return lines.filter((found) => found?.[1] === name).map((found) => found![2]);
+  }
+
+  /** The port of a listener's first address. */
+  port(name: string, index = 0): number {
+    const address = this.addresses(name)[index] ?? "";
+    const port = Number(address.slice(address.lastIndexOf(":") + 1));
+    if (!port) throw new Error(`no port of ${name} in the banner:\n${this.child.stdout}`);
+    return port;
+  }
+
+  /** Every line of the journal so far; a line that is not JSON throws. */
+  get records(): JournalRecord[] {
+    const whole = this.child.stderr.slice(0, this.child.stderr.lastIndexOf("\n") + 1);
+    const lines = whole.split("\n").filter((line) => line !== "" && !line.startsWith("warning:"));
+    return lines.map((line) => JSON.parse(line)).filter(({ event }) => event === "connection");
+  }
+
+  /** The next record that was not awaited yet and for which `is` holds. */
+  async record(is: (record: JournalRecord) => boolean = () => true): Promise<JournalRecord> {
+    const found = await this.child.until(
+      () => this.records.find((record) => !this.#taken.has(record.id) && is(record)),
+    );
+    this.#taken.add(found.id);
+    return found;
+  }
+
+  /** What the admin page says there. */
+  async admin(path: string): Promise<Response> {
+    return await fetch(`http://${this.addresses("admin")[0]}${path}`);
+  }
+
+  /** Ends it by a signal; its exit code. */
+  async stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
+    this.child.signal(signal);
+    return await this.child.exit(STOP_TIME);
+  }
+
+  /** What it told of itself and not of connections: nothing, when all is well. */
+  get faults(): string[] {
+    return this.child.stderr.split("\n").filter((line) => /"level":"error"|panicked|engine fault/.test(line));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { faults } = this;
+    await this.child[Symbol.asyncDispose]();
+    await this.folder[Symbol.asyncDispose]();
+    if (faults.length > 0) throw new Error(`the program told of faults: ${faults.join("\n")}`);
+  }
+}
+
+/** Another verb of the program, to its end. */
+export const ugate = (args: readonly string[], options: Parameters<typeof runProgram>[2] = {}) =>
+  runProgram(Deno.execPath(), [...UGATE, ...args], options);
