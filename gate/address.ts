@@ -111,13 +111,17 @@ function isNameCode(code: number): boolean {
 function nameOf(ascii: string): string | undefined {
   const end = ascii.endsWith(".") ? ascii.length - 1 : ascii.length;
   if (end < 1 || end > LONGEST_NAME) return undefined;
-  let label = 0;
+  let label = 0, upper = false;
   for (let at = 0; at < end; at++) {
-    if (ascii.charCodeAt(at) !== DOT) label++;
+    const code = ascii.charCodeAt(at);
+    upper ||= code >= 0x41 && code <= 0x5a;
+    if (code !== DOT) label++;
     else if (label === 0 || label > LONGEST_LABEL) return undefined;
     else label = 0;
   }
   if (label === 0 || label > LONGEST_LABEL) return undefined;
-  const name = ascii.slice(0, end).toLowerCase();
-  return NUMBER_LAST.test(name) ? undefined : name;
+  const text = end === ascii.length ? ascii : ascii.slice(0, end);
+  const name = upper ? text.toLowerCase() : text;
+  const first = name.charCodeAt(end - label); // of the last label: a number begins with a digit
+  return first >= 0x30 && first <= 0x39 && NUMBER_LAST.test(name) ? undefined : name;
 }

@@ -179,8 +179,8 @@ export class Admission implements Keeper {
     connection.place = place;
     this.#live.set(id, connection);
     if (this.#counted.isWaiting(place)) this.#waiting.add(connection);
-    promiseResolved();
     const { entry, outer } = entrance;
+    if (outer || entry.only !== undefined || entry.hasProxies) promiseResolved();
     if (!outer && entry.isProxy(peer.address)) void this.#servePrefaced(connection);
     else if (outer) void this.#serveUnknown(connection);
     else this.#serve(connection);
@@ -266,19 +266,18 @@ export class Admission implements Keeper {
   #enterSource(connection: Connection, entry: Entry): void {
     const { address } = connection.peer;
     if (address === "unix" || (entry.isProxy(address) && !connection.proxied)) return;
-    const both: [number, number | undefined, LimitName][] = [
-      [0, this.limits.perSource, "perSource"],
-      [entry.number + 1, entry.rules.perSource, "listenerPerSource"],
-    ];
-    for (const [scope, most, name] of both) {
-      if (most === undefined) continue;
-      const key = this.#counted.sourceKey(address, scope);
-      if (!this.#counted.enterSource(key, most)) {
-        this.#hit(name);
-        throw new GateError("exhausted", "client", "Cannot accept a connection: too many of this source");
-      }
-      connection.sourceKeys = [...connection.sourceKeys, key];
+    this.#countSource(connection, 0, this.limits.perSource, "perSource");
+    const { perSource } = entry.rules;
+    if (perSource !== undefined) this.#countSource(connection, entry.number + 1, perSource, "listenerPerSource");
+  }
+
+  #countSource(connection: Connection, scope: number, most: number, name: LimitName): void {
+    const key = this.#counted.sourceKey(connection.peer.address, scope);
+    if (!this.#counted.enterSource(key, most)) {
+      this.#hit(name);
+      throw new GateError("exhausted", "client", "Cannot accept a connection: too many of this source");
     }
+    connection.sourceKeys.push(key);
   }
 
   #refuseBarred(connection: Connection): void {

@@ -47,7 +47,7 @@ export class Connection implements Conn, RelayOwner, Expiring {
   /** Its slot in the limits; -1: it has none. */
   place = -1;
   /** Under which it is counted in the limits of its source. */
-  sourceKeys: readonly number[] = [];
+  readonly sourceKeys: number[] = [];
   /** What is under way for it: a question or a dial; and around those a handshake with an upstream. */
   underWay: Cancellable | undefined;
   wrapping: Cancellable | undefined;
@@ -107,7 +107,7 @@ export class Connection implements Conn, RelayOwner, Expiring {
 
   deadline(ms: number): void {
     this.#patient = false;
-    if (!this.#over) deadlines.set(this.#slot, ms > 0 ? now + ms : 0);
+    if (this.#slot >= 0) deadlines.set(this.#slot, ms > 0 ? now + ms : 0);
   }
 
   /** After `ms` a look that still waits for first bytes is told that it is late. */
@@ -154,9 +154,10 @@ export class Connection implements Conn, RelayOwner, Expiring {
   }
 
   /** Both streams are the relay's now. */
-  relaying(start: (owner: RelayOwner) => Relay): void {
-    this.deadline(0);
-    this.#relay = start(this);
+  relaying(relay: Relay): void {
+    this.#releaseDeadline(); // the relay has one of its own
+    this.#relay = relay;
+    relay.start();
   }
 
   get isRelaying(): boolean {
@@ -192,10 +193,15 @@ export class Connection implements Conn, RelayOwner, Expiring {
     this.end(failure);
   }
 
+  #releaseDeadline(): void {
+    if (this.#slot >= 0) deadlines.release(this.#slot);
+    this.#slot = -1;
+  }
+
   end(failure: GateError | undefined): void {
     if (this.#over) return;
     this.#over = true;
-    deadlines.release(this.#slot);
+    this.#releaseDeadline();
     this.stream.onGone = undefined;
     this.leaveEndpoint();
     if (this.#undo) for (const act of this.#undo) act();

@@ -42,10 +42,10 @@ export interface Joint {
   /** What the peer sends goes to `to`, held bytes first; after `bytes` it stops. */
   join(to: Taker, bytes?: number): void;
   /**
-   * Places for the next bytes to the peer, at most `most` and not less than that or a header's size; undefined: none
-   * now, `to.room()` comes.
+   * Places for the next bytes to the peer, at most `most` of them and at least `least` (1); undefined: none now,
+   * `to.room()` comes.
    */
-  reserve(most: number): Room | undefined;
+  reserve(most: number, least?: number): Room | undefined;
   /** So many bytes of the reserved places are filled: they leave with the batch, at the latest at the turn's end. */
   commit(bytes: number): void;
   /** Taken bytes have left this gate: only this reopens the stream's window. */

@@ -34,6 +34,10 @@ export class Entry {
     this.#proxies = rules.proxyProtocol.map(parseCidr).filter((cidr) => cidr !== undefined);
   }
 
+  get hasProxies(): boolean {
+    return this.#proxies.length > 0;
+  }
+
   /** Whether a PROXY header is read from this address, and required of it. */
   isProxy(address: string): boolean {
     if (this.#proxies.length === 0) return false;

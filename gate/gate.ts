@@ -31,10 +31,10 @@ export class EngineGate implements Gate {
 
   relay(conn: Conn, upstream: Stream): void {
     const { stream, limits } = conn;
-    (conn as Connection).relaying((owner) =>
-      stream instanceof Socket && upstream instanceof Socket
-        ? new SpliceRelay(stream, upstream, limits.idleTimeout, owner)
-        : new JointRelay(stream, upstream, limits.idleTimeout, owner)
+    const connection = conn as Connection, idle = limits.idleTimeout;
+    const raw = stream instanceof Socket && upstream instanceof Socket;
+    connection.relaying(
+      raw ? new SpliceRelay(stream, upstream, idle, connection) : new JointRelay(stream, upstream, idle, connection),
     );
   }
 

@@ -38,7 +38,7 @@ interface Stage {
   readonly env?: Readonly<Record<string, string>>;
   readonly prints: readonly (RegExp | readonly [code: number, pattern: RegExp])[];
   /** What else the text promises. */
-  readonly then?: (program: Program) => Promise<void>;
+  readonly also?: (program: Program) => Promise<void>;
 }
 
 /** The servers behind an example, gone with it. */
@@ -138,7 +138,7 @@ const STAGES: Readonly<Record<string, (world: World) => Stage | Promise<Stage>>>
         ...[/I am git/, /I am shop/, /ssh-ed25519/, /^$/],
         ...[/^ok: edge\.yaml$/m, /goes to 10\.0\.0\.5:8443/, /goes to 127\.0\.0\.1:22/, /^$/],
       ],
-      async then(program) {
+      async also(program) {
         await using silent = await connect(program.port("edge"));
         equal(new TextDecoder().decode(await silent.read(11)), "220 hello\r\n");
         ok(
@@ -184,7 +184,7 @@ admin: { address: "off" }
         "10.0.0.9:3128": `127.0.0.1:${above.port("corp")}`,
       },
       prints: [/I am onion/, /I am git/],
-      async then() {
+      async also() {
         equal((await above.record(({ listener }) => listener === "corp")).user, "me");
       },
     };
@@ -198,7 +198,7 @@ admin: { address: "off" }
         "127.0.0.1:8443": await world.behindProxyHeader(world.https("app"), (source) => sources.push(source)),
       },
       prints: [/I am app/],
-      then: () => Promise.resolve(equal(sources, ["127.0.0.1"])),
+      also: () => Promise.resolve(equal(sources, ["127.0.0.1"])),
     };
   },
 
@@ -262,7 +262,7 @@ async function play({ name, yaml, lines }: Example, stage: Stage, world: World):
   }
   equal(prints, []);
   ok(program, `${name} is never served`);
-  await stage.then?.(program);
+  await stage.also?.(program);
 }
 
 for (const example of EXAMPLES) {

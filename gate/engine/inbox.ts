@@ -3,7 +3,7 @@
  * taker of a joint. What is kept is bounded by the stream's window, for only what was used is told as delivered.
  */
 import type { Taker } from "../contracts.ts";
-import type { GateError } from "../errors.ts";
+import { asGateError, type GateError } from "../errors.ts";
 import { ByteQueue } from "./byte_queue.ts";
 import { again, promiseResolved } from "./loop.ts";
 
@@ -19,8 +19,12 @@ export class Inbox implements Taker {
   #left = Infinity;
   /** The target was told the end: of the stream, or of the bytes that were joined. */
   #told = false;
+  #toldBroke = false;
   #reader: (() => void) | undefined;
   #writer: (() => void) | undefined;
+
+  /** `abort` resets the layer's stream: when a target cannot read what it was passed. */
+  constructor(readonly abort: (reason: GateError) => void) {}
 
   take(bytes: Uint8Array, at: number, size: number): void {
     const now = this.#target && this.queue.size === 0 ? Math.min(size, this.#left) : 0;
@@ -50,7 +54,7 @@ export class Inbox implements Taker {
 
   broke(reason: GateError): void {
     this.reason ??= reason;
-    if (this.#target) return this.#target.broke(reason);
+    if (this.#target) return this.#tellBroke(this.#target, reason);
     const told = this.#reader || this.#writer ? undefined : this.onGone;
     this.wakeReader();
     this.wakeWriter();
@@ -61,7 +65,7 @@ export class Inbox implements Taker {
   join(to: Taker, bytes: number): void {
     this.#target = to;
     this.#left = bytes;
-    this.#told = false;
+    this.#told = this.#toldBroke = false;
     again(() => {
       if (this.#target === to) this.#passKept(to);
     });
@@ -97,16 +101,22 @@ export class Inbox implements Taker {
   }
 
   #passKept(to: Taker): void {
-    while (this.queue.size > 0 && this.#left > 0) {
-      const first = this.queue.first(), size = Math.min(first.length, this.#left);
-      this.#left -= size;
-      this.queue.drop(size);
-      to.take(first, 0, size);
+    try {
+      while (this.#target === to && this.queue.size > 0 && this.#left > 0) {
+        const first = this.queue.first(), size = Math.min(first.length, this.#left);
+        this.#left -= size;
+        this.queue.drop(size);
+        to.take(first, 0, size);
+      }
+      to.flush();
+    } catch (thrown) {
+      const reason = asGateError(thrown);
+      this.abort(reason);
+      return this.broke(reason);
     }
-    to.flush();
     this.#endWhenFull();
     if (this.#target !== to) return;
-    if (this.reason) to.broke(this.reason);
+    if (this.reason) this.#tellBroke(to, this.reason);
     else if (this.ended && this.queue.size === 0) this.#tellEnd(to);
   }
 
@@ -118,5 +128,11 @@ export class Inbox implements Taker {
     if (this.#told) return;
     this.#told = true;
     target.end();
+  }
+
+  #tellBroke(target: Taker, reason: GateError): void {
+    if (this.#toldBroke) return;
+    this.#toldBroke = true;
+    target.broke(reason);
   }
 }

@@ -5,15 +5,21 @@
 import type { Joint, Phase, Room, Stream, Taker } from "../contracts.ts";
 import { GateError, type Side } from "../errors.ts";
 import { Inbox } from "./inbox.ts";
+import { JointLinger } from "./joint_linger.ts";
 import { needed } from "./look.ts";
 
-/** What a layer implements for each of its streams. */
+/**
+ * What a layer implements for each of its streams, as `Joint` has it. A window is larger than LOOK_MAX and the headers
+ * in between, for a look delivers nothing.
+ */
 export interface Core {
-  /** What comes goes to `to`. Called once, before anything came. */
+  /** What comes goes to `to`. Called once, before anything came. Whom `to` is told that it broke is closed below. */
   attach(to: Taker): void;
-  reserve(most: number): Room | undefined;
+  /** Under headers of its own a layer asks below for so much more, `least` too. */
+  reserve(most: number, least?: number): Room | undefined;
   commit(bytes: number): void;
   delivered(bytes: number): void;
+  /** The second time it does nothing. */
   end(): void;
   abort(reason: GateError): void;
 }
@@ -21,14 +27,17 @@ export interface Core {
 const closed = () => new GateError("closed", "gate", "Cannot use a stream: it is closed");
 
 export class Layered implements Stream {
-  #core: Core;
-  #inbox = new Inbox();
+  readonly #core: Core;
+  readonly #inbox: Inbox;
   #late = false;
   #given = false;
   #finished = false;
+  /** Why we let go of it. */
+  #closed: GateError | undefined;
 
   constructor(core: Core, readonly side: Side) {
     this.#core = core;
+    this.#inbox = new Inbox((reason) => core.abort(reason));
     core.attach(this.#inbox);
   }
 
@@ -58,6 +67,7 @@ export class Layered implements Stream {
 
   async read(into: Uint8Array): Promise<number | null> {
     const { queue } = this.#inbox;
+    if (this.#closed) throw this.#closed;
     while (queue.size === 0 && !this.#inbox.ended) {
       this.#check();
       await this.#inbox.untilReadable();
@@ -71,6 +81,7 @@ export class Layered implements Stream {
   }
 
   write(bytes: Uint8Array): void | Promise<void> {
+    if (this.#finished) throw new GateError("closed", "gate", "Cannot write: the stream was ended");
     const sent = this.#put(bytes);
     if (sent < bytes.length) return this.#putRest(bytes.slice(sent));
   }
@@ -83,7 +94,8 @@ export class Layered implements Stream {
   }
 
   abort(reason: GateError): void {
-    if (this.#inbox.reason) return;
+    if (this.#closed || this.#inbox.reason) return;
+    this.#closed = reason;
     this.#core.abort(reason);
     this.#inbox.broke(reason);
   }
@@ -97,16 +109,20 @@ export class Layered implements Stream {
     });
   }
 
+  /** What was written goes out before the end; what still comes is thrown away for a moment. */
   [Symbol.dispose](): void {
-    if (this.#given || this.#inbox.reason) return;
-    if (!this.#inbox.ended) this.#core.abort(closed());
-    else if (!this.#finished) this.#core.end();
-    this.#inbox.broke(closed());
+    if (this.#given || this.#closed || this.#inbox.reason) return;
+    const joint = this.joint();
+    this.#closed = closed();
+    this.#inbox.wakeReader();
+    this.#inbox.wakeWriter();
+    new JointLinger(joint);
   }
 
   async #parsed<T extends { used: number }>(use: (bytes: Uint8Array, phase: Phase) => T | number): Promise<T> {
     const { queue } = this.#inbox;
     for (let need = 1;;) {
+      if (this.#closed) throw this.#closed;
       const phase: Phase = this.#inbox.ended ? "ended" : this.#late ? "late" : "open";
       if (queue.size >= need || phase !== "open") {
         const answer = use(queue.all(), phase);
@@ -128,7 +144,8 @@ export class Layered implements Stream {
   }
 
   #check(): void {
-    if (this.#inbox.reason) throw this.#inbox.reason;
+    const reason = this.#closed ?? this.#inbox.reason;
+    if (reason) throw reason;
   }
 
   /** As many bytes as there is room for now. */
@@ -179,8 +196,8 @@ class LayeredJoint implements Joint {
     this.#inbox.join(to, bytes);
   }
 
-  reserve(most: number): Room | undefined {
-    return this.#core.reserve(most);
+  reserve(most: number, least?: number): Room | undefined {
+    return this.#core.reserve(most, least);
   }
 
   commit(bytes: number): void {

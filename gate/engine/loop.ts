@@ -107,12 +107,12 @@ export async function run(): Promise<void> {
       swept = now;
       guarded(sweep);
     }
-    for (const act of turnEnds) guarded(act);
     if (promisesWait || now - yielded > YIELD_INTERVAL) {
       promisesWait = false;
       yielded = now;
       await new Promise((done) => setImmediate(done));
     }
+    for (const act of turnEnds) guarded(act); // what promises gathered leaves too, before the loop sleeps
   }
 }
 

@@ -3,7 +3,7 @@
  * committed leaves with the batch, what the kernel refuses is kept and closes `reserve` until it has left.
  */
 import type { Joint, Room, Stream, Taker } from "../contracts.ts";
-import { asGateError, GateError } from "../errors.ts";
+import { asGateError, type GateError } from "../errors.ts";
 import { ByteQueue } from "./byte_queue.ts";
 import type { Descriptor, Mover } from "./descriptor.ts";
 import { EPOLLERR } from "./layout.ts";
@@ -105,8 +105,8 @@ export class RawJoint implements Joint, Mover {
   abort(reason: GateError): void {
     if (sender === this) sender = undefined;
     this.#taker = undefined;
-    this.#socket.mover = undefined;
-    this.#socket.reset(reason);
+    if (this.#socket.mover === this) this.#socket.mover = undefined;
+    this.#socket.abort(reason); // whoever it was left to hears of it
   }
 
   moved(_socket: Descriptor, events: number): void {

@@ -12,6 +12,8 @@ export interface RelayOwner {
 
 /** A relay under way. */
 export interface Relay {
+  /** Begins to move: its owner has to know it before, for it may end at once. */
+  start(): void;
   readonly up: number;
   readonly down: number;
   abort(reason: GateError): void;

@@ -36,7 +36,6 @@ export class SpliceRelay implements Relay, Mover, Expiring {
     client.given = upstream.given = true;
     client.mover = upstream.mover = this;
     deadlines.set(this.#slot, now + Math.min(idle, KEEPALIVE_AFTER));
-    again(this.#start); // its owner is to know it before it may end
   }
 
   get up(): number {
@@ -80,10 +79,10 @@ export class SpliceRelay implements Relay, Mover, Expiring {
     deadlines.set(this.#slot, this.#active + this.#idle);
   }
 
-  #start = (): void => {
-    if (!this.#over) this.#pump(this.#toUpstream);
+  start(): void {
+    this.#pump(this.#toUpstream);
     if (!this.#over) this.#pump(this.#toClient);
-  };
+  }
 
   #pump(flow: Flow): void {
     const before = flow.moved;

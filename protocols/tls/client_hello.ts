@@ -28,6 +28,7 @@ const ALPN = 16;
 const HOST_NAME = 0;
 const LONGEST_NAME = 254;
 const MOST_PROTOCOLS = 8;
+const VISIBLE = /^[\x21-\x7e]+$/;
 
 /** Whether `head` begins with a record in which a ClientHello begins: six bytes decide. */
 export function sniffClientHello(head: Uint8Array): Verdict {
@@ -111,6 +112,11 @@ function parseExtensions(extensions: Vector): ClientHello | false {
   let named = false;
   while (extensions.left > 0) {
     const type = extensions.uint(2);
+    if (type !== SERVER_NAME && type !== ALPN) {
+      extensions.skipVector(2);
+      if (extensions.failed) return false;
+      continue;
+    }
     const data = extensions.vector(2);
     if (extensions.failed) return false;
     if (type === SERVER_NAME) {
@@ -118,7 +124,7 @@ function parseExtensions(extensions: Vector): ClientHello | false {
       if (named) return false;
       named = true;
       serverName = parseServerName(data);
-    } else if (type === ALPN) {
+    } else {
       if (alpn !== undefined) return false;
       alpn = parseProtocols(data);
     }
@@ -148,7 +154,7 @@ function parseProtocols(data: Vector): readonly string[] | false {
     const name = list.vector(1);
     if (list.failed || name.left === 0) return false;
     const text = name.latin1();
-    if (protocols.length < MOST_PROTOCOLS && /^[\x21-\x7e]+$/.test(text)) protocols.push(text);
+    if (protocols.length < MOST_PROTOCOLS && VISIBLE.test(text)) protocols.push(text);
   }
   return protocols;
 }

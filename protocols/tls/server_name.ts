@@ -7,7 +7,7 @@ const ISTIO = /^outbound_\.([1-9][0-9]{0,4})_?\.[^.]*_\.(.+)$/;
 
 /** Whom a server name asks for. `name` is normal. */
 export function serverNameTarget(name: string): Target {
-  const istio = ISTIO.exec(name);
+  const istio = name.startsWith("outbound_.") ? ISTIO.exec(name) : null;
   const port = Number(istio?.[1] ?? 0);
   return istio && port <= 65535 ? { host: istio[2], port } : { host: name, port: HTTPS };
 }

@@ -4,16 +4,20 @@
  */
 export class Vector {
   failed = false;
-  #at = 0;
   readonly #bytes: Uint8Array;
+  #at: number;
+  readonly #end: number;
 
-  constructor(bytes: Uint8Array) {
+  /** The bytes from `at` up to `end`: a window into them, for a view of its own would cost more than the parsing. */
+  constructor(bytes: Uint8Array, at = 0, end = bytes.length) {
     this.#bytes = bytes;
+    this.#at = at;
+    this.#end = end;
   }
 
   /** Bytes not read yet. */
   get left(): number {
-    return this.#bytes.length - this.#at;
+    return this.#end - this.#at;
   }
 
   /** An unsigned integer of 1 to 3 bytes. */
@@ -28,24 +32,30 @@ export class Vector {
     this.#advance(bytes);
   }
 
+  /** Passes over a vector inside this one, its length in so many bytes. */
+  skipVector(lengthBytes: number): void {
+    this.#advance(this.uint(lengthBytes));
+  }
+
   /** A vector inside this one, its length in so many bytes. */
   vector(lengthBytes: number): Vector {
     const from = this.#advance(this.uint(lengthBytes));
-    return new Vector(this.#bytes.subarray(from, this.#at));
+    return new Vector(this.#bytes, from, this.#at);
   }
 
-  /** What is left, a character a byte. */
+  /** What is left, a character a byte: short, for it is built one by one. */
   latin1(): string {
-    const from = this.#advance(this.left);
-    return String.fromCharCode(...this.#bytes.subarray(from, this.#at));
+    let text = "";
+    for (let at = this.#advance(this.left); at < this.#end; at++) text += String.fromCharCode(this.#bytes[at]);
+    return text;
   }
 
   #advance(bytes: number): number {
     const from = this.#at;
     if (bytes > this.left) {
       this.failed = true;
-      this.#at = this.#bytes.length;
-      return this.#at;
+      this.#at = this.#end;
+      return this.#end;
     }
     this.#at += bytes;
     return from;

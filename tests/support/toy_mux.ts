@@ -5,14 +5,17 @@
 import type { Conn, Gate, Joint, Protocol, Room, Stream, Taker } from "../../gate/contracts.ts";
 import { formatTarget } from "../../gate/address.ts";
 import { GateError, type Side } from "../../gate/errors.ts";
+import { JointLinger } from "../../gate/engine/joint_linger.ts";
 import { type Core, fill, Layered } from "../../gate/engine/layered.ts";
+import { promiseResolved } from "../../gate/engine/loop.ts";
 
 const MAGIC = new TextEncoder().encode("MUX1");
 const HEADER = 5, LONGEST = 16384;
-export const WINDOW = 65536;
+/** More than a look shows at most, and the headers of a layer in between. */
+export const WINDOW = 131072;
 const DATA = 0, CREDIT = 1, OPEN = 2, END = 3, RESET = 4;
 
-const channelsGone = () => new GateError("reset", "upstream", "Cannot go on: the multiplexed connection broke");
+const channelsGone = (side: Side) => new GateError("reset", side, "Cannot go on: the multiplexed connection ended");
 
 class Channel implements Core {
   upper: Taker | undefined;
@@ -31,9 +34,9 @@ class Channel implements Core {
     this.upper = to;
   }
 
-  reserve(most: number): Room | undefined {
+  reserve(most: number, least = 1): Room | undefined {
     const allowed = this.mux.blocked ? 0 : Math.min(most, this.sendWindow, LONGEST);
-    const room = this.#room = allowed > 0 ? this.mux.lower.reserve(allowed + HEADER) : undefined;
+    const room = this.#room = allowed < least ? undefined : this.mux.lower.reserve(allowed + HEADER, least + HEADER);
     this.wantsRoom = room === undefined;
     if (!room) return undefined;
     this.#at = room.at[0];
@@ -81,9 +84,10 @@ function writeHeader(bytes: Uint8Array, at: number, id: number, type: number, si
 
 class Mux implements Taker {
   readonly channels = new Map<number, Channel>();
+  /** Rejects where the connection broke. */
   readonly over: Promise<void>;
   isOver = false;
-  #finish!: () => void;
+  #finish!: (reason?: GateError) => void;
   #control: Uint8Array[] = [];
   #header = new Uint8Array(HEADER);
   #seen = 0;
@@ -93,7 +97,14 @@ class Mux implements Taker {
   #nextId = 1;
 
   constructor(readonly lower: Joint, readonly side: Side, readonly opened: (channel: Channel) => void) {
-    this.over = new Promise((finish) => this.#finish = finish);
+    this.over = new Promise((resolve, reject) => {
+      this.#finish = (reason) => {
+        promiseResolved();
+        if (reason) reject(reason);
+        else resolve();
+      };
+    });
+    this.over.catch(() => {}); // a client's streams tell it
     lower.join(this);
   }
 
@@ -121,7 +132,9 @@ class Mux implements Taker {
   forget(channel: Channel): void {
     if (!channel.endedIn || !channel.endedOut) return;
     this.channels.delete(channel.id);
-    if (this.side === "upstream" && this.channels.size === 0) this.lower.end();
+    if (this.side === "client" || this.channels.size > 0 || this.isOver) return;
+    this.isOver = true;
+    new JointLinger(this.lower);
   }
 
   take(bytes: Uint8Array, at: number, size: number): void {
@@ -148,27 +161,31 @@ class Mux implements Taker {
 
   room(): void {
     this.#sendControl();
-    for (const channel of this.channels.values()) {
+    for (const channel of [...this.channels.values()]) {
       if (this.blocked) return;
-      if (channel.wantsRoom && channel.sendWindow > 0) channel.upper?.room();
+      if (!channel.wantsRoom || channel.sendWindow === 0) continue;
+      this.channels.delete(channel.id);
+      this.channels.set(channel.id, channel); // the next time the others come first
+      channel.upper?.room();
     }
   }
 
   end(): void {
-    this.#close(channelsGone());
+    if (this.#close(channelsGone(this.side))) this.#finish();
     this.lower.end();
   }
 
   broke(reason: GateError): void {
-    this.#close(reason);
+    if (this.#close(reason)) this.#finish(reason);
   }
 
-  #close(reason: GateError): void {
-    if (this.isOver) return;
+  /** Whether it was not over yet. */
+  #close(reason: GateError): boolean {
+    if (this.isOver) return false;
     this.isOver = true;
     for (const channel of this.channels.values()) channel.upper?.broke(reason);
     this.channels.clear();
-    this.#finish();
+    return true;
   }
 
   #begin(): void {
@@ -185,7 +202,9 @@ class Mux implements Taker {
     const channel = this.#channel();
     if (!channel) return;
     channel.receiveWindow -= size;
-    if (channel.receiveWindow < 0) throw new Error("the peer sent more than the window");
+    if (channel.receiveWindow < 0) {
+      throw new GateError("malformed", this.side, "Cannot take bytes of a channel: more than its window");
+    }
     channel.upper?.take(bytes, at, size);
     this.#touched.add(channel);
   }
@@ -217,8 +236,8 @@ class Mux implements Taker {
 
   #sendControl(): void {
     while (this.#control.length > 0) {
-      const frame = this.#control[0], room = this.lower.reserve(frame.length);
-      if (!room || room.size[0] < frame.length) return;
+      const frame = this.#control[0], room = this.lower.reserve(frame.length, frame.length);
+      if (!room) return;
       this.lower.commit(fill(room, frame, 0, frame.length));
       this.#control.shift();
     }

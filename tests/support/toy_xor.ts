@@ -1,6 +1,6 @@
 /** A toy that wraps a byte stream: records of a 2-byte length and that many bytes, XORed with 0x5a. */
 import type { Conn, Gate, Joint, Protocol, Room, Stream, Taker } from "../../gate/contracts.ts";
-import { GateError } from "../../gate/errors.ts";
+import { GateError, type Side } from "../../gate/errors.ts";
 import { type Core, Layered } from "../../gate/engine/layered.ts";
 
 const MAGIC = new TextEncoder().encode("XOR1");
@@ -16,7 +16,7 @@ class XorCore implements Core {
   #at = 0;
   #room: Room | undefined;
 
-  constructor(lower: Joint) {
+  constructor(lower: Joint, readonly side: Side) {
     this.#lower = lower;
   }
 
@@ -25,8 +25,8 @@ class XorCore implements Core {
     this.#lower.join(this.#incoming);
   }
 
-  reserve(most: number): Room | undefined {
-    const room = this.#room = this.#lower.reserve(Math.min(most, LONGEST) + HEADER);
+  reserve(most: number, least = 1): Room | undefined {
+    const room = this.#room = this.#lower.reserve(Math.min(most, LONGEST) + HEADER, least + HEADER);
     if (!room) return undefined;
     this.#at = room.at[0];
     room.at[0] += HEADER;
@@ -60,7 +60,9 @@ class XorCore implements Core {
     room: () => this.#upper.room(),
     end: () => {
       if (this.#left === 0 && this.#seen === 0) return this.#upper.end();
-      this.#upper.broke(new GateError("closed", "upstream", "Cannot read a record: the end came first"));
+      const reason = new GateError("closed", this.side, "Cannot read a record: the end came first");
+      this.abort(reason);
+      this.#upper.broke(reason);
     },
     broke: (reason) => this.#upper.broke(reason),
   };
@@ -93,11 +95,11 @@ export const xor: Protocol = {
   async serve(conn: Conn, gate: Gate) {
     await conn.stream.next((bytes) => bytes.length < MAGIC.length ? MAGIC.length : { used: MAGIC.length });
     conn.deadline(0);
-    gate.enter(new Layered(new XorCore(conn.stream.joint!()), "client"), conn, {});
+    gate.enter(new Layered(new XorCore(conn.stream.joint!(), "client"), "client"), conn, {});
   },
   async wrap(_endpoint, lower): Promise<Stream> {
     const stream = await lower();
     await stream.write(MAGIC);
-    return new Layered(new XorCore(stream.joint!()), "upstream");
+    return new Layered(new XorCore(stream.joint!(), "upstream"), "upstream");
   },
 };
