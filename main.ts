@@ -7,7 +7,10 @@ import { VERSION } from "./gate/version.ts";
 /** The promise of exit codes: done; failed, invalid or denied; used wrongly. */
 export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 
-const CONFIG = ["-c, --config <path>", "ugate.yaml or a directory of them (default: $UGATE_CONFIG, ./ugate.yaml, /etc/ugate/ugate.yaml, or the built-in one)"] as const;
+const CONFIG = [
+  "-c, --config <path>",
+  "ugate.yaml or a directory of them (default: $UGATE_CONFIG, ./ugate.yaml, /etc/ugate/ugate.yaml, or the built-in one)",
+] as const;
 
 function program(finish: (code: number) => void): Command {
   const ugate = new Command("ugate")

@@ -16,7 +16,7 @@ import { GateError } from "./errors.ts";
 import { EngineGate } from "./gate.ts";
 import { Health } from "./health.ts";
 import type { Journal } from "./journal.ts";
-import { type LimitName, ConnectionLimits } from "./limits.ts";
+import { ConnectionLimits, type LimitName } from "./limits.ts";
 import type { Bound, Question, Start } from "./orders.ts";
 import { OwnAddresses } from "./own_address.ts";
 import { FirstBytes } from "./engine/first_bytes.ts";
@@ -51,7 +51,12 @@ export class Admission implements Keeper {
   #hits = new Map<string, number>();
   #nextId: number;
 
-  constructor(registry: Registry, start: Start, journal: Journal, ask: (id: number, question: Question) => void) {
+  constructor(
+    registry: Registry,
+    start: Start,
+    journal: Journal,
+    ask: (id: number, question: Question) => void,
+  ) {
     this.#registry = registry;
     this.#start = start;
     this.#journal = journal;
@@ -126,7 +131,9 @@ export class Admission implements Keeper {
     if (connection.place >= 0) this.#counted.release(connection.place);
     for (const key of connection.sourceKeys) this.#counted.leaveSource(key);
     const { rules, number } = connection.entrance.entry;
-    if (connection.parent === undefined && rules.connections !== undefined) this.#counted.leaveListener(number);
+    if (connection.parent === undefined && rules.connections !== undefined) {
+      this.#counted.leaveListener(number);
+    }
     this.#journal.write({
       id: connection.id,
       parent: connection.parent,
@@ -268,7 +275,9 @@ export class Admission implements Keeper {
     if (address === "unix" || (entry.isProxy(address) && !connection.proxied)) return;
     this.#countSource(connection, 0, this.limits.perSource, "perSource");
     const { perSource } = entry.rules;
-    if (perSource !== undefined) this.#countSource(connection, entry.number + 1, perSource, "listenerPerSource");
+    if (perSource !== undefined) {
+      this.#countSource(connection, entry.number + 1, perSource, "listenerPerSource");
+    }
   }
 
   #countSource(connection: Connection, scope: number, most: number, name: LimitName): void {
@@ -283,7 +292,9 @@ export class Admission implements Keeper {
   #refuseBarred(connection: Connection): void {
     const { address } = connection.peer;
     const place = this.#decider.policy.barred(connection.listener, address === "unix" ? undefined : address);
-    if (place) throw new GateError("denied", "gate", `Cannot accept a connection: its source is denied by ${place}`);
+    if (place) {
+      throw new GateError("denied", "gate", `Cannot accept a connection: its source is denied by ${place}`);
+    }
   }
 
   #assign(connection: Connection, protocol: string): void {
@@ -294,7 +305,11 @@ export class Admission implements Keeper {
       return;
     }
     this.#hit("connections");
-    throw new GateError("exhausted", "gate", "Cannot accept a connection: the free slots are for other protocols");
+    throw new GateError(
+      "exhausted",
+      "gate",
+      "Cannot accept a connection: the free slots are for other protocols",
+    );
   }
 
   #limited(entry: Entry): LimitName | undefined {
@@ -323,13 +338,25 @@ const NONE: readonly string[] = [];
 
 function cannotTell(unknown: Unknown, stream: Stream): GateError {
   if (unknown === "preface") {
-    return new GateError("denied", "client", "Cannot accept a PROXY header: its source is not in proxyProtocol");
+    return new GateError(
+      "denied",
+      "client",
+      "Cannot accept a PROXY header: its source is not in proxyProtocol",
+    );
   }
   if (unknown === "unknown") {
     return new GateError("malformed", "client", "Cannot tell the protocol: no listed one begins like this");
   }
   if (stream instanceof Socket && stream.hungUp) {
-    return new GateError("closed", "client", "Cannot tell the protocol: the client ended before it was clear");
+    return new GateError(
+      "closed",
+      "client",
+      "Cannot tell the protocol: the client ended before it was clear",
+    );
   }
-  return new GateError("timeout", "client", `Cannot tell the protocol: ${unknown} when the sniff time was over`);
+  return new GateError(
+    "timeout",
+    "client",
+    `Cannot tell the protocol: ${unknown} when the sniff time was over`,
+  );
 }

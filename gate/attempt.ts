@@ -51,7 +51,11 @@ export class Attempt implements DialOwner {
     const depth = this.#conn.entrance.depth + 1;
     if (depth > MOST_DEPTH) {
       const where = formatTarget(address);
-      throw new GateError("denied", "gate", `Cannot connect to ${where}: this gate's own, and a loop ${depth} deep`);
+      throw new GateError(
+        "denied",
+        "gate",
+        `Cannot connect to ${where}: this gate's own, and a loop ${depth} deep`,
+      );
     }
     const mark = this.#marks.mark(fd, family, depth);
     this.#conn.atEnd(() => this.#marks.release(mark));

@@ -204,7 +204,7 @@ export class Connection implements Conn, RelayOwner, Expiring {
     this.#releaseDeadline();
     this.stream.onGone = undefined;
     this.leaveEndpoint();
-    if (this.#undo) for (const act of this.#undo) act();
+    if (this.#undo) { for (const act of this.#undo) act(); }
     this.#keeper.ended(this, failure);
     const { outer } = this.entrance;
     if (outer && --outer.#inner === 0 && outer.#served) outer.end(undefined);

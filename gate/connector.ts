@@ -60,7 +60,10 @@ export class Connector {
   /** The bytes of a connection that nobody could tell apart go there as they came. */
   fallback(target: Target, conn: Connection): Promise<Stream> {
     const { address } = conn.peer;
-    const bar = this.#parts.decider.policy.barredRouted(conn.listener, address === "unix" ? undefined : address);
+    const bar = this.#parts.decider.policy.barredRouted(
+      conn.listener,
+      address === "unix" ? undefined : address,
+    );
     if (bar) throw new GateError("denied", "gate", `Cannot use the fallback: its source is denied by ${bar}`);
     return this.#reach(target, conn, now + conn.limits.dialTimeout, everything);
   }
@@ -78,7 +81,9 @@ export class Connector {
           ? this.#dial(literal, conn, until)
           : this.#reach(endpoint.target, conn, until, everything));
         health.dialed(endpoint, true);
-        if (route.proxyProtocol) await stream.write(this.#header(route.proxyProtocol, conn));
+        if (route.proxyProtocol) {
+          await stream.write(this.#header(route.proxyProtocol, conn));
+        }
         return stream;
       } catch (thrown) {
         failure = asGateError(thrown);
@@ -106,7 +111,11 @@ export class Connector {
     const asked = this.#parts.questions.resolve(target);
     const destination = asked instanceof Promise ? await this.#inTime(asked, conn, until) : asked;
     if (!destination) {
-      throw new GateError("no-route", "gate", `Cannot connect to ${formatTarget(target)}: nobody knows the name`);
+      throw new GateError(
+        "no-route",
+        "gate",
+        `Cannot connect to ${formatTarget(target)}: nobody knows the name`,
+      );
     }
     const endpoints = permit(destination);
     const direct = endpoints.filter(({ layers }) => layers.length === 0).map(({ address }) => address);
@@ -185,4 +194,8 @@ const everything: Permit = ({ endpoints }) => endpoints;
 const gone = () => new GateError("closed", "client", "Cannot connect: the client is gone");
 
 const timedOut = (target?: Target) =>
-  new GateError("timeout", "upstream", `Cannot connect${target ? ` to ${formatTarget(target)}` : ""}: no answer in time`);
+  new GateError(
+    "timeout",
+    "upstream",
+    `Cannot connect${target ? ` to ${formatTarget(target)}` : ""}: no answer in time`,
+  );

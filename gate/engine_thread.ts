@@ -21,7 +21,9 @@ const post = (report: Report): void => self.postMessage(report);
 
 /** Waits for the start message of main, then runs until it is told to stop. */
 export function startEngine(registry: Registry): void {
-  self.addEventListener("message", ({ data }: MessageEvent<Start>) => void new Engine(registry, data).run(), { once: true });
+  self.addEventListener("message", ({ data }: MessageEvent<Start>) => void new Engine(registry, data).run(), {
+    once: true,
+  });
   const told = (what: string) => (event: Event & { reason?: unknown; error?: unknown }) => {
     event.preventDefault();
     tellFault(what, event.reason ?? event.error);
@@ -71,7 +73,9 @@ class Engine {
 
   #takeOrders(): void {
     for (;;) {
-      const received = receiveMessageOnPort(this.#start.port as unknown as Parameters<typeof receiveMessageOnPort>[0]);
+      const received = receiveMessageOnPort(
+        this.#start.port as unknown as Parameters<typeof receiveMessageOnPort>[0],
+      );
       if (!received) return;
       this.#obey(received.message as Order);
     }
@@ -80,7 +84,10 @@ class Engine {
   #obey(order: Order): void {
     switch (order.op) {
       case "listen":
-        return void this.#acceptors.set(order.bound.fd, new Acceptor(order.bound.fd, this.#admission.listen(order.bound)));
+        return void this.#acceptors.set(
+          order.bound.fd,
+          new Acceptor(order.bound.fd, this.#admission.listen(order.bound)),
+        );
       case "unlisten":
         return this.#unlisten(order.fd);
       case "snapshot":

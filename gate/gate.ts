@@ -1,5 +1,5 @@
 /** The gate's verbs for protocols, on an engine thread. */
-import { type Connection, type Entrance } from "./connection.ts";
+import type { Connection, Entrance } from "./connection.ts";
 import type { Connector } from "./connector.ts";
 import type { Conn, Gate, Peer, Stream, Target } from "./contracts.ts";
 import { copyBytes } from "./engine/copy.ts";
@@ -34,7 +34,9 @@ export class EngineGate implements Gate {
     const connection = conn as Connection, idle = limits.idleTimeout;
     const raw = stream instanceof Socket && upstream instanceof Socket;
     connection.relaying(
-      raw ? new SpliceRelay(stream, upstream, idle, connection) : new JointRelay(stream, upstream, idle, connection),
+      raw
+        ? new SpliceRelay(stream, upstream, idle, connection)
+        : new JointRelay(stream, upstream, idle, connection),
     );
   }
 
@@ -42,7 +44,9 @@ export class EngineGate implements Gate {
     const connection = outer as Connection;
     const peer = { ...outer.peer, ...facts, layers: [...outer.peer.layers, outer.record.protocol] };
     if (peer.layers.length > MOST_DEPTH) {
-      inner.abort(new GateError("denied", "client", `Cannot unwrap more than ${MOST_DEPTH} layers`));
+      inner.abort(
+        new GateError("denied", "client", `Cannot unwrap a stream: more than ${MOST_DEPTH} layers deep`),
+      );
       return;
     }
     this.#parts.admit(inner, peer, { ...connection.entrance, trusted: false, outer: connection });
@@ -54,7 +58,12 @@ export class EngineGate implements Gate {
 
   async login(conn: Conn, user: string, password: string): Promise<boolean> {
     const { address } = conn.peer;
-    const right = await this.#parts.questions.login({ listener: conn.listener, source: address, user, password });
+    const right = await this.#parts.questions.login({
+      listener: conn.listener,
+      source: address,
+      user,
+      password,
+    });
     if (right) {
       conn.peer = { ...conn.peer, user };
       conn.record.user = user;

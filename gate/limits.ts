@@ -6,7 +6,13 @@ import { parseIp } from "./address.ts";
 import type { Limits } from "./contracts.ts";
 
 /** Which limit bit: the label of a counter. */
-export type LimitName = "connections" | "perSource" | "listener" | "listenerPerSource" | "reserve" | "descriptors";
+export type LimitName =
+  | "connections"
+  | "perSource"
+  | "listener"
+  | "listenerPerSource"
+  | "reserve"
+  | "descriptors";
 
 const ROWS = 2, COLUMNS = 16384;
 /** Listeners and protocols that have counters of their own. */

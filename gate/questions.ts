@@ -4,8 +4,8 @@
  */
 import type { Destination, Target } from "./contracts.ts";
 import { formatTarget, isUnixHost, parseIp } from "./address.ts";
-import { type Failed } from "./orders.ts";
-import type { Answer, Login, Question } from "./orders.ts";
+
+import type { Answer, Failed, Login, Question } from "./orders.ts";
 import { GateError } from "./errors.ts";
 import { after, now, promiseResolved } from "./engine/loop.ts";
 

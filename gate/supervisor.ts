@@ -23,7 +23,11 @@ export interface SupervisorOptions {
   readonly discovery: Resolver;
   /** Whether the password is right. */
   readonly login: (login: Login) => Promise<boolean>;
-  readonly log: { readonly format: LogFormat; readonly connections: boolean; readonly write: (lines: string) => void };
+  readonly log: {
+    readonly format: LogFormat;
+    readonly connections: boolean;
+    readonly write: (lines: string) => void;
+  };
   /** Owns what runs for the engines. */
   readonly scope: Scope;
 }
@@ -53,7 +57,9 @@ export class Supervisor {
     this.#options = options;
     this.#snapshot = options.snapshot;
     const endpoints = options.snapshot.routes.flatMap((route) => route.to);
-    this.#health = new SharedArrayBuffer(healthSize(1 + Math.max(0, ...endpoints.map(({ health }) => health))));
+    this.#health = new SharedArrayBuffer(
+      healthSize(1 + Math.max(0, ...endpoints.map(({ health }) => health))),
+    );
   }
 
   /** Binds everything, starts every engine, then serves. Throws GateError, and leaves nothing open then. */
@@ -62,7 +68,11 @@ export class Supervisor {
     try {
       supervisor.#bind();
       supervisor.#startEngines();
-      await withDeadline(Promise.all(supervisor.#engines.map(({ ready }) => ready)), START_TIME, "start an engine");
+      await withDeadline(
+        Promise.all(supervisor.#engines.map(({ ready }) => ready)),
+        START_TIME,
+        "start an engine",
+      );
       for (const { bound } of supervisor.#sockets) supervisor.#order({ op: "listen", bound });
       return supervisor;
     } catch (thrown) {
@@ -73,7 +83,10 @@ export class Supervisor {
 
   /** What listens where, with the ports that the kernel chose. */
   get listening(): readonly { readonly listener: string; readonly address: string }[] {
-    return this.#sockets.map(({ socket, bound }) => ({ listener: bound.listener, address: formatTarget(socket.address) }));
+    return this.#sockets.map(({ socket, bound }) => ({
+      listener: bound.listener,
+      address: formatTarget(socket.address),
+    }));
   }
 
   /** For the status page. */
@@ -175,7 +188,10 @@ export class Supervisor {
     let answer: Answer;
     try {
       answer = question.ask === "resolve"
-        ? { id, destination: await this.#options.discovery.resolve(question.target, this.#options.scope.stopping) }
+        ? {
+          id,
+          destination: await this.#options.discovery.resolve(question.target, this.#options.scope.stopping),
+        }
         : { id, right: await this.#options.login(question.login) };
     } catch (thrown) {
       const { failure, side, message } = asGateError(thrown);
@@ -197,14 +213,21 @@ export class Supervisor {
   #log(level: "warn" | "error", message: string): void {
     const time = new Date().toISOString();
     const { format, write } = this.#options.log;
-    write(format === "json" ? `${JSON.stringify({ time, level, message })}\n` : `${time} ${level.padEnd(5)} ${message}\n`);
+    write(
+      format === "json"
+        ? `${JSON.stringify({ time, level, message })}\n`
+        : `${time} ${level.padEnd(5)} ${message}\n`,
+    );
   }
 }
 
 async function withDeadline<T>(promise: Promise<T>, ms: number, act: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new GateError("timeout", "gate", `Cannot ${act}: no answer within ${ms} ms`)), ms);
+    timer = setTimeout(
+      () => reject(new GateError("timeout", "gate", `Cannot ${act}: no answer within ${ms} ms`)),
+      ms,
+    );
   });
   try {
     return await Promise.race([promise, late]);

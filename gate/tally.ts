@@ -9,7 +9,9 @@ export class Tally {
   readonly #limits = new Map<string, number>();
 
   add(batch: JournalBatch): void {
-    for (const [key, times] of batch.counts) this.#connections.set(key, (this.#connections.get(key) ?? 0) + times);
+    for (const [key, times] of batch.counts) {
+      this.#connections.set(key, (this.#connections.get(key) ?? 0) + times);
+    }
     for (const [listener, up, down] of batch.bytes) {
       const bytes = this.#bytes.get(listener) ?? { up: 0, down: 0 };
       this.#bytes.set(listener, { up: bytes.up + up, down: bytes.down + down });

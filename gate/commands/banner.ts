@@ -25,11 +25,16 @@ export function banner({ listening, config, admin, files }: BannerFacts): string
 }
 
 function tryLine(listening: BannerFacts["listening"], config: Configuration): string | undefined {
-  const speaks = ({ protocols, users }: ListenerConfiguration, name: string) => protocols.includes(name) && !users;
+  const speaks = ({ protocols, users }: ListenerConfiguration, name: string) =>
+    protocols.includes(name) && !users;
   for (const { listener, address } of listening) {
     if (address.startsWith("unix:")) continue;
-    if (speaks(config.listeners[listener], "socks")) return `curl -x socks5h://${address} https://example.com/`;
-    if (speaks(config.listeners[listener], "connect")) return `curl -p -x http://${address} https://example.com/`;
+    if (speaks(config.listeners[listener], "socks")) {
+      return `curl -x socks5h://${address} https://example.com/`;
+    }
+    if (speaks(config.listeners[listener], "connect")) {
+      return `curl -p -x http://${address} https://example.com/`;
+    }
   }
   return undefined;
 }

@@ -34,7 +34,9 @@ export async function run(path: string | undefined): Promise<number> {
 }
 
 async function serve(config: Configuration, files: readonly string[]): Promise<number> {
-  const format: LogFormat = config.log.format === "auto" ? (Deno.stderr.isTerminal() ? "text" : "json") : config.log.format;
+  const format: LogFormat = config.log.format === "auto"
+    ? (Deno.stderr.isTerminal() ? "text" : "json")
+    : config.log.format;
   const scope = new Scope();
   const signals = catchSignals();
   using discovery = discoveryOf(config);
@@ -50,7 +52,11 @@ async function serve(config: Configuration, files: readonly string[]): Promise<n
       worker: new URL("../threads/engine.ts", import.meta.url),
       discovery,
       login: async (login) => await passwords.check(login) === "right",
-      log: { format, connections: config.log.level === "info" || config.log.level === "debug", write: writeLog },
+      log: {
+        format,
+        connections: config.log.level === "info" || config.log.level === "debug",
+        write: writeLog,
+      },
       scope,
     });
     const running = supervisor;
@@ -78,7 +84,9 @@ const encoder = new TextEncoder();
 /** A log that nobody reads must not end the gate. */
 function writeLog(lines: string): void {
   try {
-    for (let rest = encoder.encode(lines); rest.length > 0;) rest = rest.subarray(Deno.stderr.writeSync(rest));
+    for (let rest = encoder.encode(lines); rest.length > 0;) {
+      rest = rest.subarray(Deno.stderr.writeSync(rest));
+    }
   } catch (thrown) {
     if (!(thrown instanceof Deno.errors.BrokenPipe || thrown instanceof Deno.errors.WouldBlock)) throw thrown;
   }

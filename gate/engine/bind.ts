@@ -46,11 +46,14 @@ function bind(target: Target, to: SocketAddress, dualStack: boolean): ListeningS
     libc.close(fd);
     throw cannot(target, code, "refused");
   }
-  const address = to.family === AF_UNIX ? target : { host: target.host, port: localAddress(fd)?.port ?? target.port };
+  const address = to.family === AF_UNIX
+    ? target
+    : { host: target.host, port: localAddress(fd)?.port ?? target.port };
   return { fd, address, close: () => closeListening(fd, target) };
 }
 
-const bindOnce = (fd: number, to: SocketAddress): number => libc.bind(fd, to.bytes, to.size) < 0 ? errno() : 0;
+const bindOnce = (fd: number, to: SocketAddress): number =>
+  libc.bind(fd, to.bytes, to.size) < 0 ? errno() : 0;
 
 const isPath = ({ host }: Target): boolean => isUnixHost(host) && !host.startsWith("unix:@");
 
@@ -80,5 +83,9 @@ const REASONS: Readonly<Record<number, string>> = {
 };
 
 function cannot(target: Target, code: number, failure: "unsupported" | "refused"): GateError {
-  return new GateError(failure, "gate", `Cannot listen on ${formatTarget(target)}: ${REASONS[code] ?? errnoName(code)}`);
+  return new GateError(
+    failure,
+    "gate",
+    `Cannot listen on ${formatTarget(target)}: ${REASONS[code] ?? errnoName(code)}`,
+  );
 }

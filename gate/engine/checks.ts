@@ -14,7 +14,7 @@ export class Checks {
 
   constructor(routes: readonly RouteRule[], readonly health: Health, readonly resolve: Resolve) {
     for (const { check, to } of routes) {
-      if (check) for (const endpoint of to) this.#plan(endpoint, check, Math.random() * check.interval);
+      if (check) { for (const endpoint of to) this.#plan(endpoint, check, Math.random() * check.interval); }
     }
   }
 

@@ -18,7 +18,7 @@ export async function copyBytes(from: Stream, to: Stream, bytes: number): Promis
   if (bytes <= 0) return;
   if (from instanceof Socket && to instanceof Socket) return await spliceBytes(from, to, bytes);
   if (!from.joint || !to.joint) {
-    throw new GateError("internal", "gate", "Cannot copy a stream that has no joint");
+    throw new GateError("internal", "gate", "Cannot copy: a stream has neither a socket nor a joint");
   }
   const source = from.joint();
   let sink: Joint;

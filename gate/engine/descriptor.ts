@@ -127,7 +127,9 @@ export class Descriptor implements Watcher {
 
   #failure(code: number, act: string): GateError {
     const who = this.side === "upstream" ? "the upstream" : "the client";
-    if (code === ETIMEDOUT) return new GateError("timeout", this.side, `Cannot ${act}: ${who} does not answer`);
+    if (code === ETIMEDOUT) {
+      return new GateError("timeout", this.side, `Cannot ${act}: ${who} does not answer`);
+    }
     const what = code === 0 || code === EPIPE ? "has closed" : `has reset (${errnoName(code)})`;
     return new GateError("reset", this.side, `Cannot ${act}: ${who} ${what}`);
   }

@@ -7,7 +7,17 @@ import { type Failure, GateError } from "../errors.ts";
 import { formatTarget } from "../address.ts";
 import type { Expiring } from "./deadlines.ts";
 import type { Descriptor, Mover } from "./descriptor.ts";
-import { AF_UNIX, EACCES, EAGAIN, ECONNREFUSED, EINPROGRESS, EMFILE, ENFILE, ENOBUFS, ENOENT } from "./layout.ts";
+import {
+  AF_UNIX,
+  EACCES,
+  EAGAIN,
+  ECONNREFUSED,
+  EINPROGRESS,
+  EMFILE,
+  ENFILE,
+  ENOBUFS,
+  ENOENT,
+} from "./layout.ts";
 import { ENOMEM, EPERM, EPOLLERR, EPOLLHUP, EPOLLOUT, errnoName, ETIMEDOUT } from "./layout.ts";
 import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from "./layout.ts";
 import { after, deadlines, now, promiseResolved } from "./loop.ts";
@@ -130,7 +140,11 @@ export class Dial implements Mover, Expiring {
   }
 
   #note(address: Target, code: number): false {
-    this.#failure = new GateError(failureOf(code), sideOf(code), `Cannot connect to ${formatTarget(address)}: ${errnoName(code)}`);
+    this.#failure = new GateError(
+      failureOf(code),
+      sideOf(code),
+      `Cannot connect to ${formatTarget(address)}: ${errnoName(code)}`,
+    );
     return false;
   }
 

@@ -114,7 +114,14 @@ export class Flow {
   }
 
   #drainPipe(): boolean {
-    const size = libc.splice(this.#pipe!.read, null, this.sink.open(), null, this.#inPipe, SPLICE_F_MOVE_NONBLOCK);
+    const size = libc.splice(
+      this.#pipe!.read,
+      null,
+      this.sink.open(),
+      null,
+      this.#inPipe,
+      SPLICE_F_MOVE_NONBLOCK,
+    );
     if (size > 0) {
       this.#inPipe -= size;
       this.moved += size;

@@ -3,7 +3,16 @@
  * resolved. One per thread. It blocks, so nothing on this thread may use the runtime's own timers or promises of I/O.
  */
 import { Deadlines, SWEEP_INTERVAL } from "./deadlines.ts";
-import { EINTR, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP, errnoName } from "./layout.ts";
+import {
+  EINTR,
+  EPOLL_CTL_ADD,
+  EPOLL_CTL_DEL,
+  EPOLLET,
+  EPOLLIN,
+  EPOLLOUT,
+  EPOLLRDHUP,
+  errnoName,
+} from "./layout.ts";
 import { errno, layout, libc } from "./sys.ts";
 import { GateError } from "../errors.ts";
 import { Timers } from "./timers.ts";
@@ -101,7 +110,7 @@ export async function run(): Promise<void> {
     now = performance.now();
     if (failed !== 0 && failed !== EINTR) throw new Error(`Cannot wait for events: ${errnoName(failed)}`);
     for (let i = 0, at = 0; i < count; i++, at += size) dispatch(at);
-    if (eager.length > 0) for (const act of eager.splice(0)) guarded(act);
+    if (eager.length > 0) { for (const act of eager.splice(0)) guarded(act); }
     timers.fire(now, guarded);
     if (now - swept >= SWEEP_INTERVAL) {
       swept = now;

@@ -29,7 +29,9 @@ export class OwnDials {
   mark(fd: number, family: number, depth: number): number {
     const any = family === AF_UNIX ? AUTOBIND : family === AF_INET6 ? ANY_V6 : ANY_V4;
     const bound = libc.bind(fd, any.bytes, any.size) === 0 ? localAddress(fd) : undefined;
-    if (!bound) throw new GateError("exhausted", "gate", `Cannot connect to this gate itself: ${errnoName(errno())}`);
+    if (!bound) {
+      throw new GateError("exhausted", "gate", `Cannot connect to this gate itself: ${errnoName(errno())}`);
+    }
     const place = this.#place(bound);
     this.#depths[place] = depth;
     return place;

@@ -44,7 +44,12 @@ function writeV4(into: { family: number; bytes: Uint8Array; size: number }, ip: 
 }
 
 /** sa_family_t is little-endian on both CPUs, the port is in network order. */
-function writeFamily(into: { family: number; bytes: Uint8Array; size: number }, family: number, size: number, port: number) {
+function writeFamily(
+  into: { family: number; bytes: Uint8Array; size: number },
+  family: number,
+  size: number,
+  port: number,
+) {
   into.bytes.fill(0, 0, size);
   into.bytes[0] = into.family = family;
   into.bytes[2] = port >> 8;

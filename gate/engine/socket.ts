@@ -32,7 +32,9 @@ export class Socket extends Descriptor implements Stream {
     else this.wakeReader();
   }
 
-  look<T extends object | string | boolean>(parse: (head: Uint8Array, phase: Phase) => T | number): Promise<T> {
+  look<T extends object | string | boolean>(
+    parse: (head: Uint8Array, phase: Phase) => T | number,
+  ): Promise<T> {
     const answer = this.lookNow(parse, 1);
     return typeof answer === "number" ? this.#waitLook(parse, answer) : Promise.resolve(answer);
   }
@@ -150,7 +152,10 @@ export class Socket extends Descriptor implements Stream {
     peekEnded = n === 0 || (ended && peekSize < LOOK_MAX);
   }
 
-  #tryNext<T extends { used: number }>(use: (bytes: Uint8Array, phase: Phase) => T | number, need: number): T | number {
+  #tryNext<T extends { used: number }>(
+    use: (bytes: Uint8Array, phase: Phase) => T | number,
+    need: number,
+  ): T | number {
     if (peekOwner === this) peekOwner = undefined;
     let size = this.held.length, bytes = this.held, phase: Phase = this.#late ? "late" : "open";
     this.open();

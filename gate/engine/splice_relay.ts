@@ -1,6 +1,6 @@
 /** A relay of two raw sockets. */
 import { GateError } from "../errors.ts";
-import { type Expiring } from "./deadlines.ts";
+import type { Expiring } from "./deadlines.ts";
 import type { Descriptor, Mover } from "./descriptor.ts";
 import { Flow } from "./flow.ts";
 import { EPOLLERR } from "./layout.ts";

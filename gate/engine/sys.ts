@@ -2,7 +2,17 @@
  * libc by FFI: one dlopen and one view of errno per thread. Lengths are u32 and results i32, for usize and isize would
  * cost a BigInt a call. errno is to be read on the very next statement: an allocation between may overwrite it.
  */
-import { AF_UNIX, EINTR, IPPROTO_TCP, type Layout, LAYOUTS, SO_ERROR, SO_KEEPALIVE, SO_LINGER, SOL_SOCKET } from "./layout.ts";
+import {
+  AF_UNIX,
+  EINTR,
+  IPPROTO_TCP,
+  type Layout,
+  LAYOUTS,
+  SO_ERROR,
+  SO_KEEPALIVE,
+  SO_LINGER,
+  SOL_SOCKET,
+} from "./layout.ts";
 import { TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY } from "./layout.ts";
 
 const library = Deno.dlopen("libc.so.6", {

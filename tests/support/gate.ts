@@ -95,7 +95,7 @@ export async function startGate(yaml: string, environment: Record<string, string
   const users = Object.values(config.listeners).map(({ name, users }) => [name, users ?? {}]);
   const passwords = new Passwords(Object.fromEntries(users));
   const early: string[] = [];
-  let gate: TestGate | undefined;
+  const log = { write: (lines: string): void => void early.push(lines) };
   const supervisor = await Supervisor.start({
     snapshot: compileSnapshot(config, 1),
     addresses: Object.values(config.listeners).flatMap(({ name, addresses }) =>
@@ -105,14 +105,15 @@ export async function startGate(yaml: string, environment: Record<string, string
     worker: new URL("./engine_worker.ts", import.meta.url),
     discovery,
     login: async (login) => await passwords.check(login) === "right",
-    log: { format: "json", connections: true, write: (lines) => gate ? gate.write(lines) : early.push(lines) },
+    log: { format: "json", connections: true, write: (lines) => log.write(lines) },
     scope,
   });
-  gate = new TestGate(supervisor, async () => {
+  const gate = new TestGate(supervisor, async () => {
     await supervisor.stop();
     discovery[Symbol.dispose]();
     await scope.close(2000);
   });
+  log.write = (lines) => gate.write(lines);
   for (const lines of early) gate.write(lines);
   return gate;
 }
