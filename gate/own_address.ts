@@ -66,7 +66,8 @@ export class OwnAddresses {
    */
   look({ host, port }: Target, trusted: boolean, names: readonly string[]): JudgedAddress | undefined {
     if (isUnixHost(host)) {
-      return { unix: host, port, own: this.#unix.has(host), special: trusted ? undefined : [] };
+      // Even on loopback: the gate may have rights on the socket that its clients have not.
+      return { unix: host, port, own: this.#unix.has(host), special: [] };
     }
     const spelled = parseAnyIp(host);
     if (spelled === undefined) return undefined;
