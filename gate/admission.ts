@@ -1,5 +1,6 @@
 /** Every stream that comes in: counted against the limits, told apart, served, recorded. */
 import { isTrusted } from "./asking.ts";
+import { Census } from "./census.ts";
 import { Connection, type Entrance, type Keeper } from "./connection.ts";
 import { Connector, type ProxyHeader } from "./connector.ts";
 import type { Limits, Peer, Protocol, Protocols, Stream, Target } from "./contracts.ts";
@@ -16,12 +17,12 @@ import { GateError } from "./errors.ts";
 import { EngineGate } from "./gate.ts";
 import { Health } from "./health.ts";
 import type { Journal } from "./journal.ts";
-import { ConnectionLimits, type LimitName } from "./limits.ts";
+import { ConnectionLimits, type LimitName, type Place } from "./limits.ts";
 import type { Bound, Question, Start } from "./orders.ts";
 import { OwnAddresses } from "./own_address.ts";
 import { FirstBytes } from "./engine/first_bytes.ts";
 import { Questions } from "./questions.ts";
-import type { Sniffed, Unknown } from "./sniff.ts";
+import { cannotTell, type Sniffed, type Unknown } from "./sniff.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** What the thread's entry file brings: what it speaks. */
@@ -41,14 +42,10 @@ export class Admission implements Keeper {
   readonly #registry: Registry;
   readonly #start: Start;
   readonly #journal: Journal;
-  readonly #counted: ConnectionLimits;
+  readonly #census: Census;
   readonly #ownDials: OwnDials;
   readonly #gate: EngineGate;
-  readonly #live = new Map<number, Connection>();
-  /** Not told apart yet and in a reserved slot, the oldest first: they give way when the slots are full. */
-  readonly #waiting = new Set<Connection>();
   readonly #entries = new Map<number, Entry>();
-  #hits = new Map<string, number>();
   #nextId: number;
 
   constructor(
@@ -61,7 +58,7 @@ export class Admission implements Keeper {
     this.#start = start;
     this.#journal = journal;
     this.#nextId = start.engine + 1;
-    this.#counted = new ConnectionLimits(start.limits, start.seed);
+    this.#census = new Census(new ConnectionLimits(start.limits, start.seed));
     this.#ownDials = new OwnDials(start.ownDials);
     this.questions = new Questions(ask);
     this.#gate = new EngineGate({
@@ -77,7 +74,7 @@ export class Admission implements Keeper {
     const health = new Health(shared);
     this.#snapshot = snapshot;
     this.limits = snapshot.limits;
-    this.#counted.configure(snapshot.limits);
+    this.#census.configure(snapshot.limits);
     this.#decider = new Decider(snapshot, isOwnIp);
     this.#connector = new Connector({
       protocols: this.#registry.protocols,
@@ -102,7 +99,7 @@ export class Admission implements Keeper {
     this.#configure(entry);
     return {
       accepted: (fd, from, family) => this.#accepted(entry, fd, from, family),
-      paused: () => this.#hit("descriptors"),
+      paused: () => this.#census.hit("descriptors"),
     };
   }
 
@@ -114,26 +111,16 @@ export class Admission implements Keeper {
   abortAll(): void {
     this.#checks?.stop();
     const reason = new GateError("closed", "gate", "Cannot go on: the gate stops");
-    for (const connection of [...this.#live.values()]) connection.abort(reason);
+    for (const connection of this.#census.connections) connection.abort(reason);
   }
 
   /** Which limits bit how often since the last call. */
-  takeHits(): readonly (readonly [string, number])[] {
-    if (this.#hits.size === 0) return [];
-    const hits = [...this.#hits];
-    this.#hits = new Map();
-    return hits;
+  takeHits(): readonly (readonly [LimitName, number])[] {
+    return this.#census.takeHits();
   }
 
   ended(connection: Connection, failure: GateError | undefined): void {
-    this.#live.delete(connection.id);
-    this.#waiting.delete(connection);
-    if (connection.place >= 0) this.#counted.release(connection.place);
-    for (const key of connection.sourceKeys) this.#counted.leaveSource(key);
-    const { rules, number } = connection.entrance.entry;
-    if (connection.parent === undefined && rules.connections !== undefined) {
-      this.#counted.leaveListener(number);
-    }
+    this.#census.leave(connection);
     this.#journal.write({
       id: connection.id,
       parent: connection.parent,
@@ -152,40 +139,34 @@ export class Admission implements Keeper {
   }
 
   #accepted(entry: Entry, fd: number, from: Target, family: number): void {
-    const limited = this.#limited(entry);
-    const place = limited ? undefined : this.#claim();
-    if (place === undefined) {
-      this.#hit(limited ?? "connections");
-      if (!limited && entry.rules.connections !== undefined) this.#counted.leaveListener(entry.number);
+    const place = this.#census.claim(entry);
+    if (place === undefined) return void libc.close(fd);
+    let socket: Socket;
+    try {
+      socket = new Socket(fd, "client", family);
+    } catch (thrown) {
       libc.close(fd);
-      return;
+      this.#census.release(place, entry);
+      throw thrown;
     }
     const depth = this.#ownDials.depth(from.host, from.port);
     const peer = from.port > 0
       ? { address: from.host, port: from.port, layers: NONE }
       : { address: "unix", layers: NONE };
-    const socket = new Socket(fd, "client", family);
     this.#begin(socket, peer, { entry, rules: entry.rules, trusted: entry.trusted, depth }, place);
   }
 
   /** A stream that a layer unwrapped. */
   #admit(stream: Stream, peer: Peer, entrance: Entrance): void {
-    const place = this.#claim();
-    if (place === undefined) {
-      this.#hit("connections");
-      stream.abort(new GateError("exhausted", "gate", "Cannot take a stream: too many connections"));
-      return;
-    }
-    this.#begin(stream, peer, entrance, place);
+    const place = this.#census.claim(undefined);
+    if (place !== undefined) return this.#begin(stream, peer, entrance, place);
+    stream.abort(new GateError("exhausted", "gate", "Cannot take a stream: there are too many connections"));
   }
 
-  #begin(stream: Stream, peer: Peer, entrance: Entrance, place: number): void {
-    const id = this.#nextId;
+  #begin(stream: Stream, peer: Peer, entrance: Entrance, place: Place): void {
+    const connection = new Connection(this.#nextId, stream, entrance, peer, place, this);
     this.#nextId += this.#start.engines;
-    const connection = new Connection(id, stream, entrance, peer, this);
-    connection.place = place;
-    this.#live.set(id, connection);
-    if (this.#counted.isWaiting(place)) this.#waiting.add(connection);
+    this.#census.enter(connection);
     const { entry, outer } = entrance;
     if (outer || entry.only !== undefined || entry.hasProxies) promiseResolved();
     if (!outer && entry.isProxy(peer.address)) void this.#servePrefaced(connection);
@@ -207,7 +188,7 @@ export class Admission implements Keeper {
   #serve(connection: Connection): void {
     const { entry } = connection.entrance;
     try {
-      this.#enterSource(connection, entry);
+      this.#census.enterSource(connection);
       this.#refuseBarred(connection);
     } catch (thrown) {
       return connection.served(thrown);
@@ -241,7 +222,7 @@ export class Admission implements Keeper {
   async #speak(connection: Connection, protocol: string): Promise<void> {
     try {
       connection.record.protocol = protocol;
-      this.#assign(connection, protocol);
+      this.#census.toldApart(connection, protocol);
       connection.deadline(this.limits.handshakeTimeout);
       await this.#registry.protocols[protocol].serve!(connection, this.#gate);
       if (!connection.isRelaying) connection.served(undefined);
@@ -261,32 +242,13 @@ export class Admission implements Keeper {
     connection.deadline(0);
     try {
       const { fallback } = connection.entrance.rules;
-      if (!fallback || unknown === "preface") throw cannotTell(unknown, connection.stream);
+      if (!fallback || unknown === "preface") throw cannotTell(unknown, hasEnded(connection.stream));
+      this.#census.toldApart(connection, connection.record.protocol);
       using upstream = await this.#connector.fallback(fallback, connection);
       this.#gate.relay(connection, upstream);
     } catch (thrown) {
       connection.served(thrown);
     }
-  }
-
-  /** The source counts as itself; who speaks the PROXY protocol for others is bounded by `connections` alone. */
-  #enterSource(connection: Connection, entry: Entry): void {
-    const { address } = connection.peer;
-    if (address === "unix" || (entry.isProxy(address) && !connection.proxied)) return;
-    this.#countSource(connection, 0, this.limits.perSource, "perSource");
-    const { perSource } = entry.rules;
-    if (perSource !== undefined) {
-      this.#countSource(connection, entry.number + 1, perSource, "listenerPerSource");
-    }
-  }
-
-  #countSource(connection: Connection, scope: number, most: number, name: LimitName): void {
-    const key = this.#counted.sourceKey(connection.peer.address, scope);
-    if (!this.#counted.enterSource(key, most)) {
-      this.#hit(name);
-      throw new GateError("exhausted", "client", "Cannot accept a connection: too many of this source");
-    }
-    connection.sourceKeys.push(key);
   }
 
   #refuseBarred(connection: Connection): void {
@@ -296,67 +258,8 @@ export class Admission implements Keeper {
       throw new GateError("denied", "gate", `Cannot accept a connection: its source is denied by ${place}`);
     }
   }
-
-  #assign(connection: Connection, protocol: string): void {
-    if (!this.#waiting.delete(connection)) return;
-    const place = this.#counted.assign(connection.place, protocol);
-    if (place !== undefined) {
-      connection.place = place;
-      return;
-    }
-    this.#hit("connections");
-    throw new GateError(
-      "exhausted",
-      "gate",
-      "Cannot accept a connection: the free slots are for other protocols",
-    );
-  }
-
-  #limited(entry: Entry): LimitName | undefined {
-    const most = entry.rules.connections;
-    return most === undefined || this.#counted.enterListener(entry.number, most) ? undefined : "listener";
-  }
-
-  #claim(): number | undefined {
-    const place = this.#counted.claim();
-    if (place !== undefined) return place;
-    const [oldest] = this.#waiting;
-    if (!oldest) return undefined;
-    this.#hit("reserve");
-    const reason = new GateError("exhausted", "gate", "Cannot wait for first bytes: the slot is needed");
-    oldest.abort(reason);
-    oldest.end(reason);
-    return this.#counted.claim();
-  }
-
-  #hit(name: LimitName): void {
-    this.#hits.set(name, (this.#hits.get(name) ?? 0) + 1);
-  }
 }
 
 const NONE: readonly string[] = [];
 
-function cannotTell(unknown: Unknown, stream: Stream): GateError {
-  if (unknown === "preface") {
-    return new GateError(
-      "denied",
-      "client",
-      "Cannot accept a PROXY header: its source is not in proxyProtocol",
-    );
-  }
-  if (unknown === "unknown") {
-    return new GateError("malformed", "client", "Cannot tell the protocol: no listed one begins like this");
-  }
-  if (stream instanceof Socket && stream.hungUp) {
-    return new GateError(
-      "closed",
-      "client",
-      "Cannot tell the protocol: the client ended before it was clear",
-    );
-  }
-  return new GateError(
-    "timeout",
-    "client",
-    `Cannot tell the protocol: ${unknown} when the sniff time was over`,
-  );
-}
+const hasEnded = (stream: Stream): boolean => stream instanceof Socket && stream.hungUp;

@@ -10,6 +10,7 @@ import { localAddress } from "./engine/sockaddr.ts";
 import { Socket } from "./engine/socket.ts";
 import type { Entry } from "./entry.ts";
 import type { Health } from "./health.ts";
+import type { Place } from "./limits.ts";
 import type { ListenerRules, RouteEndpoint } from "./snapshot.ts";
 
 /** Where a connection came in: facts that do not change. */
@@ -44,8 +45,6 @@ export class Connection implements Conn, RelayOwner, Expiring {
   readonly beganAt = Date.now();
   readonly limits: Limits;
   peer: Peer;
-  /** Its slot in the limits; -1: it has none. */
-  place = -1;
   /** Under which it is counted in the limits of its source. */
   readonly sourceKeys: number[] = [];
   /** What is under way for it: a question or a dial; and around those a handshake with an upstream. */
@@ -72,6 +71,8 @@ export class Connection implements Conn, RelayOwner, Expiring {
     readonly stream: Stream & { onGone?: ((reason: GateError) => void) | undefined },
     readonly entrance: Entrance,
     peer: Peer,
+    /** Its slot in the limits. */
+    public place: Place,
     keeper: Keeper,
   ) {
     this.peer = peer;

@@ -31,6 +31,9 @@ export interface ConnectorParts {
   readonly proxyHeader: ProxyHeader;
 }
 
+/** Upstream proxies that are reached through each other. */
+const MOST_PROXIES = 4;
+
 type Permit = (destination: Destination) => readonly Endpoint[];
 
 export class Connector {
@@ -72,14 +75,16 @@ export class Connector {
   async #toRoute(route: RouteRule, conn: Connection, until: number): Promise<Stream> {
     const { health } = this.#parts;
     let failure: GateError | undefined;
-    for (const endpoint of health.order(route.to)) {
+    const endpoints = health.order(route.to);
+    for (const [i, endpoint] of endpoints.entries()) {
       if (failure && now >= until) break;
+      const share = now + (until - now) / (endpoints.length - i); // one that never answers leaves time for the next
       conn.enterEndpoint(endpoint, health);
       try {
         const literal = this.#literal.get(endpoint.target);
         const stream = await (literal
-          ? this.#dial(literal, conn, until)
-          : this.#reach(endpoint.target, conn, until, everything));
+          ? this.#dial(literal, conn, share)
+          : this.#reach(endpoint.target, conn, share, everything));
         health.dialed(endpoint, true);
         if (route.proxyProtocol) {
           await stream.write(this.#header(route.proxyProtocol, conn));
@@ -107,7 +112,15 @@ export class Connector {
     return this.#parts.proxyHeader(version, source, local && { address: local.host, port: local.port });
   }
 
-  async #reach(target: Target, conn: Connection, until: number, permit: Permit): Promise<Stream> {
+  /** `depth`: how many proxies are on the way already, each reached through the next. */
+  async #reach(target: Target, conn: Connection, until: number, permit: Permit, depth = 0): Promise<Stream> {
+    if (depth > MOST_PROXIES) {
+      throw new GateError(
+        "no-route",
+        "gate",
+        `Cannot connect to ${formatTarget(target)}: proxies lead to each other`,
+      );
+    }
     const asked = this.#parts.questions.resolve(target);
     const destination = asked instanceof Promise ? await this.#inTime(asked, conn, until) : asked;
     if (!destination) {
@@ -124,7 +137,7 @@ export class Connector {
     for (const endpoint of endpoints) {
       try {
         return await (endpoint.layers.length > 0
-          ? this.#wrap(endpoint, conn, until)
+          ? this.#wrap(endpoint, conn, until, depth)
           : this.#dial([endpoint.address], conn, until));
       } catch (thrown) {
         failure = asGateError(thrown);
@@ -139,11 +152,11 @@ export class Connector {
   }
 
   /** Dials what is outermost and speaks the layers to it; the innermost is asked for the endpoint's address. */
-  async #wrap(endpoint: Endpoint, conn: Connection, until: number): Promise<Stream> {
+  async #wrap(endpoint: Endpoint, conn: Connection, until: number, depth: number): Promise<Stream> {
     const outermost = endpoint.via ?? endpoint.address;
     const controller = new AbortController();
     const from = { peer: conn.peer, signal: controller.signal };
-    const dial = () => this.#reach(outermost, conn, until, everything);
+    const dial = () => this.#reach(outermost, conn, until, everything, depth + 1);
     const lower = endpoint.layers.reduce((below: () => Promise<Stream>, name, i) => {
       const innermost = i === endpoint.layers.length - 1;
       const to = innermost ? endpoint : { ...endpoint, address: outermost };

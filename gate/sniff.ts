@@ -3,6 +3,7 @@
  * the time is over: so the order of a list never decides.
  */
 import type { Phase, Protocol, Protocols } from "./contracts.ts";
+import { GateError } from "./errors.ts";
 
 /** A protocol by its registry name, or why there is none. */
 export type Sniffed = { readonly protocol: string } | { readonly unknown: Unknown };
@@ -44,4 +45,30 @@ function caught(listed: readonly Listed[], head: Uint8Array, phase: Phase): Snif
     if (typeof verdict === "number" && phase === "open") return verdict;
   }
   return undefined;
+}
+
+/** Why a connection without a fallback is closed; `ended`: the client has sent FIN. */
+export function cannotTell(unknown: Unknown, ended: boolean): GateError {
+  if (unknown === "preface") {
+    return new GateError(
+      "denied",
+      "client",
+      "Cannot accept a PROXY header: its source is not in proxyProtocol",
+    );
+  }
+  if (unknown === "unknown") {
+    return new GateError("malformed", "client", "Cannot tell the protocol: no listed one begins like this");
+  }
+  if (ended) {
+    return new GateError(
+      "closed",
+      "client",
+      "Cannot tell the protocol: the client ended before it was clear",
+    );
+  }
+  return new GateError(
+    "timeout",
+    "client",
+    `Cannot tell the protocol: ${unknown} when the sniff time was over`,
+  );
 }

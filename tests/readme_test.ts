@@ -134,8 +134,9 @@ const STAGES: Readonly<Record<string, (world: World) => Stage | Promise<Stage>>>
         "127.0.0.1:22": `127.0.0.1:${ssh.port}`,
         "10.0.0.8:1883": `127.0.0.1:${mqtt.port}`,
       },
+      lines: { "ssh -p": `ssh ${ssh.args.join(" ")} -p` },
       prints: [
-        ...[/I am git/, /I am shop/, /ssh-ed25519/, /^$/],
+        ...[/I am git/, /I am shop/, /^uid=/, /^$/],
         ...[/^ok: edge\.yaml$/m, /goes to 10\.0\.0\.5:8443/, /goes to 127\.0\.0\.1:22/, /^$/],
       ],
       async also(program) {
@@ -255,7 +256,8 @@ async function play({ name, yaml, lines }: Example, stage: Stage, world: World):
       "source" in each ? [0, each] as const : each
     )[0];
     const options = { env: { ...env, ...stage.env }, cwd: world.folder.path };
-    const said = await run("sh", ["-c", typed(line, ports, stage.lines ?? {})], options);
+
+    const said = await run("sh", ["-c", "exec " + typed(line, ports, stage.lines ?? {})], options);
     const words = `${line}\n${said.stdout}${said.stderr}`;
     equal(said.code, code, words);
     ok(pattern.test(said.stdout) || pattern.test(said.stderr), `expected ${pattern} of ${words}`);

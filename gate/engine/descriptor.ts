@@ -47,7 +47,7 @@ export class Descriptor implements Watcher {
     if (!waited && events & (EPOLLHUP | EPOLLERR) && this.onGone) {
       const told = this.onGone;
       this.onGone = undefined;
-      told(this.#failure(socketError(this.fd), "go on"));
+      told(this.failure(socketError(this.fd), "go on"));
     }
   }
 
@@ -87,7 +87,7 @@ export class Descriptor implements Watcher {
       }
       const code = errno();
       if (code === EINTR) continue;
-      if (code !== EAGAIN) throw this.#failure(code, "read");
+      if (code !== EAGAIN) throw this.failure(code, "read");
       this.readable = false;
       return -1;
     }
@@ -103,7 +103,7 @@ export class Descriptor implements Watcher {
       }
       const code = errno();
       if (code === EINTR) continue;
-      if (code !== EAGAIN) throw this.#failure(code, "write");
+      if (code !== EAGAIN) throw this.failure(code, "write");
       this.writable = false;
       return -1;
     }
@@ -117,15 +117,11 @@ export class Descriptor implements Watcher {
   /** The pending error as "reset" or "timeout", undefined where there is none. */
   pendingFailure(): GateError | undefined {
     const code = this.fd < 0 ? 0 : socketError(this.fd);
-    return code === 0 ? undefined : this.#failure(code, "go on");
+    return code === 0 ? undefined : this.failure(code, "go on");
   }
 
-  /** A failed read, write or splice as a GateError. */
+  /** A failed read, write or splice as a GateError: "reset" or "timeout". */
   failure(code: number, act: string): GateError {
-    return this.#failure(code, act);
-  }
-
-  #failure(code: number, act: string): GateError {
     const who = this.side === "upstream" ? "the upstream" : "the client";
     if (code === ETIMEDOUT) {
       return new GateError("timeout", this.side, `Cannot ${act}: ${who} does not answer`);

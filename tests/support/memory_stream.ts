@@ -5,6 +5,8 @@ import { GateError, type Side } from "../../gate/errors.ts";
 const NOTHING = new Uint8Array(0);
 /** A writer waits while the reader has this much before it. */
 const WINDOW = 256 * 1024;
+/** As gate/engine/look.ts has it. */
+const LOOK_MAX = 65536;
 
 /** One direction. */
 class Line {
@@ -12,10 +14,12 @@ class Line {
   ended = false;
   abandoned = false;
   late = false;
+  /** Why it broke, to who reads and to who writes: one of them may have done it. */
   broken: GateError | undefined;
+  refused: GateError | undefined;
   #waiting: (() => void)[] = [];
 
-  change(what: Partial<Pick<Line, "bytes" | "ended" | "abandoned" | "late" | "broken">>): void {
+  change(what: Partial<Pick<Line, "bytes" | "ended" | "abandoned" | "late" | "broken" | "refused">>): void {
     Object.assign(this, what);
     for (const wake of this.#waiting.splice(0)) wake();
   }
@@ -67,7 +71,7 @@ export class MemoryStream implements Stream {
 
   async read(into: Uint8Array): Promise<number | null> {
     for (;;) {
-      this.#check(this.#in);
+      this.#check(this.#in.broken);
       const size = Math.min(into.length, this.unread);
       if (size > 0) {
         into.set(this.#in.bytes.subarray(0, size));
@@ -80,7 +84,7 @@ export class MemoryStream implements Stream {
   }
 
   write(bytes: Uint8Array): void | Promise<void> {
-    this.#check(this.#out);
+    this.#check(this.#out.refused);
     if (this.#out.ended) throw new Error("written after closeWrite");
     if (this.#out.abandoned) throw new GateError("reset", this.side, "Cannot write: the peer closed");
     const line = this.#out, all = new Uint8Array(line.bytes.length + bytes.length);
@@ -92,23 +96,21 @@ export class MemoryStream implements Stream {
 
   // deno-lint-ignore require-await -- the contract's promise carries the error
   async closeWrite(): Promise<void> {
-    this.#check(this.#out);
+    this.#check(this.#out.refused);
     this.#out.change({ ended: true });
   }
 
   abort(reason: GateError): void {
     if (this.state !== "open") return;
     this.state = "aborted";
-    this.#out.change({
-      bytes: NOTHING,
-      broken: new GateError("reset", this.side, "Cannot go on: the peer reset"),
-    });
-    this.#in.change({ bytes: NOTHING, broken: reason });
+    const reset = new GateError("reset", this.side, "Cannot go on: the peer reset");
+    this.#out.change({ bytes: NOTHING, broken: reset, refused: reason });
+    this.#in.change({ bytes: NOTHING, broken: reason, refused: reset });
   }
 
   /** To whoever it is moved to; this handle is dead. */
   move(): MemoryStream {
-    this.#check(this.#in);
+    this.#check(this.#in.broken);
     this.state = "moved";
     return new MemoryStream(this.#in, this.#out, this.side);
   }
@@ -124,7 +126,7 @@ export class MemoryStream implements Stream {
     use: (bytes: Uint8Array, phase: Phase) => T | number,
     need: number,
   ): T | number {
-    this.#check(this.#in);
+    this.#check(this.#in.broken);
     const { bytes, phase } = this.#in;
     if (bytes.length < need && phase === "open") return need;
     const shown = bytes.slice();
@@ -136,6 +138,9 @@ export class MemoryStream implements Stream {
     }
     if (phase === "open" && answer <= bytes.length) {
       throw new Error(`asked for ${answer} of ${bytes.length} bytes`);
+    }
+    if (phase === "open" && answer > LOOK_MAX) {
+      throw new GateError("malformed", this.side, "Cannot read a message: too long");
     }
     if (phase === "ended") {
       throw new GateError("closed", this.side, "Cannot read a whole message: the peer ended");
@@ -159,13 +164,13 @@ export class MemoryStream implements Stream {
   async #drained(): Promise<void> {
     while (this.#out.bytes.length > WINDOW && !this.#out.abandoned) {
       await this.#out.changed();
-      this.#check(this.#out);
+      this.#check(this.#out.refused);
     }
   }
 
-  #check(line: Line): void {
+  #check(broken: GateError | undefined): void {
     if (this.state === "moved") throw new Error("used after it was moved");
-    if (line.broken) throw line.broken;
+    if (broken) throw broken;
     if (this.state === "disposed") {
       throw new GateError("closed", "gate", "Cannot go on: the stream is closed");
     }

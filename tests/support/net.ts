@@ -1,6 +1,8 @@
 /** Loopback peers for tests: servers on port 0, a SOCKS client, and whole reads. */
 import net from "node:net";
 
+export { pattern } from "./pattern.ts";
+
 export interface TestServer extends AsyncDisposable {
   readonly port: number;
   /** Connections so far. */
@@ -143,14 +145,4 @@ export async function socks(client: Client, host: string, port: number): Promise
   const [, code, , kind] = await client.read(4);
   await client.read((kind === 4 ? 16 : 4) + 2);
   if (code !== 0) throw new Error(`socks reply ${code}`);
-}
-
-/** `size` bytes that differ from place to place. */
-export function pattern(size: number, seed = 1): Uint8Array {
-  const bytes = new Uint8Array(size);
-  for (let i = 0, x = seed; i < size; i++) {
-    x = (Math.imul(x, 1103515245) + 12345) & 0x7fffffff;
-    bytes[i] = x >> 16;
-  }
-  return bytes;
 }

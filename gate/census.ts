@@ -1,0 +1,128 @@
+/** Who is here: every live connection of this thread, counted under the limits it falls under. */
+import type { Connection } from "./connection.ts";
+import type { Limits } from "./contracts.ts";
+import type { Entry } from "./entry.ts";
+import { GateError } from "./errors.ts";
+import type { ConnectionLimits, LimitName, Place } from "./limits.ts";
+
+export class Census {
+  readonly #counted: ConnectionLimits;
+  readonly #live = new Map<number, Connection>();
+  /** Not told apart yet and in a reserved slot, the oldest first: they give way when the slots are full. */
+  readonly #waiting = new Set<Connection>();
+  #limits!: Limits;
+  #hits = new Map<LimitName, number>();
+
+  constructor(counted: ConnectionLimits) {
+    this.#counted = counted;
+  }
+
+  configure(limits: Limits): void {
+    this.#limits = limits;
+    this.#counted.configure(limits);
+  }
+
+  /** A limit bit. */
+  hit(name: LimitName): void {
+    this.#hits.set(name, (this.#hits.get(name) ?? 0) + 1);
+  }
+
+  /** Which limits bit how often since the last call. */
+  takeHits(): readonly (readonly [LimitName, number])[] {
+    if (this.#hits.size === 0) return [];
+    const hits = [...this.#hits];
+    this.#hits = new Map();
+    return hits;
+  }
+
+  get connections(): readonly Connection[] {
+    return [...this.#live.values()];
+  }
+
+  /** A slot for one more at `entry` (none: an unwrapped stream); undefined: a limit is reached. */
+  claim(entry: Entry | undefined): Place | undefined {
+    const most = entry?.rules.connections;
+    if (most !== undefined && !this.#counted.enterListener(entry!.number, most)) {
+      this.hit("listener");
+      return undefined;
+    }
+    const place = this.#counted.claim() ?? this.#takeOldest();
+    if (place !== undefined) return place;
+    this.hit("connections");
+    if (most !== undefined) this.#counted.leaveListener(entry!.number);
+    return undefined;
+  }
+
+  /** Gives back what claim gave, where no connection came of it. */
+  release(place: Place, entry: Entry | undefined): void {
+    this.#counted.release(place);
+    if (entry?.rules.connections !== undefined) this.#counted.leaveListener(entry.number);
+  }
+
+  enter(connection: Connection): void {
+    this.#live.set(connection.id, connection);
+    if (this.#counted.isWaiting(connection.place)) this.#waiting.add(connection);
+  }
+
+  leave(connection: Connection): void {
+    this.#live.delete(connection.id);
+    this.#waiting.delete(connection);
+    this.#counted.release(connection.place);
+    for (const key of connection.sourceKeys) this.#counted.leaveSource(key);
+    const { entry, rules, outer } = connection.entrance;
+    if (!outer && rules.connections !== undefined) this.#counted.leaveListener(entry.number);
+  }
+
+  /** The source counts as itself; who speaks the PROXY protocol for others is bounded by `connections` alone. */
+  enterSource(connection: Connection): void {
+    const { entry, rules } = connection.entrance;
+    const { address } = connection.peer;
+    if (address === "unix" || (entry.isProxy(address) && !connection.proxied)) return;
+    this.#countSource(connection, 0, this.#limits.perSource, "perSource");
+    if (rules.perSource !== undefined) {
+      this.#countSource(connection, entry.number + 1, rules.perSource, "listenerPerSource");
+    }
+  }
+
+  /** What it speaks is known: a waiting one needs a slot that is for this protocol. */
+  toldApart(connection: Connection, protocol: string): void {
+    if (!this.#waiting.delete(connection)) return;
+    const place = this.#counted.assign(connection.place, protocol);
+    if (place === undefined) {
+      this.hit("connections");
+      throw new GateError(
+        "exhausted",
+        "gate",
+        "Cannot serve a connection: the free slots are for other protocols",
+      );
+    }
+    connection.place = place;
+  }
+
+  #countSource(connection: Connection, scope: number, most: number, name: LimitName): void {
+    const key = this.#counted.sourceKey(connection.peer.address, scope);
+    if (!this.#counted.enterSource(key, most)) {
+      this.hit(name);
+      throw new GateError(
+        "exhausted",
+        "client",
+        "Cannot serve a connection: there are too many of its source",
+      );
+    }
+    connection.sourceKeys.push(key);
+  }
+
+  #takeOldest(): Place | undefined {
+    const [oldest] = this.#waiting;
+    if (!oldest) return undefined;
+    this.hit("reserve");
+    const reason = new GateError(
+      "exhausted",
+      "gate",
+      "Cannot wait for first bytes: another one needs the slot",
+    );
+    oldest.abort(reason);
+    oldest.end(reason);
+    return this.#counted.claim();
+  }
+}

@@ -1,0 +1,64 @@
+/** What Gate.copy keeps to, whatever it copies between. Cases as in stream.ts. */
+import { copyBytes } from "../../gate/engine/copy.ts";
+import { equal, fails } from "../support/assert.ts";
+import { readAll, readExactly } from "../support/memory_stream.ts";
+import { pattern } from "../support/pattern.ts";
+import { aborted, close, same, type StreamSubject } from "./stream.ts";
+
+type CopyCase = (from: StreamSubject, to: StreamSubject) => Promise<void>;
+
+export const COPY_CASES: Readonly<Record<string, CopyCase>> = {
+  async "exactly so many bytes, held ones first, again and again; both go on"(from, to) {
+    const [source, a] = await from.pair(), [b, sink] = await to.pair();
+    const bytes = pattern(1_500_000, 7);
+    const written = Promise.resolve(source.write(bytes)).then(() => source.closeWrite());
+    await a.next((head) => head.length < 50 ? 50 : { used: 20 });
+    const read = readAll(sink);
+    await b.write(bytes.subarray(0, 20));
+    let at = 20;
+    for (const size of [1, 29, 400_000, 16_384, 65_536, 800_000]) {
+      await copyBytes(a, b, size);
+      at += size;
+    }
+    await b.write(await readExactly(a, 1000));
+    await b.closeWrite();
+    same(await read, bytes.subarray(0, at + 1000));
+    equal((await readAll(a)).length, bytes.length - at - 1000);
+    await written;
+    await sink.write(pattern(5));
+    same(await readExactly(b, 5), pattern(5));
+    close(source, a, b, sink);
+  },
+
+  async "an end that comes too early is told, and the other stream goes on"(from, to) {
+    const [source, a] = await from.pair(), [b, sink] = await to.pair();
+    await source.write(pattern(100));
+    await source.closeWrite();
+    await fails(copyBytes(a, b, 101), "closed");
+    same(await readExactly(sink, 100), pattern(100));
+    await b.write(pattern(3));
+    same(await readExactly(sink, 3), pattern(3));
+    close(source, a, b, sink);
+  },
+
+  async "a reset of the source is told"(from, to) {
+    if (!from.resets) return;
+    const [source, a] = await from.pair(), [b, sink] = await to.pair();
+    const copied = fails(copyBytes(a, b, 1000), "reset");
+    source.abort(aborted());
+    await copied;
+    close(a, b, sink);
+  },
+
+  async "a reset of the sink is told, though the source is silent"(from, to) {
+    if (!to.resets) return;
+    const [source, a] = await from.pair(), [b, sink] = await to.pair();
+    const copied = fails(copyBytes(a, b, 1000), "reset");
+    await from.settle();
+    sink.abort(aborted());
+    await copied;
+    await source.write(pattern(9)); // the source is still ours
+    same(await readExactly(a, 9), pattern(9));
+    close(source, a, b);
+  },
+};
