@@ -168,7 +168,7 @@ export class Admission implements Keeper {
     this.#nextId += this.#start.engines;
     this.#census.enter(connection);
     const { entry, outer } = entrance;
-    if (outer || entry.only !== undefined || entry.hasProxies) promiseResolved();
+    if (outer || entry.hasProxies) promiseResolved();
     if (!outer && entry.isProxy(peer.address)) void this.#servePrefaced(connection);
     else if (outer) void this.#serveUnknown(connection);
     else this.#serve(connection);
@@ -215,6 +215,7 @@ export class Admission implements Keeper {
   #follow(connection: Connection, sniffed: Sniffed): Promise<void> {
     if ("protocol" in sniffed) return this.#speak(connection, sniffed.protocol);
     connection.record.protocol = "unknown";
+    promiseResolved();
     return this.#fallBack(connection, sniffed.unknown);
   }
 
@@ -224,7 +225,9 @@ export class Admission implements Keeper {
       connection.record.protocol = protocol;
       this.#census.toldApart(connection, protocol);
       connection.deadline(this.limits.handshakeTimeout);
-      await this.#registry.protocols[protocol].serve!(connection, this.#gate);
+      const serving = this.#registry.protocols[protocol].serve!(connection, this.#gate);
+      if (!connection.underWay) promiseResolved(); // unless all of it waits for a dial, some of it may go on
+      await serving;
       if (!connection.isRelaying) connection.served(undefined);
     } catch (thrown) {
       connection.served(thrown);

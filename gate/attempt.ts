@@ -13,6 +13,7 @@ export class Attempt implements DialOwner {
   readonly #conn: Connection;
   readonly #own: OwnAddresses;
   readonly #marks: OwnDials;
+  readonly #outcome: ((failure: GateError | undefined) => void) | undefined;
   readonly #resolve: (socket: Socket) => void;
   readonly #reject: (reason: GateError) => void;
 
@@ -20,27 +21,30 @@ export class Attempt implements DialOwner {
     conn: Connection,
     own: OwnAddresses,
     marks: OwnDials,
+    outcome: ((failure: GateError | undefined) => void) | undefined,
     resolve: (socket: Socket) => void,
     reject: (reason: GateError) => void,
   ) {
     this.#conn = conn;
     this.#own = own;
     this.#marks = marks;
+    this.#outcome = outcome;
     this.#resolve = resolve;
     this.#reject = reject;
   }
 
-  /** `addresses` are literals; `ms` is the time for all of them. Rejects with GateError. */
+  /** `addresses` are literals; `ms` is the time for all of them. Rejects with GateError; `outcome` hears it first. */
   static dial(
     addresses: readonly Target[],
     ms: number,
     conn: Connection,
     own: OwnAddresses,
     marks: OwnDials,
+    outcome?: (failure: GateError | undefined) => void,
   ): Promise<Socket> {
     return new Promise((resolve, reject) => {
       if (conn.over) return reject(new GateError("closed", "client", "Cannot connect: the client is gone"));
-      const attempt = new Attempt(conn, own, marks, resolve, reject);
+      const attempt = new Attempt(conn, own, marks, outcome, resolve, reject);
       const dial = new Dial(addresses, ms, attempt);
       if (!dial.over) conn.underWay = dial;
     });
@@ -64,12 +68,14 @@ export class Attempt implements DialOwner {
   stood(socket: Socket, address: Target): void {
     this.#conn.underWay = undefined;
     this.#conn.record.endpoint = formatTarget(address);
+    this.#outcome?.(undefined);
     promiseResolved();
     this.#resolve(socket);
   }
 
   failed(reason: GateError): void {
     this.#conn.underWay = undefined;
+    this.#outcome?.(reason);
     promiseResolved();
     this.#reject(reason);
   }

@@ -56,7 +56,9 @@ export class Connector {
     const asking = askingOf(conn, naming, conn.entrance.trusted, target);
     const plan = decider.plan(asking);
     const until = now + conn.limits.dialTimeout;
-    if (plan.kind === "route") return this.#toRoute(plan.route, conn, until);
+    if (plan.kind === "route") {
+      return this.#toOnly(plan.route, conn, until) ?? this.#toRoute(plan.route, conn, until);
+    }
     return this.#reach(plan.target, conn, until, (found) => decider.permit(asking, plan, found));
   }
 
@@ -69,6 +71,21 @@ export class Connector {
     );
     if (bar) throw new GateError("denied", "gate", `Cannot use the fallback: its source is denied by ${bar}`);
     return this.#reach(target, conn, now + conn.limits.dialTimeout, everything);
+  }
+
+  /** The plain case without a detour: one endpoint, which is a literal. undefined: it is not that case. */
+  #toOnly(route: RouteRule, conn: Connection, until: number): Promise<Stream> | undefined {
+    const [endpoint] = route.to;
+    const literal = route.to.length === 1 && !route.proxyProtocol
+      ? this.#literal.get(endpoint.target)
+      : undefined;
+    if (!literal) return undefined;
+    const { health, own, ownDials } = this.#parts;
+    conn.enterEndpoint(endpoint, health);
+    return Attempt.dial(literal, until - now, conn, own, ownDials, (failure) => {
+      if (!failure) health.dialed(endpoint, true);
+      else this.#failed(endpoint, conn, failure);
+    });
   }
 
   /** One endpoint after the other, the best first, until one stands. */
@@ -93,6 +110,7 @@ export class Connector {
       } catch (thrown) {
         failure = asGateError(thrown);
         this.#failed(endpoint, conn, failure);
+        if (failure.side === "client" || conn.over) break;
       }
     }
     throw failure ?? new GateError("no-route", "gate", `Cannot go on: ${route.place} has nowhere to go`);
@@ -101,8 +119,8 @@ export class Connector {
   /** A client that went away says nothing about the endpoint. */
   #failed(endpoint: RouteEndpoint, conn: Connection, failure: GateError): void {
     conn.leaveEndpoint();
-    if (failure.side === "client" || conn.over) throw failure;
-    if (failure.failure !== "exhausted") this.#parts.health.dialed(endpoint, false);
+    if (failure.side === "client" || failure.failure === "exhausted" || conn.over) return;
+    this.#parts.health.dialed(endpoint, false);
   }
 
   #header(version: "v1" | "v2", conn: Connection): Uint8Array {

@@ -13,11 +13,11 @@ export type Verdict = boolean | number;
 export interface Stream extends Disposable {
   /**
    * Shows `parse` what comes next, consuming nothing, again whenever more came, until it answers something but a
-   * number (= bytes needed in all). `head` is valid during the synchronous call only.
+   * number (= bytes needed in all). `head` is valid during the synchronous call only. No promise where the answer is there.
    */
   look<T extends object | string | boolean>(
     parse: (head: Uint8Array, phase: Phase) => T | number,
-  ): Promise<T>;
+  ): T | Promise<T>;
   /**
    * Reads. `use` runs synchronously on what there is and answers how much of it it used, or a number = bytes needed
    * in all; what it did not use is held by the stream and goes first. The bytes are valid during the call only.

@@ -1,9 +1,10 @@
 /** Every example of README.md is served, and every line in it typed: support/readme.ts tells with which changes. */
 import { need } from "../scripts/clients.ts";
 import { equal, ok } from "./support/assert.ts";
-import { Folder, run, succeed } from "./support/child.ts";
+import { run } from "./support/child.ts";
 import { DnsServer, zone } from "./support/dns_server.ts";
-import { connect, listen } from "./support/net.ts";
+import { ExampleWorld } from "./support/example_world.ts";
+import { connect } from "./support/net.ts";
 import { MAIN, Program } from "./support/program.ts";
 import {
   BUILT_IN,
@@ -20,15 +21,6 @@ const ROOT = new URL("../", import.meta.url);
 const README = Deno.readTextFileSync(new URL("README.md", ROOT));
 const TASKS = JSON.parse(Deno.readTextFileSync(new URL("deno.json", ROOT))).tasks;
 const EXAMPLES = examplesOf(README);
-const NAMES = [
-  "example.com",
-  "*.example.com",
-  "*.apps.example.com",
-  "service.onion",
-  "git.corp.example",
-  "api.internal",
-];
-
 /** What an example needs, and what each of its lines prints: a pattern, with the exit code where that is not 0. */
 interface Stage {
   readonly places?: Replacements;
@@ -41,82 +33,7 @@ interface Stage {
   readonly also?: (program: Program) => Promise<void>;
 }
 
-/** The servers behind an example, gone with it. */
-class World extends AsyncDisposableStack {
-  #files!: { readonly cert: string; readonly key: string };
-
-  private constructor(readonly folder: Folder) {
-    super();
-    this.use(folder);
-  }
-
-  static async make(): Promise<World> {
-    const world = new World(await Folder.make());
-    const [cert, key] = ["cert.pem", "key.pem"].map((name) => `${world.folder.path}/${name}`);
-    await succeed("openssl", [
-      ..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=README".split(" "),
-      ...[
-        "-addext",
-        `subjectAltName=${NAMES.map((name) => `DNS:${name}`).join(",")}`,
-        "-keyout",
-        key,
-        "-out",
-        cert,
-      ],
-    ]);
-    world.#files = { cert: await Deno.readTextFile(cert), key: await Deno.readTextFile(key) };
-    return world;
-  }
-
-  /** An HTTPS server that says who it is; its address. */
-  https(name: string, hostname = "127.0.0.1"): string {
-    return this.#serve(name, { ...this.#files, hostname });
-  }
-
-  http(name: string): string {
-    return this.#serve(name, { hostname: "127.0.0.1" });
-  }
-
-  /** The same on a unix socket, as `unix:/path`. */
-  unix(name: string): string {
-    const path = `${this.folder.path}/${name}.sock`;
-    this.use(Deno.serve({ path, onListen() {} }, () => new Response(`I am ${name}\n`)));
-    return `unix:${path}`;
-  }
-
-  #serve(name: string, options: { hostname: string; cert?: string; key?: string }): string {
-    const handler = () => new Response(`I am ${name}\n`);
-    const server = this.use(
-      Deno.serve({ ...options, port: 0, onListen() {} } as Deno.ServeTcpOptions, handler),
-    );
-    return `${options.hostname}:${server.addr.port}`;
-  }
-
-  /** Greets at once, as SMTP does. */
-  async greeter(greeting: string): Promise<string> {
-    const server = this.use(await listen((socket) => socket.write(greeting)));
-    return `127.0.0.1:${server.port}`;
-  }
-
-  /** Wants a PROXY header of version 2, hands its source address to `told`, and the rest to `server`. */
-  async behindProxyHeader(server: string, told: (source: string) => void): Promise<string> {
-    const signature = "\r\n\r\n\0\r\nQUIT\n\x21\x11";
-    const wanting = this.use(
-      await listen((socket) => {
-        socket.once("data", async (bytes) => {
-          equal(bytes.toString("latin1", 0, 14), signature);
-          told(bytes.subarray(16, 20).join("."));
-          const { socket: upstream } = await connect(Number(server.split(":")[1]));
-          upstream.write(bytes.subarray(16 + bytes.readUInt16BE(14)));
-          socket.pipe(upstream).pipe(socket);
-        });
-      }),
-    );
-    return `127.0.0.1:${wanting.port}`;
-  }
-}
-
-const STAGES: Readonly<Record<string, (world: World) => Stage | Promise<Stage>>> = {
+const STAGES: Readonly<Record<string, (world: ExampleWorld) => Stage | Promise<Stage>>> = {
   [BUILT_IN]: (world) => ({
     names: { "example.com": world.https("example") },
     prints: [/I am example/, /I am example/, /I am example/, /"listener": "local"/],
@@ -221,7 +138,7 @@ admin: { address: "off" }
 };
 
 /** Where the lines are typed: the files of the text as they stand there, and `ugate` as its alias says. */
-async function readersFolder(world: World): Promise<Readonly<Record<string, string>>> {
+async function readersFolder(world: ExampleWorld): Promise<Readonly<Record<string, string>>> {
   const { folder } = world, bin = `${folder.path}/bin`;
   for (const { name, yaml } of EXAMPLES) await folder.write(name, yaml);
   await folder.write("password.txt", "a password of mine\n");
@@ -234,7 +151,7 @@ const TASK = /^npx -y deno@2\.9\.6 task (\w+)$/;
 const ALIAS = "alias ugate='npx -y deno@2.9.6 run -A main.ts'";
 const RUN = /^((?:\w+=\S+ )*)ugate run -c (\S+)$/;
 
-async function play({ name, yaml, lines }: Example, stage: Stage, world: World): Promise<void> {
+async function play({ name, yaml, lines }: Example, stage: Stage, world: ExampleWorld): Promise<void> {
   const env = await readersFolder(world), prints = [...stage.prints];
   const start = async (assignments: string) => {
     const given = Object.fromEntries(assignments.split(" ").filter(Boolean).map((each) => each.split("=")));
@@ -272,7 +189,7 @@ for (const example of EXAMPLES) {
     name: `README.md: ${example.name} is served, and what the text types beside it works`,
     ignore: !need("curl", "openssl", "sshd", "ssh-keygen", "mosquitto", "mosquitto_pub"),
     async fn() {
-      await using world = await World.make();
+      await using world = await ExampleWorld.make();
       await play(example, await STAGES[example.name](world), world);
     },
   });

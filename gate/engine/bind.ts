@@ -37,8 +37,9 @@ function bind(target: Target, to: SocketAddress, dualStack: boolean): ListeningS
   if (to.family === AF_INET6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, dualStack ? 0 : 1);
   if (to.family !== AF_UNIX) tuneTcp(fd); // accepted sockets inherit it
   let code = bindOnce(fd, to);
-  if (code === EADDRINUSE && isPath(target) && isAbandoned(to)) {
-    Deno.removeSync(target.host.slice(5));
+  const path = target.host.slice(5);
+  if (code === EADDRINUSE && isPath(target) && isAbandoned(path, to)) {
+    Deno.removeSync(path);
     code = bindOnce(fd, to);
   }
   if (code === 0 && libc.listen(fd, BACKLOG) < 0) code = errno();
@@ -57,8 +58,9 @@ const bindOnce = (fd: number, to: SocketAddress): number =>
 
 const isPath = ({ host }: Target): boolean => isUnixHost(host) && !host.startsWith("unix:@");
 
-/** A unix socket whose process is dead refuses; one that answers is somebody's. */
-function isAbandoned(to: SocketAddress): boolean {
+/** A unix socket whose process is dead refuses; one that answers is somebody's, and so is any other file. */
+function isAbandoned(path: string, to: SocketAddress): boolean {
+  if (!Deno.lstatSync(path).isSocket) return false;
   const fd = libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return false;
   const code = libc.connect(fd, to.bytes, to.size) < 0 ? errno() : 0;

@@ -2,7 +2,6 @@
 import type { Phase } from "../contracts.ts";
 import type { GateError } from "../errors.ts";
 import type { Descriptor, Mover } from "./descriptor.ts";
-import { promiseResolved } from "./loop.ts";
 import type { Socket } from "./socket.ts";
 
 export class FirstBytes<T extends object> implements Mover {
@@ -41,7 +40,6 @@ export class FirstBytes<T extends object> implements Mover {
       return;
     }
     socket.mover = undefined;
-    promiseResolved();
     this.#decided(answer);
   }
 

@@ -83,7 +83,7 @@ export function unwatch(fd: number, closing: boolean): void {
 
 /** Calls `act` once, `ms` from now; the answer cancels it. Precise to the loop's turn. */
 export function after(ms: number, act: () => void): () => void {
-  return timers.add(performance.now() + ms, act);
+  return timers.add(now + ms, act);
 }
 
 /** Goes on in the next turn, which then comes at once: for work that gave way to others. */
@@ -129,7 +129,7 @@ const sweep = () => deadlines.sweep(now);
 
 function sleepTime(): number {
   if (eager.length > 0 || promisesWait) return 0;
-  return Math.max(0, Math.min(LONGEST_SLEEP, Math.ceil(timers.next() - performance.now())));
+  return Math.max(0, Math.min(LONGEST_SLEEP, Math.ceil(timers.next() - now)));
 }
 
 function dispatch(at: number): void {

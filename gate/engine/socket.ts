@@ -34,9 +34,9 @@ export class Socket extends Descriptor implements Stream {
 
   look<T extends object | string | boolean>(
     parse: (head: Uint8Array, phase: Phase) => T | number,
-  ): Promise<T> {
+  ): T | Promise<T> {
     const answer = this.lookNow(parse, 1);
-    return typeof answer === "number" ? this.#waitLook(parse, answer) : Promise.resolve(answer);
+    return typeof answer === "number" ? this.#waitLook(parse, answer) : answer;
   }
 
   /** One look without waiting: the answer, or how many bytes the next one needs. */

@@ -29,7 +29,8 @@ export const ALERT: Readonly<Record<Failure, number>> = {
 
 async function serve(conn: Conn, gate: Gate): Promise<void> {
   conn.deadline(conn.limits.handshakeTimeout);
-  const hello = await conn.stream.look(readClientHello);
+  const looked = conn.stream.look(readClientHello);
+  const hello = looked instanceof Promise ? await looked : looked; // mostly it is there: no promise then
   if (!hello) {
     const reason = new GateError(
       "malformed",

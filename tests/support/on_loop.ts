@@ -21,6 +21,7 @@ export const pause = (ms: number): Promise<void> =>
 export async function onLoop(work: () => Promise<void>): Promise<void> {
   const faults: string[] = [];
   onFault((what, thrown) => faults.push(`${what}: ${thrown instanceof Error ? thrown.stack : thrown}`));
+  promiseResolved(); // so that the first turn does not sleep
   const loop = run(), before = openSockets();
   try {
     await inTime(work());
