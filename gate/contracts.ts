@@ -166,7 +166,8 @@ export interface Destination {
 /** Answers "where is this name?". undefined: not a name of mine, ask the next; thrown: mine, but unusable. */
 export interface Resolver {
   resolve(target: Target, signal: AbortSignal): Promise<Destination | undefined>;
-  onChange?(changed: (names: readonly string[]) => void): void;
+  /** `changed` hears patterns as hostMatches has them; `*`: any name may live elsewhere now. */
+  onChange?(changed: (patterns: readonly string[]) => void): void;
 }
 
 /**

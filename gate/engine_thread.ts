@@ -95,7 +95,7 @@ class Engine {
       case "answer":
         return this.#admission.questions.answered(order.answer);
       case "changed":
-        return this.#admission.questions.forget(order.names);
+        return this.#admission.questions.forget(order.patterns);
       case "stop":
         return this.#stop();
     }

@@ -48,7 +48,7 @@ const POLICY_WHY: Readonly<Record<PolicyMiss, string>> = {
 };
 
 /** What is decided before anything is resolved: each route up to the one that matches, then policy. */
-export function explainPlan(decider: Decider, asking: Asking): Step[] {
+function explainPlan(decider: Decider, asking: Asking): Step[] {
   const steps: Step[] = decider.router.misses(asking).map(({ route, miss }) => ({
     about: "route",
     place: route.place,

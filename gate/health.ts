@@ -14,19 +14,21 @@ const CHECKS_FAIL = 2;
 
 export const healthSize = (endpoints: number): number => Math.max(1, endpoints) * ROW * 4;
 
-const seconds = (): number => Math.floor(Date.now() / 1000);
+/** Since 2026, so that it fits the table's 32 bits until 2094. */
+const seconds = (): number => Math.floor((Date.now() - Date.UTC(2026)) / 1000);
 
 export class Health {
   readonly #rows: Int32Array;
 
-  constructor(shared: SharedArrayBuffer) {
+  /** `clock` tells seconds. */
+  constructor(shared: SharedArrayBuffer, readonly clock: () => number = seconds) {
     this.#rows = new Int32Array(shared);
   }
 
   /** The endpoints in the order they should be tried: usable ones by load, then the others. */
   order(endpoints: readonly RouteEndpoint[]): readonly RouteEndpoint[] {
     if (endpoints.length === 1) return endpoints;
-    const now = seconds();
+    const now = this.clock();
     const usable = endpoints.filter((endpoint) => this.#usable(endpoint, now));
     const others = endpoints.filter((endpoint) => !this.#usable(endpoint, now));
     return [...usable.sort((a, b) => this.#load(a) - this.#load(b) || Math.random() - 0.5), ...others];
@@ -50,7 +52,7 @@ export class Health {
     const failures = Atomics.add(this.#rows, row + FAILURES, 1) + 1;
     if (failures < EJECT_AFTER) return;
     const pause = Math.min(EJECT_LONGEST, EJECT_FIRST * 2 ** Math.min(10, failures - EJECT_AFTER));
-    this.#rows[row + EJECTED_UNTIL] = seconds() + pause;
+    this.#rows[row + EJECTED_UNTIL] = this.clock() + pause;
   }
 
   checked(endpoint: RouteEndpoint, good: boolean): void {
@@ -62,7 +64,7 @@ export class Health {
 
   /** What an operator wants to see of an endpoint. */
   state(endpoint: RouteEndpoint): { active: number; usable: boolean } {
-    return { active: this.#rows[endpoint.health * ROW + ACTIVE], usable: this.#usable(endpoint, seconds()) };
+    return { active: this.#rows[endpoint.health * ROW + ACTIVE], usable: this.#usable(endpoint, this.clock()) };
   }
 
   #usable(endpoint: RouteEndpoint, now: number): boolean {

@@ -54,7 +54,7 @@ export type Order =
   | { readonly op: "unlisten"; readonly fd: number }
   | { readonly op: "snapshot"; readonly snapshot: Snapshot; readonly health: SharedArrayBuffer }
   | { readonly op: "answer"; readonly answer: Answer }
-  | { readonly op: "changed"; readonly names: readonly string[] }
+  | { readonly op: "changed"; readonly patterns: readonly string[] }
   | { readonly op: "stop" };
 
 export type Question =

@@ -3,8 +3,7 @@
  * lifetime, negatives too, and one question is in flight for each name.
  */
 import type { Destination, Target } from "./contracts.ts";
-import { formatTarget, isUnixHost, parseIp } from "./address.ts";
-
+import { formatTarget, hostMatches, isUnixHost, parseIp } from "./address.ts";
 import type { Answer, Failed, Login, Question } from "./orders.ts";
 import { GateError } from "./errors.ts";
 import { after, now, promiseResolved } from "./engine/loop.ts";
@@ -27,8 +26,10 @@ export class Questions {
   #asked = new Map<number, Asked>();
   #kept = new Map<string, Kept>();
   #flying = new Map<string, Promise<Destination | undefined>>();
+  /** Counts what was forgotten: an answer that was on its way meanwhile is not kept. */
+  #forgotten = 0;
 
-  constructor(post: (id: number, question: Question) => void) {
+  constructor(post: (id: number, question: Question) => void, readonly deadline: number = DEADLINE) {
     this.#post = post;
   }
 
@@ -58,20 +59,23 @@ export class Questions {
     asked?.settle(answer);
   }
 
-  /** What was known of these names holds no more; none: of all. */
-  forget(names: readonly string[]): void {
-    if (names.length === 0) return this.#kept.clear();
+  /** What was known of names that these patterns cover holds no more. */
+  forget(patterns: readonly string[]): void {
     for (const key of this.#kept.keys()) {
-      if (names.some((name) => key.startsWith(`${name}:`))) this.#kept.delete(key);
+      const host = key.slice(0, key.lastIndexOf(":"));
+      if (patterns.some((pattern) => hostMatches(pattern, host))) this.#kept.delete(key);
     }
   }
 
   async #resolve(target: Target, key: string): Promise<Destination | undefined> {
+    const forgotten = this.#forgotten;
     const answer = await this.#ask({ ask: "resolve", target });
     const destination = "destination" in answer ? answer.destination : undefined;
     const lifetime = destination ? destination.lifetime : NEGATIVE;
     this.#kept.delete(key);
-    if (lifetime > 0) this.#kept.set(key, { destination, until: now + lifetime });
+    if (lifetime > 0 && forgotten === this.#forgotten) {
+      this.#kept.set(key, { destination, until: now + lifetime });
+    }
     if (this.#kept.size > MOST_KEPT) this.#kept.delete(this.#kept.keys().next().value!);
     return destination;
   }
@@ -94,7 +98,7 @@ export class Questions {
         side: "gate",
         message: "Cannot ask the main thread: no answer",
       } as const;
-      const stop = after(DEADLINE, () => this.answered({ id, failed }));
+      const stop = after(this.deadline, () => this.answered({ id, failed }));
       this.#asked.set(id, { settle, stop });
       this.#post(id, question);
     });

@@ -95,9 +95,9 @@ export class Supervisor {
     return { listeners: this.listening, connections: limits.connections, ...this.tally.status() };
   }
 
-  /** Names that changed their place: engines forget what they knew. None: of all. */
-  forget(names: readonly string[]): void {
-    this.#order({ op: "changed", names });
+  /** Names that these patterns cover changed their place: engines forget what they knew of them. */
+  forget(patterns: readonly string[]): void {
+    this.#order({ op: "changed", patterns });
   }
 
   /** Listeners close, connections end with a reset, the engines end. */

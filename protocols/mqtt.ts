@@ -11,7 +11,7 @@ const LEVEL = 0x7f;
 /** What follows the level at least: flags, keep-alive, and the length of a client identifier. */
 const AFTER_LEVEL = 5;
 
-export function sniffMqtt(head: Uint8Array): Verdict {
+function sniffMqtt(head: Uint8Array): Verdict {
   if (head.length === 0) return 2;
   if (head[0] !== CONNECT) return false;
   let remaining = 0;

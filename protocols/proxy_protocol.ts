@@ -43,7 +43,7 @@ const UNIX = 3;
 const MOST_TRANSPORT = 2;
 
 /** Whether `head` begins with a PROXY header: also to keep an untrusted one away from a fallback. */
-export function sniffProxyHeader(head: Uint8Array): Verdict {
+function sniffProxyHeader(head: Uint8Array): Verdict {
   const v1 = sniffPrefix(head, V1), v2 = sniffPrefix(head, V2);
   if (v1 === true || v2 === true) return true;
   return v1 !== false ? v1 : v2;

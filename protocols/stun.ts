@@ -10,7 +10,7 @@ const COOKIE_END = 8;
  * A client opens with a request or an indication, whose class bits are 0 in the first byte, and every assigned method
  * fits the second: so the first byte is 0, as in no other protocol here. The length is a multiple of 4.
  */
-export function sniffStun(head: Uint8Array): Verdict {
+function sniffStun(head: Uint8Array): Verdict {
   for (let at = 0; at < Math.min(head.length, COOKIE_END); at++) {
     const byte = head[at];
     if (at === 0 ? byte !== 0 : at === 3 && byte % 4 !== 0) return false;

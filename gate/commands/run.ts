@@ -60,7 +60,7 @@ async function serve(config: Configuration, files: readonly string[]): Promise<n
       scope,
     });
     const running = supervisor;
-    discovery.onChange?.((names) => running.forget(names));
+    discovery.onChange((patterns) => running.forget(patterns));
     admin = await startAdmin({
       address: config.admin.address ?? "off",
       metrics: config.admin.metrics ?? "off",

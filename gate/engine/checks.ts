@@ -42,8 +42,9 @@ export class Checks {
   async #connects(target: Target, timeout: number): Promise<boolean> {
     try {
       const destination = await this.resolve(target);
-      const direct = destination?.endpoints.filter(({ layers }) => layers.length === 0) ?? [];
-      if (direct.length === 0) return false;
+      if (!destination) return false;
+      const direct = destination.endpoints.filter(({ layers }) => layers.length === 0);
+      if (direct.length === 0) return true; // what lies behind layers is judged by its dials alone
       const socket = await dial(direct.map(({ address }) => address), timeout);
       socket.close();
       return true;

@@ -23,7 +23,7 @@ interface Asked {
 const STATUSES = { ...STATUS, "no-route": 404, unauthenticated: 403 };
 
 /** Every request but CONNECT, which is a protocol of its own here. */
-export function sniffHttp(head: Uint8Array): Verdict {
+function sniffHttp(head: Uint8Array): Verdict {
   const verdict = sniffRequestLine(head);
   return verdict !== false && sniffPrefix(head, CONNECT) === true ? false : verdict;
 }

@@ -4,7 +4,7 @@ import { serve } from "./serve.ts";
 import { wrap } from "./wrap.ts";
 
 /** Two bytes decide: version 5 with at least one method, version 4 with one of its two commands. */
-export function sniffSocks(head: Uint8Array): Verdict {
+function sniffSocks(head: Uint8Array): Verdict {
   if (head.length === 0) return 2;
   if (head[0] !== 4 && head[0] !== 5) return false;
   if (head.length < 2) return 2;

@@ -18,7 +18,7 @@ import {
 } from "./messages.ts";
 
 /** RFC 1928 6. */
-export const REPLY: Readonly<Record<Failure, number>> = {
+const REPLY: Readonly<Record<Failure, number>> = {
   malformed: 1,
   unsupported: 7,
   unauthenticated: 2,

@@ -12,7 +12,7 @@ const INTERNAL_ERROR = 80;
 const UNRECOGNIZED_NAME = 112;
 
 /** RFC 8446 6.2. A denied name and an unknown one look alike, so that nobody can ask which names exist. */
-export const ALERT: Readonly<Record<Failure, number>> = {
+const ALERT: Readonly<Record<Failure, number>> = {
   malformed: DECODE_ERROR,
   unsupported: HANDSHAKE_FAILURE,
   unauthenticated: ACCESS_DENIED,

@@ -1,0 +1,135 @@
+import type { Destination, Target } from "../../gate/contracts.ts";
+import type { Question } from "../../gate/orders.ts";
+import { Questions } from "../../gate/questions.ts";
+import { equal, fails, ok } from "../support/assert.ts";
+import { onLoop, pause } from "../support/on_loop.ts";
+
+const NAME = { host: "db.internal", port: 5432 };
+
+const found = (target: Target, lifetime: number): Destination => ({
+  target,
+  endpoints: [{ address: { host: "10.0.0.7", port: target.port }, layers: [] }],
+  source: "test",
+  lifetime,
+});
+
+/** A main thread that answers when the test does. */
+function asking(deadline?: number) {
+  const asked: { id: number; question: Question }[] = [];
+  const questions = new Questions((id, question) => asked.push({ id, question }), deadline);
+  const answer = (lifetime: number | undefined) => {
+    const { id } = asked.at(-1)!;
+    questions.answered({ id, destination: lifetime === undefined ? undefined : found(NAME, lifetime) });
+  };
+  return { questions, asked, answer };
+}
+
+Deno.test("addresses and unix sockets are not asked for", () => {
+  const { questions, asked } = asking();
+  for (const host of ["10.0.0.1", "::1", "unix:/run/x.sock", "unix:@x"]) {
+    const destination = questions.resolve({ host, port: 1 });
+    ok(destination && !(destination instanceof Promise));
+    equal(destination.endpoints, [{ address: { host, port: 1 }, layers: [] }]);
+  }
+  equal(asked, []);
+});
+
+Deno.test("many that ask at once are one question, and its answer is kept for its lifetime", () =>
+  onLoop(async () => {
+    const { questions, asked, answer } = asking();
+    const all = Promise.all([questions.resolve(NAME), questions.resolve(NAME), questions.resolve(NAME)]);
+    equal(asked.length, 1);
+    answer(100);
+    ok((await all).every((destination) => destination?.endpoints[0].address.host === "10.0.0.7"));
+    const kept = questions.resolve(NAME);
+    ok(kept && !(kept instanceof Promise));
+    await pause(150);
+    const again = questions.resolve(NAME);
+    equal(asked.length, 2);
+    answer(0);
+    await again;
+    questions.resolve(NAME);
+    equal(asked.length, 3);
+  }));
+
+Deno.test("a name on another port is another question", () => {
+  const { questions, asked } = asking();
+  questions.resolve(NAME);
+  questions.resolve({ ...NAME, port: 1 });
+  equal(asked.length, 2);
+});
+
+Deno.test("that nobody knows a name is kept for a moment", () =>
+  onLoop(async () => {
+    const { questions, asked, answer } = asking();
+    const unknown = questions.resolve(NAME);
+    answer(undefined);
+    equal(await unknown, undefined);
+    equal(questions.resolve(NAME), undefined);
+    equal(asked.length, 1);
+  }));
+
+Deno.test("what was forgotten is asked for again, also when its answer was on the way", () =>
+  onLoop(async () => {
+    const { questions, asked, answer } = asking();
+    for (const names of [["db.internal"], []]) {
+      const first = questions.resolve(NAME);
+      answer(10_000);
+      await first;
+      questions.forget(["other.internal"]);
+      ok(!(questions.resolve(NAME) instanceof Promise));
+      questions.forget(names);
+      const second = questions.resolve(NAME);
+      ok(second instanceof Promise);
+      questions.forget(names);
+      answer(10_000);
+      await second;
+      const third = questions.resolve(NAME);
+      ok(third instanceof Promise, "an answer from before was kept");
+      answer(0);
+      await third;
+    }
+    equal(asked.length, 6);
+  }));
+
+Deno.test("a failure is told as it is, and not kept", () =>
+  onLoop(async () => {
+    const { questions, asked } = asking();
+    for (let times = 1; times <= 2; times++) {
+      const asked1 = questions.resolve(NAME) as Promise<unknown>;
+      const failed = { failure: "timeout", side: "upstream", message: "Cannot resolve: silence" } as const;
+      questions.answered({ id: asked.at(-1)!.id, failed });
+      await fails(asked1, "timeout");
+      equal(asked.length, times);
+    }
+  }));
+
+Deno.test("a main thread that says nothing is given up, and its late answer is nobody's", () =>
+  onLoop(async () => {
+    const { questions, answer } = asking(50);
+    await fails(questions.resolve(NAME) as Promise<unknown>, "timeout");
+    answer(1000);
+    ok(questions.resolve(NAME) instanceof Promise);
+  }));
+
+Deno.test("questions that wait are bounded", () =>
+  onLoop(async () => {
+    const { questions, asked } = asking(50);
+    const all = Array.from({ length: 4096 }, (_, i) => questions.resolve({ host: `h${i}`, port: 1 }) as Promise<unknown>);
+    await fails(questions.resolve({ host: "one-more", port: 1 }) as Promise<unknown>, "exhausted");
+    equal(asked.length, 4096);
+    const settled = await Promise.allSettled(all);
+    ok(settled.every(({ status }) => status === "rejected"));
+  }));
+
+Deno.test("a password is right when main says so", () =>
+  onLoop(async () => {
+    const { questions, asked } = asking();
+    const login = { listener: "edge", source: "10.0.0.1", user: "alice", password: "x" };
+    for (const right of [true, false]) {
+      const told = questions.login(login);
+      questions.answered({ id: asked.at(-1)!.id, right });
+      equal(await told, right);
+    }
+    equal(asked[0].question, { ask: "login", login });
+  }));

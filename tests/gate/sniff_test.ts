@@ -1,0 +1,95 @@
+import fc from "fast-check";
+import type { Phase, Protocol, Protocols, Verdict } from "../../gate/contracts.ts";
+import { sniffer } from "../../gate/sniff.ts";
+import { protocols, proxyProtocol } from "../../protocols/mod.ts";
+import { equal, ok } from "../support/assert.ts";
+import { clientHello } from "../support/client_hello.ts";
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** Claims what begins with `start`. */
+const begins = (start: string, catches?: (head: Uint8Array) => Verdict): Protocol => ({
+  naming: "nothing",
+  sniff: (head) => {
+    const wanted = bytes(start);
+    for (let i = 0; i < Math.min(head.length, wanted.length); i++) if (head[i] !== wanted[i]) return false;
+    return head.length >= wanted.length || wanted.length;
+  },
+  catches,
+});
+
+const toys: Protocols = {
+  ab: begins("ab"),
+  abc: begins("abcdef"),
+  x: begins("x", (head) => head.length < 3 ? 3 : head[2] === 0x21),
+};
+
+const told = (names: string[], head: string, phase: Phase = "open", preface?: Protocol) =>
+  sniffer(names, toys, preface)(bytes(head), phase);
+
+Deno.test("a claim waits until nobody else may claim it too", () => {
+  equal(told(["ab", "x"], "abc"), { protocol: "ab" });
+  equal(told(["ab", "abc"], "abc"), 6);
+  equal(told(["ab", "abc"], "abcx"), { protocol: "ab" });
+  equal(told(["ab", "abc"], "abc", "late"), { protocol: "ab" });
+  equal(told(["ab", "abc"], "abc", "ended"), { protocol: "ab" });
+});
+
+Deno.test("silence, a piece and a stranger are different", () => {
+  for (const phase of ["late", "ended"] as const) {
+    equal(told(["ab"], "", phase), { unknown: "silent" });
+    equal(told(["ab"], "a", phase), { unknown: "partial" });
+    equal(told(["ab"], "zz", phase), { unknown: "unknown" });
+  }
+  equal([told(["ab"], ""), told(["ab"], "a"), told(["ab"], "z")], [1, 2, { unknown: "unknown" }]);
+});
+
+Deno.test("a weaker claim is heard when all have said no", () => {
+  equal(told(["ab", "x"], "zz!"), { protocol: "x" });
+  equal(told(["ab", "x"], "z"), 3);
+  equal(told(["ab", "x"], "z", "late"), { unknown: "unknown" });
+  equal(told(["ab", "x"], "ab!"), { protocol: "ab" });
+});
+
+Deno.test("the preface of an untrusted source is nobody's", () => {
+  equal(told(["ab"], "PROXY", "open", begins("PROXY")), { unknown: "preface" });
+  equal(told(["ab"], "PR", "open", begins("PROXY")), 5);
+  equal(told(["ab"], "ab", "open", begins("PROXY")), { protocol: "ab" });
+});
+
+const SAMPLES: Record<string, Uint8Array> = {
+  tls: clientHello({ serverName: "example.com" }),
+  ssh: bytes("SSH-2.0-OpenSSH_9.2\r\n"),
+  http: bytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+  socks: new Uint8Array([5, 1, 0]),
+  mqtt: new Uint8Array([0x10, 16, 0, 4, ...bytes("MQTT"), 4, 2, 0, 60, 0, 4, ...bytes("test")]),
+};
+
+Deno.test("the order of a list never decides, and every split of a sample comes to the same end", () => {
+  const names = fc.shuffledSubarray(Object.keys(SAMPLES), { minLength: Object.keys(SAMPLES).length });
+  fc.assert(fc.property(names, (names) => {
+    const sniff = sniffer(names, protocols, proxyProtocol);
+    for (const [name, sample] of Object.entries(SAMPLES)) {
+      for (let need = 1;;) {
+        ok(need <= sample.length, `${name} asks for ${need} of ${sample.length} bytes`);
+        for (let size = 1; size < need; size++) equal(typeof sniff(sample.subarray(0, size), "open"), "number");
+        const verdict = sniff(sample.subarray(0, need), "open");
+        if (typeof verdict !== "number") {
+          equal(verdict, { protocol: name });
+          break;
+        }
+        ok(verdict > need, `${name} asks for ${verdict} and has ${need}`);
+        need = verdict;
+      }
+    }
+  }), { numRuns: 20 });
+});
+
+Deno.test("random bytes get an answer in every phase", () => {
+  const sniff = sniffer(Object.keys(SAMPLES), protocols, proxyProtocol);
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), fc.constantFrom("open", "late", "ended"), (head, phase) => {
+    const answer = sniff(head, phase as Phase);
+    if (phase !== "open") ok(typeof answer === "object", "asks for more when there is none");
+    else if (typeof answer === "number") ok(answer > head.length, "asks for what it has");
+  }));
+});
