@@ -7,8 +7,6 @@ import { Router } from "./match.ts";
 import { type Judgement, Policy, type Request } from "./policy.ts";
 import type { RouteRule, Snapshot } from "./snapshot.ts";
 
-export { type Asking, askingOf, isTrusted } from "./asking.ts";
-
 /** A route's `to` is the operator's word; an asked target has to be resolved, and its addresses permitted. */
 export type Plan =
   | { readonly kind: "route"; readonly route: RouteRule }

@@ -1,6 +1,6 @@
 /** One record for each connection, at its end: a log line and its counters. Formatted where the bytes are. */
 import type { Draft, Peer } from "./contracts.ts";
-import { causeChain, type Failure, type GateError } from "./errors.ts";
+import { causeChain, type GateError } from "./errors.ts";
 
 export type LogFormat = "text" | "json";
 
@@ -19,7 +19,6 @@ export interface Entry {
 
 /** How often something happened; the key is listener, protocol, outcome and side. */
 export type Counts = Map<string, number>;
-export type Outcome = "ok" | Failure;
 
 /** What an engine tells main from time to time. */
 export interface JournalBatch {

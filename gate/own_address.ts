@@ -31,7 +31,7 @@ export interface JudgedAddress {
 }
 
 /** Cloud metadata and link-local: a default or a wide allow never opens them, not even to this machine itself. */
-const LINK_LOCAL = networks(
+export const LINK_LOCAL = networks(
   ["169.254.0.0/16", "fe80::/10", "fd00:ec2::254", "168.63.129.16", "100.100.100.200"],
   "the link-local ranges",
 );

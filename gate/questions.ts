@@ -61,6 +61,7 @@ export class Questions {
 
   /** What was known of names that these patterns cover holds no more. */
   forget(patterns: readonly string[]): void {
+    this.#forgotten++;
     for (const key of this.#kept.keys()) {
       const host = key.slice(0, key.lastIndexOf(":"));
       if (patterns.some((pattern) => hostMatches(pattern, host))) this.#kept.delete(key);

@@ -8,6 +8,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   mosquitto: "mosquitto",
   mosquitto_pub: "mosquitto-clients",
   mosquitto_sub: "mosquitto-clients",
+  nc: "netcat-openbsd",
   openssl: "openssl",
   ps: "procps",
   python3: "python3",

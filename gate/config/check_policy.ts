@@ -1,7 +1,7 @@
 /** Policy rules that meet nothing, and proxies that let nobody or everybody through. */
 import { cidrWithin, parseCidr } from "../address.ts";
 import type { Protocols } from "../contracts.ts";
-import { networks } from "../networks.ts";
+import { LINK_LOCAL } from "../own_address.ts";
 import type { PolicyRule } from "../snapshot.ts";
 import { knownProtocol, trustsItsMachine } from "./check_listeners.ts";
 import { knownListener } from "./check_routes.ts";
@@ -10,12 +10,6 @@ import type { Findings } from "./problems.ts";
 import type { Located, Part } from "./read.ts";
 
 type Listeners = Part<Map<string, Located<ListenerConfiguration>>>;
-
-/** Cloud metadata and link-local: an allow counts there only with `addresses` inside them. */
-const METADATA = networks(
-  ["169.254.0.0/16", "fe80::/10", "fd00:ec2::254", "168.63.129.16", "100.100.100.200"],
-  "the metadata ranges",
-);
 
 export function checkPolicy(
   policy: Part<Located<PolicyRule>[]>,
@@ -102,7 +96,7 @@ function warnOfMetadata({ path, value }: Located<PolicyRule>, findings: Findings
   value.addresses?.forEach((text, i) => {
     const network = parseCidr(text);
     const around = network &&
-      METADATA.some((range) => cidrWithin(range, network) && !cidrWithin(network, range));
+      LINK_LOCAL.some((range) => cidrWithin(range, network) && !cidrWithin(network, range));
     if (!around || /\/0$/.test(text)) return;
     const at = findings.item([...path, "allow", "addresses"], i);
     findings.warn(

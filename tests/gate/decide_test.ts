@@ -1,5 +1,6 @@
 import { formatTarget, parseTarget } from "../../gate/address.ts";
-import { askingOf, isTrusted, type Plan } from "../../gate/decide.ts";
+import { askingOf, isTrusted } from "../../gate/asking.ts";
+import type { Plan } from "../../gate/decide.ts";
 import type { Conn, Destination, Endpoint, Target } from "../../gate/contracts.ts";
 import { GateError } from "../../gate/errors.ts";
 import type { ListenerRules } from "../../gate/snapshot.ts";

@@ -72,7 +72,7 @@ Deno.test("that nobody knows a name is kept for a moment", () =>
 Deno.test("what was forgotten is asked for again, also when its answer was on the way", () =>
   onLoop(async () => {
     const { questions, asked, answer } = asking();
-    for (const names of [["db.internal"], []]) {
+    for (const names of [["db.internal"], ["*"]]) {
       const first = questions.resolve(NAME);
       answer(10_000);
       await first;

@@ -1,12 +1,13 @@
+import { need } from "../../scripts/clients.ts";
 import { type Failure, GateError } from "../../gate/errors.ts";
 import { protocols } from "../../protocols/mod.ts";
 import { equal, ok } from "../support/assert.ts";
-import { type Client, echoUpstream, installed, meet, webUpstream } from "../support/real_client.ts";
+import { type Client, echoUpstream, meet, webUpstream } from "../support/real_client.ts";
 
 const { socks, connect, http, tls } = protocols;
 const URL_ = "http://Web.Example:8080/x";
 const WEB = { host: "web.example", port: 8080 };
-const has = { curl: installed("curl"), nc: installed("nc"), openssl: installed("openssl") };
+const has = { curl: need("curl"), nc: need("nc"), openssl: need("openssl") };
 const curl = (args: (proxy: string) => string[]): Client => ({
   program: "curl",
   args: (port) => ["-sS", "--max-time", "20", ...args(`127.0.0.1:${port}`)],

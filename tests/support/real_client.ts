@@ -1,21 +1,9 @@
 /** Programs of the machine as clients: what they send first, and whole dialogues with a protocol. */
+import { need } from "../../scripts/clients.ts";
 import type { Protocol, Stream } from "../../gate/contracts.ts";
 import type { GateError } from "../../gate/errors.ts";
 import { fakeConn, FakeGate, pump, type Script } from "./fake_gate.ts";
 import { memoryPair } from "./memory_stream.ts";
-
-/** Whether the program is there; says so aloud when it is not. */
-export function installed(program: string): boolean {
-  for (const folder of (Deno.env.get("PATH") ?? "").split(":")) {
-    try {
-      if (Deno.statSync(`${folder}/${program}`).isFile) return true;
-    } catch {
-      // Not in this folder.
-    }
-  }
-  console.warn(`SKIPPED: ${program} is not installed; its tests do not run`);
-  return false;
-}
 
 export interface Client {
   readonly program: string;
@@ -28,7 +16,7 @@ export async function firstBytes(
 ): Promise<Record<string, Uint8Array>> {
   const samples: Record<string, Uint8Array> = {};
   for (const [name, client] of Object.entries(clients)) {
-    if (installed(client.program)) samples[name] = await firstBytesOf(client);
+    if (need(client.program)) samples[name] = await firstBytesOf(client);
   }
   return samples;
 }
