@@ -7,6 +7,8 @@ import { VERSION } from "./gate/version.ts";
 /** The promise of exit codes: done; failed, invalid or denied; used wrongly. */
 export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 
+const VERSIONS = `ugate ${VERSION} (Deno ${Deno.version.deno}, ${Deno.build.target})`;
+
 const CONFIG = [
   "-c, --config <path>",
   "ugate.yaml or a directory of them (default: $UGATE_CONFIG, ./ugate.yaml, /etc/ugate/ugate.yaml, or the built-in one)",
@@ -15,6 +17,7 @@ const CONFIG = [
 function program(finish: (code: number) => void): Command {
   const ugate = new Command("ugate")
     .description("One port to anywhere: tells protocols apart and carries each to where it belongs.")
+    .version(VERSIONS, "-V, --version", "versions of ugate and of what it runs on")
     .exitOverride()
     .showHelpAfterError("(ugate help tells more)");
   ugate.command("run").description("check the configuration, bind, serve")
@@ -55,7 +58,7 @@ function program(finish: (code: number) => void): Command {
     });
   ugate.command("version").description("versions of ugate and of what it runs on")
     .action(() => {
-      console.log(`ugate ${VERSION} (Deno ${Deno.version.deno}, ${Deno.build.target})`);
+      console.log(VERSIONS);
       finish(EXIT.done);
     });
   return ugate;

@@ -15,7 +15,7 @@ import type { Findings } from "./problems.ts";
 import type { Located } from "./read.ts";
 import type { Sections } from "./sections.ts";
 import { suggestion } from "./suggest.ts";
-import { nodeAt } from "./tree.ts";
+import { nodeAt, type Path } from "./tree.ts";
 
 export function checkSections(sections: Sections, protocols: Protocols, findings: Findings): void {
   const written = nodeAt(findings.root, ["listeners"]);
@@ -32,8 +32,28 @@ export function checkSections(sections: Sections, protocols: Protocols, findings
   checkRoutes(sections.routes, listeners, protocols, findings);
   checkPolicy(sections.policy, listeners, protocols, findings);
   checkHosts(sections, protocols, findings);
+  checkLeftOut(sections, protocols, findings);
   checkLimits(sections.limits, protocols, findings);
   checkAdmin(sections, findings);
+}
+
+/** The key of each section's items that names protocols: one, or a list. */
+const NAMING = { listeners: "protocols", routes: "protocol", hosts: "layers" } as const;
+
+/** What is left out for another mistake may name unknown protocols too: they are told in the same go. */
+function checkLeftOut(sections: Sections, protocols: Protocols, findings: Findings): void {
+  for (const [section, key] of Object.entries(NAMING) as [keyof typeof NAMING, string][]) {
+    const node = nodeAt(findings.root, [section]);
+    const all = node?.kind === "map" ? [...node.entries.keys()] : node?.kind === "list" ? node.items.keys() : [];
+    const read = new Set([...sections[section].items.values()].map(({ path }) => path[1]));
+    for (const step of all) if (!read.has(step)) checkNames([section, step, key], protocols, findings);
+  }
+}
+
+function checkNames(path: Path, protocols: Protocols, findings: Findings): void {
+  const node = nodeAt(findings.root, path);
+  if (node?.kind === "list") node.items.forEach((_, i) => checkNames([...path, i], protocols, findings));
+  else if (node?.kind === "scalar" && node.text) knownProtocol(node.text, path, protocols, findings);
 }
 
 function checkHosts(sections: Sections, protocols: Protocols, findings: Findings): void {

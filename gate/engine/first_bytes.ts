@@ -22,12 +22,12 @@ export class FirstBytes<T extends object> implements Mover {
     this.#decided = decided;
     this.#failed = failed;
     socket.mover = this;
-    if (socket.readable) this.moved();
+    this.moved(); // behind a PROXY header the first bytes may be here already
   }
 
   moved(): void {
     const socket = this.#socket;
-    if (!socket.readable && !socket.isLate) return;
+    if (!socket.readable && !socket.isLate && socket.held.length === 0) return;
     let answer: T | number;
     try {
       answer = socket.lookNow(this.#parse, this.#need);
