@@ -20,7 +20,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
 };
 
 /** What every system test together asks for. */
-export const TEST_CLIENTS = Object.keys(PACKAGES).filter((program) => program !== "haproxy");
+export const TEST_CLIENTS = Object.keys(PACKAGES);
 
 /** Servers stand where the path of ordinary users does not lead. */
 const FOLDERS = [...(Deno.env.get("PATH") ?? "").split(":"), "/usr/local/sbin", "/usr/sbin", "/sbin"];

@@ -44,7 +44,11 @@ const NAMING = { listeners: "protocols", routes: "protocol", hosts: "layers" } a
 function checkLeftOut(sections: Sections, protocols: Protocols, findings: Findings): void {
   for (const [section, key] of Object.entries(NAMING) as [keyof typeof NAMING, string][]) {
     const node = nodeAt(findings.root, [section]);
-    const all = node?.kind === "map" ? [...node.entries.keys()] : node?.kind === "list" ? node.items.keys() : [];
+    const all = node?.kind === "map"
+      ? [...node.entries.keys()]
+      : node?.kind === "list"
+      ? node.items.keys()
+      : [];
     const read = new Set([...sections[section].items.values()].map(({ path }) => path[1]));
     for (const step of all) if (!read.has(step)) checkNames([section, step, key], protocols, findings);
   }

@@ -95,7 +95,11 @@ export class Flow {
 
   /** Only an empty pipe is filled, so EAGAIN means the socket and never the pipe. */
   #fillPipe(): boolean {
-    const pipe = this.#pipe ??= borrowPipe(true);
+    const pipe = this.#pipe ??= borrowPipe();
+    if (!pipe) { // no descriptor is left: it goes on through the buffer
+      this.#bulk = false;
+      return true;
+    }
     const most = Math.min(pipe.size, this.#left);
     const size = libc.splice(this.source.open(), null, pipe.write, null, most, SPLICE_F_MOVE_NONBLOCK);
     if (size > 0) {

@@ -92,7 +92,6 @@ Deno.test("IPv6 counts by /64, IPv4 by address, each listener apart", () => {
   ok(a.sourceKey("2001:db8::1", 0) !== a.sourceKey("2001:db8:0:1::1", 0));
   ok(a.sourceKey("10.0.0.1", 0) !== a.sourceKey("10.0.0.2", 0));
   ok(a.sourceKey("10.0.0.1", 0) !== a.sourceKey("10.0.0.1", 1));
-  equal(a.sourceKey("10.0.0.1", 0), a.sourceKey("::ffff:10.0.0.1", 0));
 });
 
 Deno.test("a listener's limit holds for it alone", () => {

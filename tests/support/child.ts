@@ -154,7 +154,9 @@ export async function run(
 export async function succeed(...given: Parameters<typeof run>): Promise<Output> {
   const output = await run(...given);
   if (output.code === 0) return output;
-  throw new Error(`${given[0]} ${given[1].join(" ")}: exit ${output.code}\n${output.stdout}\n${output.stderr}`);
+  throw new Error(
+    `${given[0]} ${given[1].join(" ")}: exit ${output.code}\n${output.stdout}\n${output.stderr}`,
+  );
 }
 
 async function type(child: Deno.ChildProcess, text: string | Uint8Array): Promise<void> {

@@ -36,8 +36,6 @@ export interface Kind {
   opening?(random: () => number): Uint8Array;
   /** Speaks to a proxy until the way is free. */
   enter?(client: Client, asked: number): Promise<void>;
-  /** No byte of the payload may look like the rest of an opening. */
-  readonly terminator?: string;
 }
 
 const socks4 = (port: number, named: boolean): Uint8Array =>
@@ -92,11 +90,19 @@ export const KINDS: readonly Kind[] = [
   { name: "http", tag: "http", opening: () => ascii("POST /x?y HTTP/1.1\r\nHost: plain.test\r\n\r\n") },
   { name: "http/2", tag: "http", opening: () => ascii("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") },
   { name: "hello to a", tag: "a", opening: () => clientHello({ serverName: "a.test", alpn: ["h2"] }) },
-  { name: "hello to b", tag: "b", opening: () => clientHello({ serverName: "x.b.test", records: [40, 7, 900] }) },
+  {
+    name: "hello to b",
+    tag: "b",
+    opening: () => clientHello({ serverName: "x.b.test", records: [40, 7, 900] }),
+  },
   { name: "unknown", tag: "fallback", opening: () => Uint8Array.of(0xee, 0xff, 1, 2, 3) },
   { name: "socks4", tag: "asked", enter: (client, asked) => enter4(client, asked, false) },
   { name: "socks4a", tag: "asked", enter: (client, asked) => enter4(client, asked, true) },
-  { name: "socks5", tag: "asked", enter: (client, asked) => enter5(client, asked, Uint8Array.of(1, 127, 0, 0, 1)) },
+  {
+    name: "socks5",
+    tag: "asked",
+    enter: (client, asked) => enter5(client, asked, Uint8Array.of(1, 127, 0, 0, 1)),
+  },
   {
     name: "socks5h",
     tag: "asked",

@@ -43,7 +43,9 @@ export async function canIsolate(): Promise<boolean> {
     ? await run("unshare", ["--net", "--mount", "ip", "link", "set", "lo", "up"])
     : { code: 1 };
   if (code === 0) return true;
-  if (Deno.env.get("CI") === "true") throw new Error("Cannot test in a network namespace: not permitted here");
+  if (Deno.env.get("CI") === "true") {
+    throw new Error("Cannot test in a network namespace: not permitted here");
+  }
   console.error("SKIPPED the denials beyond loopback: they need root, unshare and ip");
   return false;
 }
@@ -107,7 +109,8 @@ async function asked({ at, by, host, port }: Ask): Promise<string> {
 
 const CODES: Record<Ask["by"], (client: Client, host: string, port: number) => Promise<string>> = {
   socks: (client, host, port) => socks5(client, [3, Buffer.byteLength(host), ...Buffer.from(host)], port),
-  ip: (client, host, port) => socks5(client, host.includes(":") ? [4, ...v6Bytes(host)] : [1, ...v4Bytes(host)], port),
+  ip: (client, host, port) =>
+    socks5(client, host.includes(":") ? [4, ...v6Bytes(host)] : [1, ...v4Bytes(host)], port),
   async socks4a(client, host, port) {
     await client.write(Uint8Array.of(4, 1, port >> 8, port & 255, 0, 0, 0, 1, 0, ...Buffer.from(host), 0));
     return String((await client.read(8))[1]);
@@ -143,4 +146,6 @@ function v6Bytes(host: string): number[] {
   });
 }
 
-if (import.meta.main) console.log(JSON.stringify(await live(JSON.parse(await Deno.readTextFile(Deno.args[0])))));
+if (import.meta.main) {
+  console.log(JSON.stringify(await live(JSON.parse(await Deno.readTextFile(Deno.args[0])))));
+}

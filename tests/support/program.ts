@@ -97,3 +97,11 @@ export class Program implements AsyncDisposable {
 /** Another verb of the program, to its end. */
 export const ugate = (args: readonly string[], options: Parameters<typeof runProgram>[2] = {}) =>
   runProgram(Deno.execPath(), [...UGATE, ...args], options);
+
+/** Runs `act` beside the program without its admin page, which has to end well. */
+export async function withProgram(yaml: string, act: (program: Program) => Promise<void>): Promise<void> {
+  await using program = await Program.start(`${yaml}\nadmin: { address: "off" }\n`);
+  await act(program);
+  const code = await program.stop();
+  if (code !== 0) throw new Error(`the program ended with ${code}\n${program.child.stderr}`);
+}

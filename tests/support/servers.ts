@@ -1,6 +1,6 @@
 /** Real servers of Debian on loopback, as a test needs them: TLS, SSH, MQTT. Each is ended with its owner. */
 import net from "node:net";
-import { Child, Folder, succeed } from "./child.ts";
+import { Child, type Folder, succeed } from "./child.ts";
 
 /** A port that was free a moment ago, for programs that cannot take port 0. */
 export async function freePort(): Promise<number> {

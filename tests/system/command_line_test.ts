@@ -35,7 +35,7 @@ Deno.test("check tells every mistake with its place and exits with 1, or what is
   equal(right.code, DONE, right.stderr);
   const broken = await ugate(["check", "-c", await folder.write("broken.yaml", BROKEN)]);
   equal(broken.code, FAILED);
-  for (const part of ["broken.yaml:1:", "broken.yaml:2:1", "99999", "sox", "did you mean limits"]) {
+  for (const part of ["broken.yaml:1:", "broken.yaml:2:1", "99999", "sox", `did you mean "limits"`]) {
     ok(broken.stderr.includes(part), `${part} in\n${broken.stderr}`);
   }
   const absent = await ugate(["check", "-c", `${folder.path}/absent.yaml`]);

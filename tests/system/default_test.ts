@@ -30,10 +30,18 @@ Deno.test({
   name: "the built-in default serves SOCKS, CONNECT and TLS by name on loopback, and its admin page",
   ignore: !need("curl"),
   async fn(test) {
-    await using web = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => new Response("hello"));
+    await using web = Deno.serve(
+      { port: 0, hostname: "127.0.0.1", onListen() {} },
+      () => new Response("hello"),
+    );
     const url = (host: string) => `http://${host}:${web.addr.port}/`;
     await using program = await Program.start(undefined, {
-      env: { DENO_DIR: denoDir(), HOME: "/nonexistent", XDG_STATE_HOME: "/nonexistent/state", UGATE_CONFIG: "" },
+      env: {
+        DENO_DIR: denoDir(),
+        HOME: "/nonexistent",
+        XDG_STATE_HOME: "/nonexistent/state",
+        UGATE_CONFIG: "",
+      },
     });
 
     await test.step("the banner says what listens where", () => {
@@ -49,7 +57,10 @@ Deno.test({
         const { stdout } = await succeed("curl", [...CURL, "-x", `${proxy}://${GATE}`, url("localhost")]);
         equal(stdout, "hello", proxy);
       }
-      equal((await succeed("curl", [...CURL, "-p", "-x", `http://${GATE}`, url("localhost")])).stdout, "hello");
+      equal(
+        (await succeed("curl", [...CURL, "-p", "-x", `http://${GATE}`, url("localhost")])).stdout,
+        "hello",
+      );
       const [, tried] = await program.child.line(/^try: curl (.*) https:\/\/example\.com\/$/m);
       equal((await succeed("curl", [...CURL, ...tried.split(" "), url("localhost")])).stdout, "hello");
     });
@@ -70,7 +81,14 @@ Deno.test({
     });
 
     await test.step("what is not served here is answered in the protocol's own words", async () => {
-      const plain = await run("curl", [...CURL, "-x", `http://${GATE}`, "-w", "%{http_code}", url("localhost")]);
+      const plain = await run("curl", [
+        ...CURL,
+        "-x",
+        `http://${GATE}`,
+        "-w",
+        "%{http_code}",
+        url("localhost"),
+      ]);
       ok(plain.stdout.endsWith("501"), plain.stdout);
       for (const command of [2, 3]) {
         await using client = await connect(15080);

@@ -65,13 +65,36 @@ const SPELLINGS: Record<string, readonly string[]> = {
     ...["short", "short.corp.test", "metadata.google.internal"],
   ],
   "this machine": [
-    ...["127.0.0.1", "127.1", "127.255.255.254", "2130706433", "0x7f.1", "0177.0.0.1", "0.0.0.0", "0", "::", "::1"],
+    ...[
+      "127.0.0.1",
+      "127.1",
+      "127.255.255.254",
+      "2130706433",
+      "0x7f.1",
+      "0177.0.0.1",
+      "0.0.0.0",
+      "0",
+      "::",
+      "::1",
+    ],
     ...["::ffff:127.0.0.1", "64:ff9b::7f00:1", "::127.0.0.1", "localhost", "loop.test", "zero.test"],
   ],
 };
 const LOOPBACK_DENIED = ["metadata of the clouds", "names that lead to metadata"];
-const DENIED: Record<Ask["by"], string> = { socks: "2", ip: "2", connect: "403", socks4a: "91", tls: "closed" };
-const GRANTED: Record<Ask["by"], string> = { socks: "0", ip: "0", connect: "200", socks4a: "90", tls: "hello" };
+const DENIED: Record<Ask["by"], string> = {
+  socks: "2",
+  ip: "2",
+  connect: "403",
+  socks4a: "91",
+  tls: "closed",
+};
+const GRANTED: Record<Ask["by"], string> = {
+  socks: "0",
+  ip: "0",
+  connect: "200",
+  socks4a: "90",
+  tls: "hello",
+};
 
 interface Case extends Ask {
   readonly about: string;
@@ -81,7 +104,14 @@ interface Case extends Ask {
 const denied = (about: string, at: string, by: Ask["by"], host: string, port = 80): Case => {
   return { about, at, by, host, port, told: { code: DENIED[by], reached: [] } };
 };
-const granted = (about: string, at: string, by: Ask["by"], host: string, reached: string, port = 80): Case => {
+const granted = (
+  about: string,
+  at: string,
+  by: Ask["by"],
+  host: string,
+  reached: string,
+  port = 80,
+): Case => {
   return { about, at, by, host, port, told: { code: GRANTED[by], reached: [reached] } };
 };
 
@@ -119,9 +149,11 @@ const CASES: readonly Case[] = [
   ...["10.9.8.7", "gate.test", "0xa.9.8.7", "::ffff:10.9.8.7"].flatMap((host) =>
     [OUTSIDE, LOOPBACK, EVERYWHERE].map((at) => denied("the gate's own listeners", at, "socks", host, 1080))
   ),
-  ...["10.9.8.7", PEER, METADATA, "127.0.0.1", "127.5.5.5", "::1", "fd00::8", "0.0.0.0", "friend.test"].flatMap(
-    (host) => [OUTSIDE, LOOPBACK].map((at) => denied("bound to all, own by each", at, "connect", host, 1081)),
-  ),
+  ...["10.9.8.7", PEER, METADATA, "127.0.0.1", "127.5.5.5", "::1", "fd00::8", "0.0.0.0", "friend.test"]
+    .flatMap(
+      (host) =>
+        [OUTSIDE, LOOPBACK].map((at) => denied("bound to all, own by each", at, "connect", host, 1081)),
+    ),
   ...["127.0.0.1", "2130706433", "::ffff:127.0.0.1", "0.0.0.0", "loop.test"].flatMap((host) =>
     [OUTSIDE, LOOPBACK, EVERYWHERE].map((at) => denied("the admin page", at, "connect", host, 15000))
   ),
@@ -144,7 +176,8 @@ const CASES: readonly Case[] = [
 ];
 
 Deno.test({
-  name: "on a machine with metadata, link-local and private addresses, clients reach exactly what policy says",
+  name:
+    "on a machine with metadata, link-local and private addresses, clients reach exactly what policy says",
   ignore: !await canIsolate(),
   async fn(test) {
     const told = await inNamespace({ ...MACHINE, asks: CASES });

@@ -53,7 +53,7 @@ admin: { address: "off" }
 Deno.test("an admin port that is in use ends what was bound before it", async () => {
   await using taken = await listenEcho();
   await using program = await Program.launch(
-    PROXY.replace("admin: { address: \"127.0.0.1:0\" }", `admin: { address: "127.0.0.1:${taken.port}" }`),
+    PROXY.replace('admin: { address: "127.0.0.1:0" }', `admin: { address: "127.0.0.1:${taken.port}" }`),
   );
   equal(await program.child.exit(), 1);
   ok(program.child.stderr.includes(`Cannot listen on 127.0.0.1:${taken.port}`), program.child.stderr);

@@ -8,6 +8,17 @@ import { startMosquitto, startOpensslHttps, startPythonHttps, startSshd } from "
 
 const MEGABYTES = 8;
 
+const PYTHON_CLIENT = `
+import socket, ssl, sys
+port, name, cert = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+with socket.create_connection(("127.0.0.1", port), 10) as raw:
+    with ssl.create_default_context(cafile=cert).wrap_socket(raw, server_hostname=name) as secure:
+        secure.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+        answer = b""
+        while chunk := secure.recv(4096): answer += chunk
+print(answer.split(b"\\r\\n\\r\\n")[1].decode())
+`;
+
 interface World {
   readonly folder: Folder;
   readonly program: Program;
@@ -32,7 +43,9 @@ const CLIENTS: Record<string, (world: World) => Promise<void>> = {
     equal(code, 60, stderr);
   },
 
-  async "openssl sees each name's own certificate, and an alert for a name without a route"({ port, one, two }) {
+  async "openssl sees each name's own certificate, and an alert for a name without a route"(
+    { port, one, two },
+  ) {
     for (const { name } of [one, two]) {
       const { stdout } = await succeed(
         "openssl",
@@ -46,6 +59,11 @@ const CLIENTS: Record<string, (world: World) => Promise<void>> = {
     ok(/unrecognized name/.test(stderr), stderr);
   },
 
+  async "python's ssl verifies the name it asked for, through a socket that it opened itself"({ port, two }) {
+    const { stdout } = await succeed("python3", ["-c", PYTHON_CLIENT, String(port), two.name, two.cert]);
+    equal(stdout, `I am ${two.name}\n`);
+  },
+
   async "ssh logs in, and carries megabytes each way without a wrong byte"({ port, sshd, folder }) {
     const at = [...sshd.args, "-p", String(port), "127.0.0.1"];
     equal((await succeed("ssh", [...at, "echo", "hello"])).stdout, "hello\n");
@@ -57,7 +75,10 @@ const CLIENTS: Record<string, (world: World) => Promise<void>> = {
 
   async "sftp copies a file there and back"({ port, sshd, folder }) {
     const from = await folder.write("from", pattern(MEGABYTES << 20, 7));
-    const batch = await folder.write("batch", `put ${from} ${folder.path}/put\nget ${from} ${folder.path}/got\n`);
+    const batch = await folder.write(
+      "batch",
+      `put ${from} ${folder.path}/put\nget ${from} ${folder.path}/got\n`,
+    );
     await succeed("sftp", ["-q", ...sshd.args, "-P", String(port), "-b", batch, "127.0.0.1"]);
     const bytes = await Deno.readFile(from);
     equal(await Deno.readFile(`${folder.path}/put`), bytes);
@@ -75,7 +96,9 @@ const CLIENTS: Record<string, (world: World) => Promise<void>> = {
   },
 
   async "SOCKS clients of every version go where they ask"({ port, two }) {
-    for (const [version, host] of [["socks4", "127.0.0.1"], ["socks4a", "localhost"], ["socks5", "127.0.0.1"]]) {
+    for (
+      const [version, host] of [["socks4", "127.0.0.1"], ["socks4a", "localhost"], ["socks5", "127.0.0.1"]]
+    ) {
       const at = ["-x", `${version}://127.0.0.1:${port}`, "-k"];
       const { stdout } = await succeed("curl", ["-sS", ...at, `https://${host}:${two.port}/`]);
       equal(stdout, `I am ${two.name}`);
@@ -96,7 +119,10 @@ Deno.test({
     await using two = await startPythonHttps(folder, "two.test");
     await using sshd = await startSshd(folder);
     await using mosquitto = await startMosquitto(folder);
-    await using web = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => new Response("plain"));
+    await using web = Deno.serve(
+      { port: 0, hostname: "127.0.0.1", onListen() {} },
+      () => new Response("plain"),
+    );
     await using program = await Program.start(`
 listeners:
   edge: { address: "127.0.0.1:0", protocols: [tls, ssh, mqtt, http, socks] }
@@ -111,17 +137,22 @@ admin: { address: "127.0.0.1:0" }
     const world = { folder, program, port: program.port("edge"), one, two, sshd };
     for (const [name, act] of Object.entries(CLIENTS)) await test.step(name, () => act(world));
     await test.step("and then all of them at once", async () => {
-      await Promise.all(Object.values(CLIENTS).map(async (act, i) => {
-        await using own = await Folder.make();
-        await act({ ...world, folder: i < 2 ? folder : own });
-      }));
+      await Promise.all(
+        Object.values(CLIENTS).map(async (act, i) => {
+          await using own = await Folder.make();
+          await act({ ...world, folder: i < 2 ? folder : own });
+        }),
+      );
     });
     await test.step("the journal knows each as what it was", () => {
       const spoken = new Set(program.records.map(({ protocol }) => protocol));
       equal([...spoken].sort(), ["http", "mqtt", "socks", "ssh", "tls"]);
       // Who closes before it has read the other's close_notify resets, and the gate passes that on.
       const odd = program.records.filter(({ outcome }) => outcome !== "ok" && outcome !== "reset");
-      equal(odd.map(({ outcome, serverName }) => `${outcome} ${serverName}`), Array(2).fill("no-route other.test"));
+      equal(
+        odd.map(({ outcome, serverName }) => `${outcome} ${serverName}`),
+        Array(2).fill("no-route other.test"),
+      );
     });
     equal(await program.stop(), 0);
   },

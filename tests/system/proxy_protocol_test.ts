@@ -46,7 +46,8 @@ const has = need("haproxy");
 
 for (const version of ["send-proxy", "send-proxy-v2"]) {
   Deno.test({
-    name: `HAProxy's ${version} in front: the client's own address is what routes, limits and the journal see`,
+    name:
+      `HAProxy's ${version} in front: the client's own address is what routes, limits and the journal see`,
     ignore: !has,
     async fn() {
       await using folder = await Folder.make();
@@ -136,7 +137,11 @@ routes:
   - { listener: forward, to: "127.0.0.1:${behind.port}", proxyProtocol: ${version} }
 admin: { address: "off" }
 `);
-      const ways = [["127.0.0.1", "TCP4", program.port("edge")], ["::1", "TCP6", program.port("edge", 1)]] as const;
+      const ways = [["127.0.0.1", "TCP4", program.port("edge")], [
+        "::1",
+        "TCP6",
+        program.port("edge", 1),
+      ]] as const;
       for (const [host, family, port] of [...ways, ["127.0.0.1", "TCP4", program.port("forward")] as const]) {
         await using client = await connect(port, host);
         const own = client.socket.localPort;

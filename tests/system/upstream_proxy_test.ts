@@ -14,7 +14,8 @@ const serveHello = () =>
 
 for (const layer of ["socks", "connect"]) {
   Deno.test({
-    name: `a gate asks another gate by ${layer}, with credentials, and tells its client what that one answered`,
+    name:
+      `a gate asks another gate by ${layer}, with credentials, and tells its client what that one answered`,
     ignore: !need("curl"),
     async fn() {
       await using web = serveHello();

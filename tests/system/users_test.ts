@@ -23,7 +23,10 @@ async function curl({ program, url }: World, proxy: "socks5h" | "http", user?: s
 async function withGate(act: (world: World) => Promise<void>): Promise<void> {
   const hashed = await ugate(["hash"], { stdin: "o'r ange: secret\n" });
   equal(hashed.code, 0, hashed.stderr);
-  await using web = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => new Response("hello"));
+  await using web = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    () => new Response("hello"),
+  );
   await using program = await Program.start(
     `
 listeners:
@@ -83,7 +86,13 @@ Deno.test({
       ok(denied.stderr.includes("(2)"), denied.stderr);
       const { port } = { port: world.program.port("proxy") };
       for (const proxy of ["socks4", "socks4a"]) {
-        const { code, stderr } = await run("curl", ["-sS", "-4", "-x", `${proxy}://127.0.0.1:${port}`, world.url]);
+        const { code, stderr } = await run("curl", [
+          "-sS",
+          "-4",
+          "-x",
+          `${proxy}://127.0.0.1:${port}`,
+          world.url,
+        ]);
         equal(code, CURLE_PROXY, stderr);
       }
       const at = ["--connect-to", `::127.0.0.1:${port}`, "https://localhost/"];

@@ -7,6 +7,7 @@ import { GateError } from "../../../gate/errors.ts";
 import { equal, fails, ok } from "../../support/assert.ts";
 import { need } from "../../../scripts/clients.ts";
 import { Folder, succeed } from "../../support/child.ts";
+import { Deaf } from "../../support/deaf.ts";
 import { canIsolate } from "../../support/namespace.ts";
 import { onLoop, pause } from "../../support/on_loop.ts";
 
@@ -98,58 +99,10 @@ Deno.test({
   },
 });
 
-/** A listener whose queue is full: a connect to it gets no answer. */
-async function unanswering(act: (target: Target) => Promise<void>): Promise<void> {
-  await using folder = await Folder.make();
-  const server = new Deno.Command(Deno.execPath(), {
-    args: ["eval", `
-      const libc = Deno.dlopen("libc.so.6", {
-        socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
-        bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
-        listen: { parameters: ["i32", "i32"], result: "i32" },
-        getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
-      }).symbols;
-      const fd = libc.socket(2, 1, 0), address = new Uint8Array([2, 0, 0, 0, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
-      libc.bind(fd, address, 16);
-      libc.listen(fd, 0);
-      libc.getsockname(fd, address, new Uint8Array(new Uint32Array([16]).buffer));
-      Deno.writeTextFileSync(${JSON.stringify(folder.path)} + "/port", String(address[2] << 8 | address[3]));
-      await new Promise(() => setInterval(() => {}, 1000));
-    `],
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  try {
-    let port = 0;
-    for (let i = 0; i < 500 && port === 0; i++) {
-      await new Promise((done) => setTimeout(done, 10));
-      port = Number(await Deno.readTextFile(`${folder.path}/port`).catch(() => "0"));
-    }
-    ok(port > 0, "the deaf server did not start");
-    const target = { host: "127.0.0.1", port };
-    // Connects until the queue takes no more: from then on nobody is answered.
-    await onLoop(async () => {
-      const queued: Socket[] = [];
-      for (let i = 0; i < 4; i++) {
-        const socket = await dial([target], 300).catch(() => undefined);
-        if (!socket) break;
-        queued.push(socket);
-      }
-      try {
-        await act(target);
-      } finally {
-        for (const socket of queued) socket.close();
-      }
-    });
-  } finally {
-    server.kill("SIGKILL");
-    await server.status;
-  }
-}
-
 Deno.test("an address that does not answer is joined by the next one after 250 ms, and given up at the deadline", async () => {
-  await unanswering(async (deaf) => {
+  await using server = await Deaf.start();
+  await onLoop(async () => {
+    const deaf = server.target;
     await listening(["127.0.0.1"], async (good) => {
       const { result, began } = watched([deaf, good], 3000);
       const { socket, address } = await result;
@@ -174,15 +127,16 @@ Deno.test("an address that does not answer is joined by the next one after 250 m
   });
 });
 
-Deno.test("unix sockets are dialed by path and by abstract name; nobody there is refused", () =>
-  onLoop(async () => {
-    await using folder = await Folder.make();
+Deno.test("unix sockets are dialed by path and by abstract name; nobody there is refused", async () => {
+  await using folder = await Folder.make();
+  await onLoop(async () => {
     await listening([`unix:${folder.path}/s`, `unix:@ugate-dial-${Deno.pid}`], async (path, abstract) => {
       for (const target of [path, abstract]) (await dial([target], 1000)).close();
     });
     await fails(dial([{ host: `unix:${folder.path}/none`, port: 0 }], 1000), "refused");
     await fails(dial([{ host: `unix:@ugate-none-${Deno.pid}`, port: 0 }], 1000), "refused");
-  }));
+  });
+});
 
 Deno.test("what is thrown before connecting fails that address alone", () =>
   onLoop(() =>
