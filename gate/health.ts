@@ -64,7 +64,10 @@ export class Health {
 
   /** What an operator wants to see of an endpoint. */
   state(endpoint: RouteEndpoint): { active: number; usable: boolean } {
-    return { active: this.#rows[endpoint.health * ROW + ACTIVE], usable: this.#usable(endpoint, this.clock()) };
+    return {
+      active: this.#rows[endpoint.health * ROW + ACTIVE],
+      usable: this.#usable(endpoint, this.clock()),
+    };
   }
 
   #usable(endpoint: RouteEndpoint, now: number): boolean {

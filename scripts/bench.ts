@@ -17,6 +17,7 @@ import {
   type Target,
   unitsOf,
 } from "./bench/measure.ts";
+import { isolate, surroundings } from "./bench/isolate.ts";
 import { idleRows, type Row, rowsOf, table } from "./bench/table.ts";
 import { install } from "./clients.ts";
 
@@ -124,11 +125,17 @@ async function main(args: string[]): Promise<void> {
   progress("");
   console.log(table(rows).join("\n"));
   console.log(
-    `Medians of ${options.rounds} rounds of ${options.seconds} s; load ${Deno.loadavg()[0].toFixed(1)}.`,
+    `Medians of ${options.rounds} rounds of ${options.seconds} s; ${surroundings()}; load ${
+      Deno.loadavg()[0].toFixed(1)
+    }.`,
   );
   if (options.json) {
     await Deno.writeTextFile(options.json, `${JSON.stringify({ options, rows }, undefined, 2)}\n`);
   }
 }
 
-if (import.meta.main) await main(Deno.args);
+if (import.meta.main) {
+  const code = await isolate(import.meta.filename!, Deno.args);
+  if (code === undefined) await main(Deno.args);
+  else Deno.exit(code);
+}

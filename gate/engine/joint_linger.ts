@@ -44,7 +44,9 @@ export class JointLinger implements Taker, Expiring {
 
   expired(): void {
     if (!this.#finish()) return;
-    this.#joint.abort(new GateError("closed", "gate", "Cannot go on: the stream is closed, and its peer sends on"));
+    this.#joint.abort(
+      new GateError("closed", "gate", "Cannot go on: the stream is closed, and its peer sends on"),
+    );
   }
 
   /** Whether it was not over yet. */

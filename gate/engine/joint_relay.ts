@@ -82,7 +82,8 @@ export class JointRelay implements Relay, Expiring {
   /** Something moved, or ended. */
   progress(): void {
     this.#active = now;
-    const over = this.#client.ended && this.#upstream.ended && this.#client.finished && this.#upstream.finished;
+    const over = this.#client.ended && this.#upstream.ended && this.#client.finished &&
+      this.#upstream.finished;
     if (over) this.end(undefined);
   }
 

@@ -119,7 +119,9 @@ export class Layered implements Stream {
     new JointLinger(joint);
   }
 
-  async #parsed<T extends { used: number }>(use: (bytes: Uint8Array, phase: Phase) => T | number): Promise<T> {
+  async #parsed<T extends { used: number }>(
+    use: (bytes: Uint8Array, phase: Phase) => T | number,
+  ): Promise<T> {
     const { queue } = this.#inbox;
     for (let need = 1;;) {
       if (this.#closed) throw this.#closed;

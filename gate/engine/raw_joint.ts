@@ -62,7 +62,10 @@ export class RawJoint implements Joint, Mover {
   }
 
   reserve(most: number, least = 1): Room | undefined {
-    if (this.#unsent.size === 0 && (sender !== this || BATCH - gathered < Math.max(least, Math.min(most, LEAST_ROOM)))) {
+    if (
+      this.#unsent.size === 0 &&
+      (sender !== this || BATCH - gathered < Math.max(least, Math.min(most, LEAST_ROOM)))
+    ) {
       flushGathered(); // this may be what fills the kernel's buffer
       sender = this;
     }

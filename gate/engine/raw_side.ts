@@ -63,7 +63,9 @@ export class RawSide implements Side, Mover {
   put(bytes: Uint8Array, at: number, size: number): void {
     try {
       let sent = 0;
-      if (this.#unsent.size === 0) sent = Math.max(0, this.#socket.send(at === 0 ? bytes : bytes.subarray(at), size));
+      if (this.#unsent.size === 0) {
+        sent = Math.max(0, this.#socket.send(at === 0 ? bytes : bytes.subarray(at), size));
+      }
       this.#unsent.push(bytes, at + sent, size - sent);
       if (sent > 0) this.#other!.delivered(sent);
     } catch (thrown) {

@@ -223,7 +223,9 @@ export const JOINT_CASES: Readonly<Record<string, StreamCase>> = {
     const bytes = pattern(24 << 20, 8);
     const sent = put(joint, taken, bytes);
     const stream = joint.leave();
-    const written = Promise.resolve(stream.write(bytes.subarray(sent, sent + 1000))).then(() => stream.closeWrite());
+    const written = Promise.resolve(stream.write(bytes.subarray(sent, sent + 1000))).then(() =>
+      stream.closeWrite()
+    );
     same(await readAll(a), bytes.subarray(0, sent + 1000));
     await written;
     close(a, stream);

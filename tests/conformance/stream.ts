@@ -19,7 +19,8 @@ export interface StreamSubject {
 
 export type StreamCase = (subject: StreamSubject) => Promise<void>;
 
-const text = (stream: Stream): Promise<string> => readAll(stream).then((bytes) => new TextDecoder().decode(bytes));
+const text = (stream: Stream): Promise<string> =>
+  readAll(stream).then((bytes) => new TextDecoder().decode(bytes));
 /** A failure may come at once or later: who awaits sees no difference. */
 const tried = <T>(act: () => T | Promise<T>): Promise<T> => Promise.resolve().then(act);
 const bytesOf = (words: string): Uint8Array => new TextEncoder().encode(words);
@@ -77,7 +78,9 @@ export const STREAM_CASES: Readonly<Record<string, StreamCase>> = {
     await a.write(bytesOf("head\nbody"));
     const { line } = await b.next((bytes) => {
       const end = bytes.indexOf(10);
-      return end < 0 ? bytes.length + 1 : { used: end + 1, line: new TextDecoder().decode(bytes.subarray(0, end)) };
+      return end < 0
+        ? bytes.length + 1
+        : { used: end + 1, line: new TextDecoder().decode(bytes.subarray(0, end)) };
     });
     equal(line, "head");
     equal(await b.look((head) => head.length < 4 ? 4 : new TextDecoder().decode(head)), "body");
@@ -110,10 +113,13 @@ export const STREAM_CASES: Readonly<Record<string, StreamCase>> = {
     const seen = await b.look((head, phase) => phase === "ended" ? { size: head.length } : head.length + 1);
     equal(seen.size, 3);
     await fails(tried(() => b.look((head) => head.length + 1)), "closed");
-    equal(await b.next((bytes, phase) => phase === "ended" ? { used: bytes.length, phase } : bytes.length + 1), {
-      used: 3,
-      phase: "ended",
-    });
+    equal(
+      await b.next((bytes, phase) => phase === "ended" ? { used: bytes.length, phase } : bytes.length + 1),
+      {
+        used: 3,
+        phase: "ended",
+      },
+    );
     equal(await b.read(new Uint8Array(10)), null);
     await b.write(bytesOf("still here"));
     await b.closeWrite();
@@ -165,8 +171,13 @@ export const STREAM_CASES: Readonly<Record<string, StreamCase>> = {
     const both = Promise.allSettled([own, other]);
     a.abort(aborted());
     const [mine, theirs] = await both;
-    ok(mine.status === "rejected" && mine.reason.failure === "internal", "the reader was not told the reason");
-    if (resets) ok(theirs.status === "rejected" && theirs.reason.failure === "reset", "the peer saw no reset");
+    ok(
+      mine.status === "rejected" && mine.reason.failure === "internal",
+      "the reader was not told the reason",
+    );
+    if (resets) {
+      ok(theirs.status === "rejected" && theirs.reason.failure === "reset", "the peer saw no reset");
+    }
     await fails(tried(() => a.write(bytesOf("x"))), "internal");
     close(a, b);
   },

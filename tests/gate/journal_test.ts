@@ -63,9 +63,17 @@ Deno.test("what a client sent forges no line and no field", () => {
 
 Deno.test("connections are counted by listener, protocol, outcome and side, logged or not", () => {
   const failed = { ...ENTRY, failure: new GateError("reset", "client", "Cannot go on") };
-  const [{ lines, counts, bytes }] = written("json", [ENTRY, failed, ENTRY, { ...ENTRY, listener: "b" }], false);
+  const [{ lines, counts, bytes }] = written(
+    "json",
+    [ENTRY, failed, ENTRY, { ...ENTRY, listener: "b" }],
+    false,
+  );
   equal(lines, "");
-  equal(Object.fromEntries(counts), { "edge\tsocks\tok\t": 2, "edge\tsocks\treset\tclient": 1, "b\tsocks\tok\t": 1 });
+  equal(Object.fromEntries(counts), {
+    "edge\tsocks\tok\t": 2,
+    "edge\tsocks\treset\tclient": 1,
+    "b\tsocks\tok\t": 1,
+  });
   equal(bytes, [["edge", 30, 60], ["b", 10, 20]]);
 });
 

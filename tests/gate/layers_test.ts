@@ -131,3 +131,49 @@ Deno.test("streams are unwrapped at most four deep", async () => {
   ok(refused !== "", "it was served");
   ok((await near.record()).outcome !== "ok");
 });
+
+Deno.test("a refusal passes through layers as what it is, before the end", async () => {
+  await using far = await farGate();
+  for (const stack of STACKS) {
+    await using near = await nearGate(far, stack);
+    await using client = await connect(near.port("near"));
+    const told = await socks(client, "it.behind", 1).then(() => "served", (error) => error.message);
+    equal([stack, told], [stack, "socks reply 5"]);
+    equal((await client.readAll()).length, 0);
+    const { outcome, side } = await far.record(({ protocol }) => protocol === "socks");
+    equal([outcome, side], ["refused", "upstream"]);
+  }
+});
+
+Deno.test("records that lie end their connection, and the gate goes on", async () => {
+  await using echo = await listenEcho();
+  await using far = await farGate();
+  const text = (words: string) => [...new TextEncoder().encode(words)];
+  const broken = {
+    "more than a channel's window": [
+      ...text("MUX1"),
+      0,
+      1,
+      2,
+      0,
+      0,
+      ...Array(40).fill([0, 1, 0, 0x40, 0, ...Array(16384).fill(0)]).flat(),
+    ],
+    "half a record and the end": [...text("XOR1"), 1, 0, 1, 2, 3],
+    "half a frame and the end": [...text("MUX1"), 0, 1],
+    "a frame for nobody": [...text("MUX1"), 9, 9, 0, 0, 1, 5, 9, 9, 3, 0, 0],
+  };
+  for (const [name, bytes] of Object.entries(broken)) {
+    await using client = await connect(far.port("far"));
+    await client.write(Uint8Array.from(bytes)).catch(() => {});
+    client.end();
+    await client.readAll().catch(() => {});
+    const outer = await far.record(({ parent }) => parent === undefined);
+    ok(outer.outcome !== "internal", `${name}: ${outer.cause}`);
+    if (name.startsWith("more")) equal(outer.outcome, "malformed");
+  }
+  await using near = await nearGate(far, "mux, xor, socks");
+  await using client = await behind(near, echo.port);
+  await client.write("still");
+  equal((await client.read(5)).length, 5);
+});

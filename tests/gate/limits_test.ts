@@ -5,7 +5,10 @@ import { equal, ok } from "../support/assert.ts";
 import { startGate, type TestGate } from "../support/gate.ts";
 import { type Client, connect, listen, listenEcho } from "../support/net.ts";
 
-function limits(connections: number, reserve: Record<string, number> = {}): [ConnectionLimits, ConnectionLimits] {
+function limits(
+  connections: number,
+  reserve: Record<string, number> = {},
+): [ConnectionLimits, ConnectionLimits] {
   const shared = new SharedArrayBuffer(LIMITS_SIZE);
   const engines = [new ConnectionLimits(shared, 7), new ConnectionLimits(shared, 7)] as const;
   for (const engine of engines) engine.configure({ connections, reserve } as unknown as Limits);
@@ -40,7 +43,9 @@ Deno.test("reserved slots take who is not told apart yet, and keep only their ow
 
 Deno.test("every way to come and go leaves nothing counted", () => {
   const names = fc.constantFrom("ssh", "http", "tls");
-  const acts = fc.array(fc.tuple(fc.constantFrom("claim", "assign", "release"), fc.nat(), names), { maxLength: 300 });
+  const acts = fc.array(fc.tuple(fc.constantFrom("claim", "assign", "release"), fc.nat(), names), {
+    maxLength: 300,
+  });
   fc.assert(fc.property(acts, (acts) => {
     const [a, b] = limits(6, { ssh: 2, http: 1 });
     const places: number[] = [];
@@ -64,7 +69,9 @@ Deno.test("every way to come and go leaves nothing counted", () => {
 
 Deno.test("a source never has more than its own, however many others there are", () => {
   const [a, b] = limits(100_000);
-  for (let i = 0; i < 20_000; i++) a.enterSource(a.sourceKey(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`, 0), 1000);
+  for (let i = 0; i < 20_000; i++) {
+    a.enterSource(a.sourceKey(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`, 0), 1000);
+  }
   const key = b.sourceKey("192.0.2.9", 0);
   let entered = 0;
   while (b.enterSource(key, 50)) entered++;
@@ -143,7 +150,9 @@ limits: ${limits}
 admin: { address: "off" }`);
     for (let round = 0; round < 2; round++) {
       equal(await countServed(gate, "fwd", 6), most, `with ${limits} ${listenerLimits}`);
-      for (let i = 0; i < most; i++) await gate.record(({ outcome }) => outcome === "ok" || outcome === "reset");
+      for (let i = 0; i < most; i++) {
+        await gate.record(({ outcome }) => outcome === "ok" || outcome === "reset");
+      }
     }
   }
 });

@@ -118,11 +118,14 @@ Deno.test("a main thread that says nothing is given up, and its late answer is n
 Deno.test("questions that wait are bounded", () =>
   onLoop(async () => {
     const { questions, asked } = asking(50);
-    const all = Array.from({ length: 4096 }, (_, i) => questions.resolve({ host: `h${i}`, port: 1 }) as Promise<unknown>);
+    const all = Array.from({ length: 4096 }, (_, i) =>
+      questions.resolve({ host: `h${i}`, port: 1 }) as Promise<unknown>);
     await fails(questions.resolve({ host: "one-more", port: 1 }) as Promise<unknown>, "exhausted");
     equal(asked.length, 4096);
     const settled = await Promise.allSettled(all);
-    ok(settled.every(({ status }) => status === "rejected"));
+    ok(settled.every(({ status }) =>
+      status === "rejected"
+    ));
   }));
 
 Deno.test("a password is right when main says so", () =>

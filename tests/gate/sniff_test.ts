@@ -67,29 +67,40 @@ const SAMPLES: Record<string, Uint8Array> = {
 
 Deno.test("the order of a list never decides, and every split of a sample comes to the same end", () => {
   const names = fc.shuffledSubarray(Object.keys(SAMPLES), { minLength: Object.keys(SAMPLES).length });
-  fc.assert(fc.property(names, (names) => {
-    const sniff = sniffer(names, protocols, proxyProtocol);
-    for (const [name, sample] of Object.entries(SAMPLES)) {
-      for (let need = 1;;) {
-        ok(need <= sample.length, `${name} asks for ${need} of ${sample.length} bytes`);
-        for (let size = 1; size < need; size++) equal(typeof sniff(sample.subarray(0, size), "open"), "number");
-        const verdict = sniff(sample.subarray(0, need), "open");
-        if (typeof verdict !== "number") {
-          equal(verdict, { protocol: name });
-          break;
+  fc.assert(
+    fc.property(names, (names) => {
+      const sniff = sniffer(names, protocols, proxyProtocol);
+      for (const [name, sample] of Object.entries(SAMPLES)) {
+        for (let need = 1;;) {
+          ok(need <= sample.length, `${name} asks for ${need} of ${sample.length} bytes`);
+          for (let size = 1; size < need; size++) {
+            equal(typeof sniff(sample.subarray(0, size), "open"), "number");
+          }
+          const verdict = sniff(sample.subarray(0, need), "open");
+          if (typeof verdict !== "number") {
+            equal(verdict, { protocol: name });
+            break;
+          }
+          ok(verdict > need, `${name} asks for ${verdict} and has ${need}`);
+          need = verdict;
         }
-        ok(verdict > need, `${name} asks for ${verdict} and has ${need}`);
-        need = verdict;
       }
-    }
-  }), { numRuns: 20 });
+    }),
+    { numRuns: 20 },
+  );
 });
 
 Deno.test("random bytes get an answer in every phase", () => {
   const sniff = sniffer(Object.keys(SAMPLES), protocols, proxyProtocol);
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), fc.constantFrom("open", "late", "ended"), (head, phase) => {
-    const answer = sniff(head, phase as Phase);
-    if (phase !== "open") ok(typeof answer === "object", "asks for more when there is none");
-    else if (typeof answer === "number") ok(answer > head.length, "asks for what it has");
-  }));
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ maxLength: 300 }),
+      fc.constantFrom("open", "late", "ended"),
+      (head, phase) => {
+        const answer = sniff(head, phase as Phase);
+        if (phase !== "open") ok(typeof answer === "object", "asks for more when there is none");
+        else if (typeof answer === "number") ok(answer > head.length, "asks for what it has");
+      },
+    ),
+  );
 });

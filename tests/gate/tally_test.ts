@@ -3,7 +3,11 @@ import { equal } from "../support/assert.ts";
 
 Deno.test("what several engines counted is summed", () => {
   const tally = new Tally();
-  tally.add({ lines: "", counts: [["edge\ttls\tok\t", 2], ["edge\ttls\treset\tclient", 1]], bytes: [["edge", 10, 20]] });
+  tally.add({
+    lines: "",
+    counts: [["edge\ttls\tok\t", 2], ["edge\ttls\treset\tclient", 1]],
+    bytes: [["edge", 10, 20]],
+  });
   tally.add({ lines: "", counts: [["edge\ttls\tok\t", 3]], bytes: [["edge", 1, 2], ["local", 5, 0]] });
   tally.hit([["perSource", 2]]);
   tally.hit([["perSource", 1], ["descriptors", 4]]);

@@ -18,7 +18,9 @@ export class Deaf implements AsyncDisposable {
   static async start(): Promise<Deaf> {
     const fd = libc.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const { bytes, size } = socketAddress({ host: "127.0.0.1", port: 0 });
-    if (libc.bind(fd, bytes, size) < 0 || libc.listen(fd, 0) < 0) throw new Error("Cannot listen without a queue");
+    if (libc.bind(fd, bytes, size) < 0 || libc.listen(fd, 0) < 0) {
+      throw new Error("Cannot listen without a queue");
+    }
     const deaf = new Deaf(localAddress(fd)!, fd, []);
     for (let i = 0; i < MOST_QUEUED; i++) if (!await deaf.#isQueued()) return deaf;
     await deaf[Symbol.asyncDispose]();

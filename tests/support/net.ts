@@ -9,15 +9,20 @@ export interface TestServer extends AsyncDisposable {
   readonly sockets: net.Socket[];
 }
 
-/** Serves every connection with `serve`, half-open as the gate is. */
-export async function listen(serve: (socket: net.Socket) => void, path?: string): Promise<TestServer> {
+/** Serves every connection with `serve`, half-open as the gate is; at a path, or a port of loopback. */
+export async function listen(
+  serve: (socket: net.Socket) => void,
+  at: string | number = 0,
+): Promise<TestServer> {
   const sockets: net.Socket[] = [];
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {
     sockets.push(socket);
     socket.on("error", () => {});
     serve(socket);
   });
-  await new Promise<void>((ready) => path ? server.listen(path, ready) : server.listen(0, "127.0.0.1", ready));
+  await new Promise<void>((ready) =>
+    typeof at === "string" ? server.listen(at, ready) : server.listen(at, "127.0.0.1", ready)
+  );
   const address = server.address();
   return {
     port: typeof address === "object" && address ? address.port : 0,

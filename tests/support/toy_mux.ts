@@ -15,7 +15,8 @@ const HEADER = 5, LONGEST = 16384;
 export const WINDOW = 131072;
 const DATA = 0, CREDIT = 1, OPEN = 2, END = 3, RESET = 4;
 
-const channelsGone = (side: Side) => new GateError("reset", side, "Cannot go on: the multiplexed connection ended");
+const channelsGone = (side: Side) =>
+  new GateError("reset", side, "Cannot go on: the multiplexed connection ended");
 
 class Channel implements Core {
   upper: Taker | undefined;
@@ -36,7 +37,9 @@ class Channel implements Core {
 
   reserve(most: number, least = 1): Room | undefined {
     const allowed = this.mux.blocked ? 0 : Math.min(most, this.sendWindow, LONGEST);
-    const room = this.#room = allowed < least ? undefined : this.mux.lower.reserve(allowed + HEADER, least + HEADER);
+    const room = this.#room = allowed < least
+      ? undefined
+      : this.mux.lower.reserve(allowed + HEADER, least + HEADER);
     this.wantsRoom = room === undefined;
     if (!room) return undefined;
     this.#at = room.at[0];

@@ -12,7 +12,10 @@ import { canIsolate } from "../../support/namespace.ts";
 import { onLoop, pause } from "../../support/on_loop.ts";
 
 /** Listens on loopback: the address, until `act` is over. */
-async function listening(hosts: readonly string[], act: (...targets: Target[]) => Promise<void>): Promise<void> {
+async function listening(
+  hosts: readonly string[],
+  act: (...targets: Target[]) => Promise<void>,
+): Promise<void> {
   const sockets = hosts.map((host) => listenOn({ host, port: 0 }));
   try {
     await act(...sockets.map(({ address }) => address));

@@ -13,15 +13,27 @@ Deno.test("an errno has its name, one without a name its number", () => {
   equal([layout.errnoName(layout.ECONNREFUSED), layout.errnoName(9999)], ["ECONNREFUSED", "errno 9999"]);
 });
 
-const HEADERS = ["sys/epoll.h", "sys/socket.h", "sys/un.h", "netinet/in.h", "netinet/tcp.h", "fcntl.h", "errno.h"];
+const HEADERS = [
+  "sys/epoll.h",
+  "sys/socket.h",
+  "sys/un.h",
+  "netinet/in.h",
+  "netinet/tcp.h",
+  "fcntl.h",
+  "errno.h",
+];
 
 /** Compiles a program that prints each expression as a number, and runs it. */
 async function inC(compiler: string, expressions: readonly string[]): Promise<Record<string, number>> {
   await using folder = await Folder.make();
   const source = await folder.write(
     "layout.c",
-    `#define _GNU_SOURCE\n#include <stddef.h>\n#include <stdio.h>\n${HEADERS.map((name) => `#include <${name}>\n`).join("")}` +
-      `int main(void) {\n${expressions.map((e) => `printf("%lld\\n", (long long)(${e}));\n`).join("")}return 0;\n}\n`,
+    `#define _GNU_SOURCE\n#include <stddef.h>\n#include <stdio.h>\n${
+      HEADERS.map((name) => `#include <${name}>\n`).join("")
+    }` +
+      `int main(void) {\n${
+        expressions.map((e) => `printf("%lld\\n", (long long)(${e}));\n`).join("")
+      }return 0;\n}\n`,
   );
   await succeed(compiler, ["-o", `${source}.out`, source]);
   const { stdout } = await succeed(`${source}.out`, []);
@@ -33,9 +45,13 @@ Deno.test({
   name: "every number and size is what this machine's C compiler has",
   ignore: !need("gcc"),
   async fn() {
-    const numbers = Object.entries<unknown>(layout).filter((entry): entry is [string, number] => typeof entry[1] === "number");
+    const numbers = Object.entries<unknown>(layout).filter((entry): entry is [string, number] =>
+      typeof entry[1] === "number"
+    );
     const shared = Object.fromEntries(
-      numbers.map(([name, value]) => name === "SPLICE_F_MOVE_NONBLOCK" ? ["SPLICE_F_MOVE|SPLICE_F_NONBLOCK", value] : [name, value]),
+      numbers.map(([name, value]) =>
+        name === "SPLICE_F_MOVE_NONBLOCK" ? ["SPLICE_F_MOVE|SPLICE_F_NONBLOCK", value] : [name, value]
+      ),
     );
     const { epollEventSize, epollDataOffset, O_DIRECT } = layout.LAYOUTS[Deno.build.arch];
     const expected: Record<string, number> = {
@@ -53,6 +69,8 @@ Deno.test({
     const unsigned = (value: number) => value >>> 0;
     const found = await inC("gcc", Object.keys(expected));
     ok(Object.keys(found).length > 60, "too few were compared");
-    for (const [name, value] of Object.entries(expected)) equal([name, unsigned(found[name])], [name, unsigned(value)]);
+    for (const [name, value] of Object.entries(expected)) {
+      equal([name, unsigned(found[name])], [name, unsigned(value)]);
+    }
   },
 });

@@ -14,7 +14,8 @@ for (const [name, subject] of Object.entries(SUBJECTS)) {
 for (const from of ["TCP", "a unix socket", "xor", "mux"]) {
   for (const to of ["TCP", "xor", "mux over xor"]) {
     for (const [says, act] of Object.entries(COPY_CASES)) {
-      Deno.test(`a copy from ${from} to ${to}: ${says}`, () => onLoop(() => act(SUBJECTS[from], SUBJECTS[to])));
+      Deno.test(`a copy from ${from} to ${to}: ${says}`, () =>
+        onLoop(() => act(SUBJECTS[from], SUBJECTS[to])));
     }
   }
 }

@@ -3,7 +3,9 @@ import { Timers } from "../../../gate/engine/timers.ts";
 import { equal, ok } from "../../support/assert.ts";
 
 Deno.test("timers fire in the order of their times, each once, and cancelled ones never", () => {
-  const plan = fc.array(fc.record({ at: fc.integer({ min: 0, max: 50 }), cancelled: fc.boolean() }), { maxLength: 200 });
+  const plan = fc.array(fc.record({ at: fc.integer({ min: 0, max: 50 }), cancelled: fc.boolean() }), {
+    maxLength: 200,
+  });
   fc.assert(fc.property(plan, fc.array(fc.integer({ min: 0, max: 60 })), (planned, times) => {
     const timers = new Timers(), fired: number[] = [];
     const cancels = planned.map(({ at }, i) => timers.add(at, () => fired.push(i)));

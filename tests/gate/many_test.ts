@@ -1,0 +1,105 @@
+/** After tens of thousands of connections of every kind the program holds what it held before. */
+import { equal, ok } from "../support/assert.ts";
+import { atOnce } from "../support/at_once.ts";
+import { exchange, KINDS, listenTagged } from "../support/mixed_load.ts";
+import { type Client, connect, socks } from "../support/net.ts";
+import { processState, settled } from "../support/process_state.ts";
+import { Program } from "../support/program.ts";
+
+const MANY = 20_000, AT_ONCE = 40;
+
+const ended = (client: Client): Promise<unknown> => client.readAll().catch(() => {});
+
+/** Ways to fail, beside those that are served; each ends by itself. */
+const FAILING: readonly ((gate: number, asked: number) => Promise<void>)[] = [
+  async (gate, asked) => {
+    await using client = await connect(gate);
+    await socks(client, "127.0.0.1", asked);
+    await client.write("half of it");
+    client.reset();
+  },
+  async (gate) => {
+    await using client = await connect(gate);
+    const told = await socks(client, "127.0.0.1", 1).then(() => "served", (error) => error.message);
+    equal(told, "socks reply 5");
+    await ended(client);
+  },
+  async (gate) => {
+    await using client = await connect(gate);
+    client.reset();
+  },
+  async (gate) => {
+    await using client = await connect(gate);
+    await client.write(Uint8Array.of(5, 1, 0, 5, 9));
+    client.end();
+    await ended(client);
+  },
+  async (gate, asked) => { // through a second gate, by its SOCKS
+    await using client = await connect(gate);
+    await socks(client, "far.test", asked);
+    await client.write("x");
+    equal(new TextDecoder().decode(await client.read(8)), "<asked>x");
+    client.end();
+    await ended(client);
+  },
+];
+
+Deno.test(`after ${MANY} connections of every kind descriptors and memory are back where they were`, async () => {
+  await using ssh = await listenTagged("ssh");
+  await using mqtt = await listenTagged("mqtt");
+  await using http = await listenTagged("http");
+  await using a = await listenTagged("a");
+  await using b = await listenTagged("b");
+  await using fallback = await listenTagged("fallback");
+  await using asked = await listenTagged("asked");
+  await using far = await Program.start(`
+listeners: { far: { address: "127.0.0.1:0", protocols: [socks] } }
+hosts: { far.test: { addresses: ["127.0.0.1"] } }
+discovery: [file]
+log: { level: error }
+admin: { address: "off" }`);
+  await using gate = await Program.start(`
+listeners:
+  edge:
+    address: "127.0.0.1:0"
+    protocols: [tls, ssh, mqtt, http, connect, socks]
+    fallback: "127.0.0.1:${fallback.port}"
+routes:
+  - { host: a.test, to: "127.0.0.1:${a.port}" }
+  - { host: "*.b.test", to: "127.0.0.1:${b.port}" }
+  - { protocol: ssh, to: "127.0.0.1:${ssh.port}" }
+  - { protocol: mqtt, to: "127.0.0.1:${mqtt.port}" }
+  - { protocol: http, to: "127.0.0.1:${http.port}" }
+hosts: { far.test: { via: "127.0.0.1:${far.port("far")}", layers: [socks] } }
+log: { level: error }
+admin: { address: "off" }`);
+  const servers = [ssh, mqtt, http, a, b, fallback, asked];
+  const ports = { gate: gate.port("edge"), asked: asked.port };
+  const one = async (i: number) => {
+    const act = FAILING[i % 20];
+    if (act) await act(ports.gate, ports.asked);
+    else await exchange(KINDS[i % KINDS.length], ports, Math.random);
+    // The servers remember every connection: here there are too many.
+    if (i % 500 === 0) { for (const { sockets } of servers) removeClosed(sockets); }
+  };
+  const idle = [gate, far].map(({ child }) => processState(child.pid).sockets);
+  const states = () =>
+    Promise.all(
+      [gate, far].map(({ child }, i) => settled(child.pid, ({ sockets }) => sockets <= idle[i], 3000)),
+    );
+  await atOnce(AT_ONCE, MANY, one); // the garbage collector takes its room once
+  const before = await states();
+  equal(before.map(({ sockets }) => sockets), idle);
+  await atOnce(AT_ONCE, MANY, one);
+  const after = await states();
+  for (const [i, state] of after.entries()) {
+    equal(state.sockets, before[i].sockets);
+    ok(state.pipes <= before[i].pipes + 2 * 32, `${state.pipes} pipes are open, before ${before[i].pipes}`);
+    const grown = (state.memory - before[i].memory) / (1 << 20);
+    ok(grown < 16, `memory grew by ${grown.toFixed(1)} MiB in ${MANY} connections`);
+  }
+});
+
+function removeClosed(sockets: { readonly closed: boolean }[]): void {
+  for (let i = sockets.length - 1; i >= 0; i--) if (sockets[i].closed) sockets.splice(i, 1);
+}
