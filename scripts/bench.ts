@@ -19,7 +19,7 @@ import {
 } from "./bench/measure.ts";
 import { isolate, surroundings } from "./bench/isolate.ts";
 import { idleRows, type Row, rowsOf, table } from "./bench/table.ts";
-import { install } from "./clients.ts";
+import { find, install } from "./clients.ts";
 
 type Start = (sink: number) => Promise<Contender>;
 
@@ -113,7 +113,7 @@ function readOptions(args: string[]): Options {
 
 async function main(args: string[]): Promise<void> {
   const options = readOptions(args);
-  const missing = options.who.includes("haproxy") ? await install(["haproxy"]) : [];
+  const missing = options.who.includes("haproxy") && !find("haproxy") ? ["haproxy"] : [];
   if (missing.length > 0) {
     console.error("Without HAProxy there is nothing to compare with but the direct line.");
   }
@@ -135,6 +135,7 @@ async function main(args: string[]): Promise<void> {
 }
 
 if (import.meta.main) {
+  await install(["haproxy"]); // before the network is left behind
   const code = await isolate(import.meta.filename!, Deno.args);
   if (code === undefined) await main(Deno.args);
   else Deno.exit(code);
