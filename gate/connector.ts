@@ -220,6 +220,15 @@ export class Connector {
   }
 }
 
+async function writeOrClose(stream: Stream, bytes: Uint8Array): Promise<void> {
+  try {
+    await stream.write(bytes);
+  } catch (thrown) {
+    stream[Symbol.dispose]();
+    throw thrown;
+  }
+}
+
 const everything: Permit = ({ endpoints }) => endpoints;
 
 const gone = () => new GateError("closed", "client", "Cannot connect: the client is gone");

@@ -94,13 +94,13 @@ const bracketed = (address: string): string => address.includes(":") ? `[${addre
 
 function jsonLine(entry: Entry): string {
   const time = new Date(entry.began + entry.duration).toISOString();
-  return JSON.stringify({
+  return visible(JSON.stringify({
     time,
     level: "info",
     event: "connection",
     id: entry.id,
     ...Object.fromEntries(facts(entry)),
-  });
+  }));
 }
 
 /** logfmt: a value that is not plain is quoted, so that nothing a client sent can forge a field or a line. */
@@ -114,5 +114,12 @@ function textLine(entry: Entry): string {
 export function quoted(value: string | number): string {
   return typeof value === "number" || /^[\w.:,/@[\]*+-]+$/.test(value)
     ? String(value)
-    : JSON.stringify(value);
+    : visible(JSON.stringify(value));
 }
+
+/** DEL, the second set of controls (CSI is one of them), and what turns or hides text: JSON leaves them as they are. */
+const UNSEEN = /[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+
+/** JSON that no terminal obeys. */
+const visible = (json: string): string =>
+  json.replace(UNSEEN, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`);

@@ -35,6 +35,8 @@ export async function explain(
 /** As the engine finds it out, where there is one; elsewhere by the addresses of the interfaces. */
 async function ownIpTest(): Promise<(ip: Ip) => boolean> {
   if (Deno.build.os === "linux") return (await import("../engine/own_ip.ts")).isOwnIp;
-  const own = Deno.networkInterfaces().map(({ address }) => parseIp(address)).filter((ip) => ip !== undefined);
+  const own = Deno.networkInterfaces().map(({ address }) => parseIp(address)).filter((ip) =>
+    ip !== undefined
+  );
   return (ip) => own.some((one) => sameIp(one, ip));
 }

@@ -10,7 +10,9 @@ export function needed(asked: number, size: number, phase: Phase, side: Side): n
   if (phase === "ended") {
     throw new GateError("closed", side, "Cannot read a whole message: the peer ended in the middle");
   }
-  if (phase === "late") throw new GateError("timeout", side, "Cannot read a whole message: the peer is too slow");
+  if (phase === "late") {
+    throw new GateError("timeout", side, "Cannot read a whole message: the peer is too slow");
+  }
   const need = Math.max(asked, size + 1);
   if (need <= LOOK_MAX) return need;
   throw new GateError("malformed", side, `Cannot read a message: longer than ${LOOK_MAX} bytes`);

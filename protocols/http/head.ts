@@ -28,6 +28,8 @@ export interface Fault {
   readonly state: string;
 }
 
+/** Fields of one head: thousands of two bytes would each cost what a long one does, and hold the thread for 10 ms. */
+const MOST_FIELDS = 256;
 const LF = 0x0a;
 const CR = 0x0d;
 /** RFC 9110 5.6.2. */
@@ -56,10 +58,11 @@ function headParser<T>(
   limit: number,
   parse: (lines: readonly string[], used: number) => T | Fault,
 ): (bytes: Uint8Array) => T | Fault | number {
-  let line = 0, looked = 0;
+  let line = 0, looked = 0, lines = 0;
   return (bytes) => {
     for (let end; (end = bytes.indexOf(LF, looked)) >= 0 && end < limit; line = looked = end + 1) {
       if (bytes[end - 1] !== CR) return fault(400, "a line ends without CR");
+      if (++lines > MOST_FIELDS + 2) return fault(431, `more than ${MOST_FIELDS} fields`);
       if (end > line + 1) continue;
       return end === 1 ? fault(400, "no first line") : parse(linesOf(bytes, end - 3), end + 1);
     }

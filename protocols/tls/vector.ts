@@ -46,7 +46,9 @@ export class Vector {
   /** What is left, a character a byte: short, for it is built one by one. */
   latin1(): string {
     let text = "";
-    for (let at = this.#advance(this.left); at < this.#end; at++) text += String.fromCharCode(this.#bytes[at]);
+    for (let at = this.#advance(this.left); at < this.#end; at++) {
+      text += String.fromCharCode(this.#bytes[at]);
+    }
     return text;
   }
 

@@ -1,7 +1,7 @@
 import type net from "node:net";
 import { equal, ok } from "../support/assert.ts";
 import { startGate, type TestGate } from "../support/gate.ts";
-import { Client, connect, listen, listenEcho, pattern, socks } from "../support/net.ts";
+import { type Client, connect, listen, listenEcho, pattern, socks } from "../support/net.ts";
 
 /** The far gate: layers are unwrapped there, SOCKS inside them names the target. */
 const farGate = (): Promise<TestGate> =>

@@ -52,7 +52,9 @@ export class TestGate implements AsyncDisposable {
         return found;
       }
       const left = until - performance.now();
-      if (left <= 0) throw new Error(`no such record in 5 s; there are: ${JSON.stringify(this.records.slice(-20))}`);
+      if (left <= 0) {
+        throw new Error(`no such record in 5 s; there are: ${JSON.stringify(this.records.slice(-20))}`);
+      }
       await this.#change(left);
     }
   }
