@@ -104,7 +104,7 @@ export class Connector {
           : this.#reach(endpoint.target, conn, share, everything));
         health.dialed(endpoint, true);
         if (route.proxyProtocol) {
-          await stream.write(this.#header(route.proxyProtocol, conn));
+          await writeOrClose(stream, this.#header(route.proxyProtocol, conn));
         }
         return stream;
       } catch (thrown) {
