@@ -111,6 +111,14 @@ function textLine(entry: Entry): string {
   }`;
 }
 
+/** A line that is about no connection. */
+export function messageLine(format: LogFormat, level: "warn" | "error", message: string): string {
+  const time = new Date().toISOString();
+  return format === "json"
+    ? `${JSON.stringify({ time, level, message })}\n`
+    : `${time} ${level.padEnd(5)} ${message}\n`;
+}
+
 export function quoted(value: string | number): string {
   return typeof value === "number" || /^[\w.:,/@[\]*+-]+$/.test(value)
     ? String(value)

@@ -26,6 +26,8 @@ export interface JudgedAddress {
   readonly port: number;
   /** A listener of this gate, or its admin page. */
   readonly own: boolean;
+  /** The operator gives it, in `hosts`, for a name that was asked for. */
+  readonly given: boolean;
   /** The ranges in which the `addresses` of an allow have to lie to count for it. */
   readonly special?: readonly Cidr[];
 }
@@ -67,17 +69,19 @@ export class OwnAddresses {
   look({ host, port }: Target, trusted: boolean, names: readonly string[]): JudgedAddress | undefined {
     if (isUnixHost(host)) {
       // Even on loopback: the gate may have rights on the socket that its clients have not.
-      return { unix: host, port, own: this.#unix.has(host), special: [] };
+      return { unix: host, port, own: this.#unix.has(host), given: false, special: [] };
     }
     const spelled = parseAnyIp(host);
     if (spelled === undefined) return undefined;
     const judged = judgedIp(spelled);
+    const given = this.#isGiven(judged, names);
     return {
       spelled,
       judged,
       port,
       own: this.#isOwn(judged, port),
-      special: this.#special(judged, trusted, names),
+      given,
+      special: special(judged, trusted || given),
     };
   }
 
@@ -89,16 +93,16 @@ export class OwnAddresses {
     );
   }
 
-  #special(judged: Ip, trusted: boolean, names: readonly string[]): readonly Cidr[] | undefined {
-    if (LINK_LOCAL.some((range) => cidrHas(range, judged))) return LINK_LOCAL;
-    if (trusted || !isLoopback(judged)) return undefined;
-    return this.#isGiven(judged, names) ? undefined : LOOPBACK;
-  }
-
   /** Whether `hosts` gives this address for that name: the operator said so; another name that leads there did not. */
   #isGiven(judged: Ip, names: readonly string[]): boolean {
     return names.some((name) => this.#given.has(name)) && this.#given.has(formatIp(judged));
   }
+}
+
+/** `mayLoopBack`: to this machine itself no rule has to lead by its address. */
+function special(judged: Ip, mayLoopBack: boolean): readonly Cidr[] | undefined {
+  if (LINK_LOCAL.some((range) => cidrHas(range, judged))) return LINK_LOCAL;
+  return mayLoopBack || !isLoopback(judged) ? undefined : LOOPBACK;
 }
 
 /** undefined: bound to every address, or to a name, which may be any. */

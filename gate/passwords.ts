@@ -4,7 +4,7 @@
  */
 import { Buffer } from "node:buffer";
 import { createHmac, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
-import { isV4, parseIp } from "./address.ts";
+import { sourceNetwork } from "./networks.ts";
 import type { Login } from "./orders.ts";
 
 /** A stored password: `scrypt:N:r:p:salt:hash`, salt and hash in base64url. */
@@ -171,13 +171,13 @@ class Throttle {
   constructor(readonly now: () => number) {}
 
   admits(source: string): boolean {
-    return this.#failures(network(source)) <= MOST_FAILURES - 1;
+    return this.#failures(sourceNetwork(source)) <= MOST_FAILURES - 1;
   }
 
   /** Clients on unix sockets have no source to count by. */
   count(source: string, change: 1 | -1): void {
     if (source === "unix") return;
-    const key = network(source);
+    const key = sourceNetwork(source);
     const failures = Math.max(0, this.#failures(key) + change);
     this.#buckets.delete(key);
     if (failures > 0) this.#buckets.set(key, { failures, at: this.now() });
@@ -188,10 +188,4 @@ class Throttle {
     const bucket = this.#buckets.get(key);
     return bucket ? Math.max(0, bucket.failures - (this.now() - bucket.at) / FORGOTTEN_AFTER) : 0;
   }
-}
-
-/** Whoever has an IPv6 address has its /64. */
-function network(source: string): string {
-  const ip = parseIp(source);
-  return ip === undefined || isV4(ip) ? source : ip.subarray(0, 8).join(".");
 }

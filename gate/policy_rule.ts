@@ -100,14 +100,16 @@ export class CompiledRule {
   }
 
   /**
-   * A name's answer may lead to another port than the one asked for (SRV, `hosts`). A deny holds for either; an allow
-   * for the one asked for, and where it gives `addresses` for the one dialed too: those two are one socket.
+   * A name's answer may lead to another port than the one asked for (SRV, `hosts`). A deny holds for either. An allow
+   * has to have the one asked for, and the one dialed too, unless it is the operator who leads there: by `hosts`, or
+   * by a rule that names the host and no address. Else whoever has a domain would open every port by an SRV record.
    */
-  #meetsPorts(ports: NonNullable<PolicyRule["ports"]>, subject: Subject): boolean {
-    const asked = inRanges(ports, subject.port);
-    if (typeof subject.address === "string" || subject.address.port === subject.port) return asked;
-    if (this.verdict === "deny") return asked || inRanges(ports, subject.address.port);
-    return asked && (this.#addresses === undefined || inRanges(ports, subject.address.port));
+  #meetsPorts(ports: NonNullable<PolicyRule["ports"]>, { address, port }: Subject): boolean {
+    const asked = inRanges(ports, port);
+    if (typeof address === "string" || address.port === port) return asked;
+    if (this.verdict === "deny") return asked || inRanges(ports, address.port);
+    const led = this.#addresses === undefined && (this.#hosts !== undefined || address.given);
+    return asked && (led || inRanges(ports, address.port));
   }
 
   #addressMiss(address: Subject["address"]): PolicyMiss | undefined {

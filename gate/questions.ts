@@ -6,12 +6,15 @@ import type { Destination, Target } from "./contracts.ts";
 import { formatTarget, hostMatches, isUnixHost, parseIp } from "./address.ts";
 import type { Answer, Failed, Login, Question } from "./orders.ts";
 import { GateError } from "./errors.ts";
+import { sourceNetwork } from "./networks.ts";
 import { after, now, promiseResolved } from "./engine/loop.ts";
 
 /** Main answers within its own deadlines; this one is for a main that does not, ms. */
 const DEADLINE = 15_000;
 /** Questions that may wait for main at once: beyond, "exhausted". */
 const MOST_ASKED = 4096;
+/** Names that one source may wait for at once: beyond, "exhausted" for this source and for nobody else. */
+const MOST_OF_SOURCE = 128;
 /** Destinations that are kept. */
 const MOST_KEPT = 4096;
 /** How long "nobody knows this name" is kept, ms; discovery has the exact time. */
@@ -26,6 +29,8 @@ export class Questions {
   #asked = new Map<number, Asked>();
   #kept = new Map<string, Kept>();
   #flying = new Map<string, Promise<Destination | undefined>>();
+  /** How many names are asked for each source, by its network. */
+  readonly #ofSource = new Map<string, number>();
   /** Counts what was forgotten: an answer that was on its way meanwhile is not kept. */
   #forgotten = 0;
 
@@ -33,15 +38,18 @@ export class Questions {
     this.#post = post;
   }
 
-  /** Where it lives; undefined: nobody knows. Literals are not asked for. */
-  resolve(target: Target): Destination | undefined | Promise<Destination | undefined> {
+  /**
+   * Where it lives; undefined: nobody knows. Literals are not asked for. `source` (an IP literal, or "unix") is who
+   * wants to know: its names count as its own until main answers, even when it is gone by then.
+   */
+  resolve(target: Target, source?: string): Destination | undefined | Promise<Destination | undefined> {
     if (isUnixHost(target.host) || parseIp(target.host)) return literal(target);
     const key = formatTarget(target);
     const kept = this.#kept.get(key);
     if (kept && kept.until > now) return kept.destination;
     const flying = this.#flying.get(key);
     if (flying) return flying;
-    const asked = this.#resolve(target, key).finally(() => this.#flying.delete(key));
+    const asked = this.#resolveFor(source, target, key).finally(() => this.#flying.delete(key));
     this.#flying.set(key, asked);
     return asked;
   }
@@ -65,6 +73,23 @@ export class Questions {
     for (const key of this.#kept.keys()) {
       const host = key.slice(0, key.lastIndexOf(":"));
       if (patterns.some((pattern) => hostMatches(pattern, host))) this.#kept.delete(key);
+    }
+  }
+
+  async #resolveFor(source: string | undefined, target: Target, key: string) {
+    if (source === undefined) return await this.#resolve(target, key);
+    const network = sourceNetwork(source), waiting = this.#ofSource.get(network) ?? 0;
+    if (waiting >= MOST_OF_SOURCE) {
+      const state = `its source waits for ${waiting} other names`;
+      throw new GateError("exhausted", "client", `Cannot ask for ${key}: ${state}`);
+    }
+    this.#ofSource.set(network, waiting + 1);
+    try {
+      return await this.#resolve(target, key);
+    } finally {
+      const left = this.#ofSource.get(network)! - 1;
+      if (left > 0) this.#ofSource.set(network, left);
+      else this.#ofSource.delete(network);
     }
   }
 

@@ -7,7 +7,7 @@ import { type ListeningSocket, listenOn } from "./engine/bind.ts";
 import { OWN_DIALS_SIZE } from "./engine/own_dials.ts";
 import { signalEvent } from "./engine/sys.ts";
 import { healthSize } from "./health.ts";
-import type { LogFormat } from "./journal.ts";
+import { type LogFormat, messageLine } from "./journal.ts";
 import { ConnectionLimits, LIMITS_SIZE } from "./limits.ts";
 import type { Answer, Bound, Login, Order, Question, Report, Start } from "./orders.ts";
 import type { Scope } from "./scope.ts";
@@ -211,13 +211,8 @@ export class Supervisor {
   }
 
   #log(level: "warn" | "error", message: string): void {
-    const time = new Date().toISOString();
     const { format, write } = this.#options.log;
-    write(
-      format === "json"
-        ? `${JSON.stringify({ time, level, message })}\n`
-        : `${time} ${level.padEnd(5)} ${message}\n`,
-    );
+    write(messageLine(format, level, message));
   }
 }
 

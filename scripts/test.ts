@@ -11,7 +11,7 @@ export interface Count {
 }
 
 /** These own descriptors, threads or the process limits, or measure time: one file after the other. */
-const SERIAL = /^tests\/(system|gate\/(engine|threads|commands))\//;
+const SERIAL = /^tests\/(system\/|gate\/(engine|threads|commands)\/|gate\/\w+_test\.ts)/;
 /** Minutes for everything; .ci/run gives one more. */
 const MINUTES = 11;
 const ROOT = new URL("../", import.meta.url).pathname;

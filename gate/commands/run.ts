@@ -4,7 +4,8 @@ import { compileSnapshot } from "../config/compile.ts";
 import type { Configuration } from "../config/configuration.ts";
 import { loadConfiguration } from "../config/load.ts";
 import { causeChain } from "../errors.ts";
-import type { LogFormat } from "../journal.ts";
+import { type LogFormat, messageLine } from "../journal.ts";
+import { LogWriter } from "../log_writer.ts";
 import { Passwords } from "../passwords.ts";
 import { Scope } from "../scope.ts";
 import { Supervisor } from "../supervisor.ts";
@@ -37,6 +38,10 @@ async function serve(config: Configuration, files: readonly string[]): Promise<n
   const format: LogFormat = config.log.format === "auto"
     ? (Deno.stderr.isTerminal() ? "text" : "json")
     : config.log.format;
+  const log = new LogWriter(
+    (bytes) => Deno.stderr.write(bytes),
+    (lines) => messageLine(format, "warn", `${lines} lines of this log are lost: nobody took them`),
+  );
   const scope = new Scope();
   const signals = catchSignals();
   using discovery = discoveryOf(config);
@@ -55,7 +60,7 @@ async function serve(config: Configuration, files: readonly string[]): Promise<n
       log: {
         format,
         connections: config.log.level === "info" || config.log.level === "debug",
-        write: writeLog,
+        write: (lines) => log.write(lines),
       },
       scope,
     });
@@ -75,20 +80,8 @@ async function serve(config: Configuration, files: readonly string[]): Promise<n
     await admin?.close();
     await supervisor?.stop();
     await scope.close(CLOSE_TIME);
+    await log.flush(CLOSE_TIME);
     signals.release();
-  }
-}
-
-const encoder = new TextEncoder();
-
-/** A log that nobody reads must not end the gate. */
-function writeLog(lines: string): void {
-  try {
-    for (let rest = encoder.encode(lines); rest.length > 0;) {
-      rest = rest.subarray(Deno.stderr.writeSync(rest));
-    }
-  } catch (thrown) {
-    if (!(thrown instanceof Deno.errors.BrokenPipe || thrown instanceof Deno.errors.WouldBlock)) throw thrown;
   }
 }
 

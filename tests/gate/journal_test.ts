@@ -61,6 +61,17 @@ Deno.test("what a client sent forges no line and no field", () => {
   }));
 });
 
+Deno.test("no sign that a terminal obeys, or that turns text around, gets into a line", () => {
+  const target = "unix:/\x9b2J\x7f\u202egnp.exe\u200b\x1b]0;x\x07é";
+  const entry = { ...ENTRY, record: { ...ENTRY.record, target } };
+  for (const format of ["text", "json"] as const) {
+    const [{ lines }] = written(format, [entry]);
+    ok(!/[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u202e]/.test(lines), JSON.stringify(lines));
+    ok(lines.includes("\\u009b2J") && lines.includes("é"));
+  }
+  equal(JSON.parse(written("json", [entry])[0].lines).target, target);
+});
+
 Deno.test("connections are counted by listener, protocol, outcome and side, logged or not", () => {
   const failed = { ...ENTRY, failure: new GateError("reset", "client", "Cannot go on") };
   const [{ lines, counts, bytes }] = written(

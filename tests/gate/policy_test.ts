@@ -176,8 +176,19 @@ Deno.test("an answer that leads to another port opens and passes nothing by it",
   equal(judged(deny22, "a.b:443", "10.0.0.1:22"), "deny");
   equal(judged(deny22, "a.b:22", "10.0.0.1:443"), "deny");
   equal(judged([{ addresses: ["10.0.0.0/8"], ports: [[443, 443]] }], "a.b:443", "10.0.0.1:22"), "deny");
+  equal(judged([{ ports: [[443, 443]] }], "_x._tcp.a.b:443", "10.0.0.1:22"), "deny");
+  equal(judged([{ ports: [[22, 22], [443, 443]] }], "_x._tcp.a.b:443", "10.0.0.1:22"), "allow");
   equal(judged([{ hosts: ["a.b"], ports: [[443, 443]] }], "a.b:443", "10.0.0.1:8443"), "allow");
   equal(judged([{ hosts: ["a.b"], ports: [[8443, 8443]] }], "a.b:443", "10.0.0.1:8443"), "deny");
+});
+
+Deno.test("where hosts gives an address with a port, a rule of ports judges the one asked for", () => {
+  const policy = policyOf({ policy: [{ ports: [[443, 443]] }], hostAddresses: ["db.internal", "10.0.0.1"] });
+  const on = (asked: string, where: string) =>
+    policy.judge(asking(), { target: target(asked) }, target(where)).verdict;
+  equal(on("db.internal:443", "10.0.0.1:8443"), "allow");
+  equal(on("db.internal:8443", "10.0.0.1:8443"), "deny");
+  equal(on("evil.example:443", "10.0.0.1:8443"), "deny");
 });
 
 Deno.test("a completed name is judged too: a deny of either refuses", () => {

@@ -128,6 +128,24 @@ Deno.test("questions that wait are bounded", () =>
     ));
   }));
 
+Deno.test("one source cannot take the places of all: 128 names of an address, or of an IPv6 /64, may wait", () =>
+  onLoop(async () => {
+    const { questions, asked } = asking(50);
+    const ask = (host: string, source?: string) =>
+      questions.resolve({ host, port: 1 }, source) as Promise<unknown>;
+    for (const [i, source] of ["10.0.0.1", "2001:db8::1"].entries()) {
+      const all = Array.from({ length: 128 }, (_, n) => ask(`h${n}.of${i}`, source));
+      await fails(ask("one-more", source), "exhausted");
+      all.push(ask("h0.of0", source)); // what is under way already costs nothing
+      all.push(ask(`from-elsewhere${i}`, `10.0.0.${i + 7}`), ask(`for-the-gate-itself${i}`));
+      equal(asked.length, (i + 1) * 130);
+      if (i === 1) await fails(ask("one-more", "2001:db8::ffff"), "exhausted");
+      ok((await Promise.allSettled(all)).every(({ status }) => status === "rejected")); // main says nothing
+      await fails(ask(`again${i}`, source), "timeout");
+      asked.length = (i + 1) * 130;
+    }
+  }));
+
 Deno.test("a password is right when main says so", () =>
   onLoop(async () => {
     const { questions, asked } = asking();

@@ -80,6 +80,14 @@ Deno.test("a head ends within its limit or is too large, whatever it is made of"
   equal(faultOf(`GET / HTTP/1.1\r\n${"a: b\r\n".repeat(100)}`, 500), 431);
 });
 
+Deno.test("a head has at most 256 fields: thousands of tiny ones would hold the thread", () => {
+  const head = (fields: number) => `GET / HTTP/1.1\r\n${"a:\r\n".repeat(fields)}\r\n`;
+  equal(faultOf(head(257), 65536), 431);
+  equal(faultOf(head(16000).slice(0, 5000), 65536), 431); // told before all of it came
+  const read = requestHead(65536)(latin1(head(256)));
+  ok(typeof read === "object" && "fields" in read && read.fields.length === 256);
+});
+
 Deno.test("a response head is read, its reason may be missing", () => {
   const parse = (text: string) => responseHead(1024)(latin1(text));
   equal(parse("HTTP/1.1 200 OK fine\r\nA: b\r\n\r\n"), { used: 30, status: 200, fields: [["a", "b"]] });

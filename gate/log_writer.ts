@@ -1,0 +1,72 @@
+/**
+ * The log's way out. Who does not read it (a pager, a full pipe, a hanging disk) must not hold the gate: lines are
+ * written beside everything else, those that wait are bounded, and the log says how many were lost.
+ */
+
+/** Lines that may wait, in UTF-16 units. */
+const MOST_WAITING = 4 << 20;
+
+/** Writes some of the bytes and answers how many, as `Deno.stderr.write`. */
+export type Sink = (bytes: Uint8Array) => Promise<number>;
+
+export class LogWriter {
+  readonly #sink: Sink;
+  readonly #lost: (lines: number) => string;
+  readonly #encoder = new TextEncoder();
+  #waiting: string[] = [];
+  #size = 0;
+  #dropped = 0;
+  #writing: Promise<void> | undefined;
+
+  /** `lost` words the line that tells how many lines are missing. */
+  constructor(sink: Sink, lost: (lines: number) => string) {
+    this.#sink = sink;
+    this.#lost = lost;
+  }
+
+  /** Whole lines. Returns at once; they leave in order. */
+  write(lines: string): void {
+    if (this.#size + lines.length > MOST_WAITING) {
+      this.#dropped += lines.split("\n").length - 1;
+      return;
+    }
+    this.#size += lines.length;
+    this.#waiting.push(lines);
+    this.#writing ??= this.#drain().finally(() => this.#writing = undefined);
+  }
+
+  /** Waits until all is written, at most so many ms. */
+  async flush(ms: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((passed) => timer = setTimeout(passed, ms));
+    await Promise.race([this.#writing, late]);
+    clearTimeout(timer);
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const lines = this.#waiting.join("");
+      this.#waiting = [];
+      const taken = await this.#send(lines);
+      this.#size -= lines.length;
+      if (this.#dropped === 0 || !taken) continue;
+      const told = this.#lost(this.#dropped);
+      this.#dropped = 0;
+      this.#size += told.length;
+      this.#waiting.push(told); // what was lost came behind all that waited
+    }
+  }
+
+  /** A log that takes nothing (its reader has gone, its disk is full) must not end the gate: these lines are gone. */
+  async #send(lines: string): Promise<boolean> {
+    try {
+      for (let rest = this.#encoder.encode(lines); rest.length > 0;) {
+        rest = rest.subarray(await this.#sink(rest));
+      }
+      return true;
+    } catch {
+      this.#dropped += lines.split("\n").length - 1;
+      return false;
+    }
+  }
+}
