@@ -15,7 +15,7 @@ import { libc } from "./engine/sys.ts";
 import { Entry } from "./entry.ts";
 import { GateError } from "./errors.ts";
 import { EngineGate } from "./gate.ts";
-import { Health } from "./health.ts";
+import { type EndpointChanged, Health } from "./health.ts";
 import type { Journal } from "./journal.ts";
 import { ConnectionLimits, type LimitName, type Place } from "./limits.ts";
 import type { Bound, Question, Start } from "./orders.ts";
@@ -32,6 +32,12 @@ export interface Registry {
   readonly proxyHeader: ProxyHeader;
 }
 
+/** What is told to main, besides the journal. */
+export interface Main {
+  readonly ask: (id: number, question: Question) => void;
+  readonly endpointChanged: EndpointChanged;
+}
+
 export class Admission implements Keeper {
   readonly questions: Questions;
   limits!: Limits;
@@ -45,6 +51,7 @@ export class Admission implements Keeper {
   readonly #census: Census;
   readonly #ownDials: OwnDials;
   readonly #gate: EngineGate;
+  readonly #endpointChanged: EndpointChanged;
   readonly #entries = new Map<number, Entry>();
   #nextId: number;
 
@@ -52,7 +59,7 @@ export class Admission implements Keeper {
     registry: Registry,
     start: Start,
     journal: Journal,
-    ask: (id: number, question: Question) => void,
+    main: Main,
   ) {
     this.#registry = registry;
     this.#start = start;
@@ -60,7 +67,8 @@ export class Admission implements Keeper {
     this.#nextId = start.engine + 1;
     this.#census = new Census(new ConnectionLimits(start.limits, start.seed));
     this.#ownDials = new OwnDials(start.ownDials);
-    this.questions = new Questions(ask);
+    this.questions = new Questions(main.ask);
+    this.#endpointChanged = main.endpointChanged;
     this.#gate = new EngineGate({
       connector: () => this.#connector,
       questions: this.questions,
@@ -84,10 +92,16 @@ export class Admission implements Keeper {
       health,
       ownDials: this.#ownDials,
       proxyHeader: this.#registry.proxyHeader,
+      endpointChanged: this.#endpointChanged,
     }, snapshot.routes);
     this.#checks?.stop();
     if (this.#start.engine === 0) {
-      this.#checks = new Checks(snapshot.routes, health, (target) => this.questions.resolve(target));
+      this.#checks = new Checks(
+        snapshot.routes,
+        health,
+        (target) => this.questions.resolve(target),
+        this.#endpointChanged,
+      );
     }
     for (const entry of this.#entries.values()) this.#configure(entry);
   }

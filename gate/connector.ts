@@ -8,7 +8,7 @@ import type { Decider } from "./decide.ts";
 import { asGateError, GateError } from "./errors.ts";
 import { after, now, promiseResolved } from "./engine/loop.ts";
 import type { OwnDials } from "./engine/own_dials.ts";
-import type { Health } from "./health.ts";
+import type { EndpointChanged, Health } from "./health.ts";
 import type { OwnAddresses } from "./own_address.ts";
 import type { Questions } from "./questions.ts";
 import type { RouteEndpoint, RouteRule } from "./snapshot.ts";
@@ -29,6 +29,7 @@ export interface ConnectorParts {
   readonly health: Health;
   readonly ownDials: OwnDials;
   readonly proxyHeader: ProxyHeader;
+  readonly endpointChanged: EndpointChanged;
 }
 
 /** Upstream proxies that are reached through each other. */
@@ -83,7 +84,7 @@ export class Connector {
     const { health, own, ownDials } = this.#parts;
     conn.enterEndpoint(endpoint, health);
     return Attempt.dial(literal, until - now, conn, own, ownDials, (failure) => {
-      if (!failure) health.dialed(endpoint, true);
+      if (!failure) this.#stood(endpoint);
       else this.#failed(endpoint, conn, failure);
     });
   }
@@ -102,7 +103,7 @@ export class Connector {
         const stream = await (literal
           ? this.#dial(literal, conn, share)
           : this.#reach(endpoint.target, conn, share, everything));
-        health.dialed(endpoint, true);
+        this.#stood(endpoint);
         if (route.proxyProtocol) {
           await writeOrClose(stream, this.#header(route.proxyProtocol, conn));
         }
@@ -120,7 +121,11 @@ export class Connector {
   #failed(endpoint: RouteEndpoint, conn: Connection, failure: GateError): void {
     conn.leaveEndpoint();
     if (failure.side === "client" || failure.failure === "exhausted" || conn.over) return;
-    this.#parts.health.dialed(endpoint, false);
+    if (this.#parts.health.dialed(endpoint, false)) this.#parts.endpointChanged(endpoint, failure);
+  }
+
+  #stood(endpoint: RouteEndpoint): void {
+    if (this.#parts.health.dialed(endpoint, true)) this.#parts.endpointChanged(endpoint, undefined);
   }
 
   #header(version: "v1" | "v2", conn: Connection): Uint8Array {

@@ -3,6 +3,7 @@
  * startEngine with the registry; main is in supervisor.ts.
  */
 import { receiveMessageOnPort } from "node:worker_threads";
+import { formatTarget } from "./address.ts";
 import { Admission, type Registry } from "./admission.ts";
 import { Acceptor } from "./engine/acceptor.ts";
 import { EPOLLIN, SOCK_CLOEXEC, SOCK_NONBLOCK } from "./engine/layout.ts";
@@ -46,8 +47,11 @@ class Engine {
   constructor(registry: Registry, start: Start) {
     this.#start = start;
     this.#journal = new Journal(start.log.format, (batch) => post({ op: "journal", batch }));
-    this.#admission = new Admission(registry, start, this.#journal, (id, question) => {
-      post({ op: "question", id, question });
+    this.#admission = new Admission(registry, start, this.#journal, {
+      ask: (id, question) => post({ op: "question", id, question }),
+      endpointChanged: ({ target }, failure) => {
+        post({ op: "endpoint", endpoint: formatTarget(target), reason: failure?.message });
+      },
     });
   }
 
@@ -77,7 +81,11 @@ class Engine {
         this.#start.port as unknown as Parameters<typeof receiveMessageOnPort>[0],
       );
       if (!received) return;
-      this.#obey(received.message as Order);
+      try {
+        this.#obey(received.message as Order);
+      } catch (thrown) {
+        tellFault("order", thrown); // those behind it would wait for the next signal
+      }
     }
   }
 
@@ -116,8 +124,8 @@ class Engine {
   }
 
   #report(): void {
+    after(REPORT_INTERVAL, () => this.#report()); // first: a fault of one report must not end all of them
     this.#flush();
-    after(REPORT_INTERVAL, () => this.#report());
   }
 
   #flush(): void {

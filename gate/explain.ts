@@ -1,7 +1,7 @@
 /** `ugate explain`: what would happen to a connection, and why. It resolves and never dials. */
 import { formatIp, type Ip, isUnixHost, parseAnyIp, parseTarget } from "./address.ts";
 import { type Asking, isTrusted } from "./asking.ts";
-import type { Peer, Protocols, Target } from "./contracts.ts";
+import type { Peer, Protocol, Protocols, Target } from "./contracts.ts";
 import { Decider } from "./decide.ts";
 import { dryRun } from "./dry_run.ts";
 import { explain, type Explanation, type Resolve } from "./explanation.ts";
@@ -36,13 +36,20 @@ interface Client {
   readonly user?: string;
 }
 
-/** `isOwnIp` tells whether an IP address is one of this machine's. */
+/** What an explanation needs to know of the program and the machine. */
+export interface ExplainParts {
+  readonly protocols: Protocols;
+  /** What only a trusted source may begin with (PROXY). */
+  readonly preface: Protocol;
+  readonly resolve: Resolve;
+  /** Whether an IP address is one of this machine's. */
+  readonly isOwnIp: (ip: Ip) => boolean;
+}
+
 export async function explainCommand(
   snapshot: Snapshot,
-  protocols: Protocols,
-  resolve: Resolve,
   args: ExplainArgs,
-  isOwnIp: (ip: Ip) => boolean,
+  parts: ExplainParts,
 ): Promise<Explained> {
   const client = clientOf(args);
   if (typeof client === "string") return { text: client, json: { error: client }, exit: 2 };
@@ -51,11 +58,11 @@ export async function explainCommand(
     const error = `Cannot explain listener ${JSON.stringify(args.listener)}: no such listener`;
     return { text: error, json: { error }, exit: 2 };
   }
-  const decider = new Decider(snapshot, isOwnIp);
+  const decider = new Decider(snapshot, parts.isOwnIp);
   const seen: Seen[] = [];
   for (const rules of listeners) {
     for (const trusted of new Set(rules.addresses.map((address) => isTrusted(rules, address)))) {
-      seen.push(await see(rules, trusted, client, { snapshot, protocols, decider, resolve }));
+      seen.push(await see(rules, trusted, client, { ...parts, snapshot, decider }));
     }
   }
   const stands = seen.some(({ explanations, fallback }) =>
@@ -89,11 +96,9 @@ function bytesOf(hex: string): Uint8Array | undefined {
   return Uint8Array.from(digits.match(/../g)!, (pair) => parseInt(pair, 16));
 }
 
-interface World {
+interface World extends ExplainParts {
   readonly snapshot: Snapshot;
-  readonly protocols: Protocols;
   readonly decider: Decider;
-  readonly resolve: Resolve;
 }
 
 /** One listener's view of the client, on addresses of one kind. */
@@ -155,8 +160,9 @@ async function seeBytes(
   trusted: boolean,
   client: Client,
   bytes: Uint8Array,
-  { snapshot, protocols, decider, resolve }: World,
+  world: World,
 ): Promise<Pick<Seen, "verdicts" | "protocol" | "unknown" | "fallback" | "failure" | "explanations">> {
+  const { snapshot, protocols, preface, decider, resolve } = world;
   const verdicts = rules.protocols.map((name) => ({
     protocol: name,
     verdict: protocols[name]?.sniff?.(bytes) ?? false,
@@ -164,10 +170,11 @@ async function seeBytes(
   const plain = rules.protocols.length === 1 && protocols[rules.protocols[0]]?.sniff === undefined;
   const sniffed = plain
     ? { protocol: rules.protocols[0] }
-    : sniffer(rules.protocols, protocols, undefined)(bytes, "late");
+    : sniffer(rules.protocols, protocols, preface)(bytes, "late");
   if (typeof sniffed === "number" || "unknown" in sniffed) {
     const unknown = typeof sniffed === "number" ? "partial" : sniffed.unknown;
-    const barred = decider.policy.barredRouted(rules.name, client.from) !== undefined;
+    const barred = unknown === "preface" ||
+      decider.policy.barredRouted(rules.name, client.from) !== undefined;
     return { verdicts, unknown, fallback: barred ? undefined : rules.fallback, explanations: [] };
   }
   const name = sniffed.protocol;
@@ -181,7 +188,7 @@ async function seeBytes(
   const run = await dryRun(name, protocols[name], about);
   if ("failure" in run) return { verdicts, protocol: name, failure: run.failure.message, explanations: [] };
   const asking = {
-    ...imagine(rules, trusted, client, name, { snapshot, protocols, decider, resolve }),
+    ...imagine(rules, trusted, client, name, world),
     target: run.target,
     serverName: run.peer.serverName,
     user: run.peer.user,

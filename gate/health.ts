@@ -2,6 +2,7 @@
  * Which endpoints of a route are worth a dial: least loaded by weight, without those that failed lately or whose check
  * fails. One row for each endpoint in memory that all engines share.
  */
+import type { GateError } from "./errors.ts";
 import type { RouteEndpoint } from "./snapshot.ts";
 
 const ACTIVE = 0, FAILURES = 1, EJECTED_UNTIL = 2, CHECK_FAILURES = 3, ROW = 4;
@@ -17,6 +18,9 @@ export const healthSize = (endpoints: number): number => Math.max(1, endpoints) 
 /** Since 2026, so that it fits the table's 32 bits until 2094. */
 const seconds = (): number => Math.floor((Date.now() - Date.UTC(2026)) / 1000);
 
+/** Hears that an endpoint is left out from now on, and why; or that it is back. */
+export type EndpointChanged = (endpoint: RouteEndpoint, failure: GateError | undefined) => void;
+
 export class Health {
   readonly #rows: Int32Array;
 
@@ -25,13 +29,22 @@ export class Health {
     this.#rows = new Int32Array(shared);
   }
 
-  /** The endpoints in the order they should be tried: usable ones by load, then the others. */
+  /**
+   * The endpoints in the order they should be tried: usable ones by load, then the others. Where loads are equal, as in
+   * quiet times, chance decides by weight.
+   */
   order(endpoints: readonly RouteEndpoint[]): readonly RouteEndpoint[] {
     if (endpoints.length === 1) return endpoints;
     const now = this.clock();
-    const usable = endpoints.filter((endpoint) => this.#usable(endpoint, now));
-    const others = endpoints.filter((endpoint) => !this.#usable(endpoint, now));
-    return [...usable.sort((a, b) => this.#load(a) - this.#load(b) || Math.random() - 0.5), ...others];
+    return endpoints
+      .map((endpoint) => ({
+        endpoint,
+        usable: this.#usable(endpoint, now),
+        load: this.#rows[endpoint.health * ROW + ACTIVE] / endpoint.weight,
+        lot: -Math.log(1 - Math.random()) / endpoint.weight,
+      }))
+      .sort((a, b) => Number(b.usable) - Number(a.usable) || a.load - b.load || a.lot - b.lot)
+      .map(({ endpoint }) => endpoint);
   }
 
   /** A connection goes there: counts until `left`. */
@@ -43,23 +56,32 @@ export class Health {
     Atomics.sub(this.#rows, endpoint.health * ROW + ACTIVE, 1);
   }
 
-  dialed(endpoint: RouteEndpoint, good: boolean): void {
+  /** How a dial ended; true: the endpoint is left out from now on, or is back. */
+  dialed(endpoint: RouteEndpoint, good: boolean): boolean {
     const row = endpoint.health * ROW;
     if (good) {
-      this.#rows[row + FAILURES] = this.#rows[row + EJECTED_UNTIL] = 0;
-      return;
+      if (this.#rows[row + FAILURES] === 0) return false;
+      return Atomics.exchange(this.#rows, row + FAILURES, 0) >= EJECT_AFTER && this.#forgive(row);
     }
     const failures = Atomics.add(this.#rows, row + FAILURES, 1) + 1;
-    if (failures < EJECT_AFTER) return;
+    if (failures < EJECT_AFTER) return false;
     const pause = Math.min(EJECT_LONGEST, EJECT_FIRST * 2 ** Math.min(10, failures - EJECT_AFTER));
     this.#rows[row + EJECTED_UNTIL] = this.clock() + pause;
+    return failures === EJECT_AFTER;
   }
 
-  checked(endpoint: RouteEndpoint, good: boolean): void {
+  /** How a check ended; true: the endpoint is left out from now on, or is back. */
+  checked(endpoint: RouteEndpoint, good: boolean): boolean {
     const row = endpoint.health * ROW;
-    if (good) {
-      this.#rows[row + CHECK_FAILURES] = this.#rows[row + FAILURES] = this.#rows[row + EJECTED_UNTIL] = 0;
-    } else Atomics.add(this.#rows, row + CHECK_FAILURES, 1);
+    if (!good) return Atomics.add(this.#rows, row + CHECK_FAILURES, 1) + 1 === CHECKS_FAIL;
+    const back = this.#rows[row + CHECK_FAILURES] >= CHECKS_FAIL || this.#rows[row + FAILURES] >= EJECT_AFTER;
+    this.#rows[row + CHECK_FAILURES] = this.#rows[row + FAILURES] = 0;
+    return this.#forgive(row) && back;
+  }
+
+  #forgive(row: number): true {
+    this.#rows[row + EJECTED_UNTIL] = 0;
+    return true;
   }
 
   /** What an operator wants to see of an endpoint. */
@@ -73,9 +95,5 @@ export class Health {
   #usable(endpoint: RouteEndpoint, now: number): boolean {
     const row = endpoint.health * ROW;
     return this.#rows[row + EJECTED_UNTIL] <= now && this.#rows[row + CHECK_FAILURES] < CHECKS_FAIL;
-  }
-
-  #load(endpoint: RouteEndpoint): number {
-    return (this.#rows[endpoint.health * ROW + ACTIVE] + 1) / endpoint.weight;
   }
 }

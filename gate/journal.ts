@@ -5,7 +5,7 @@ import { causeChain, type GateError } from "./errors.ts";
 export type LogFormat = "text" | "json";
 
 /** A connection that is over. Times in ms. */
-export interface Entry {
+export interface JournalEntry {
   readonly id: number;
   readonly parent?: number;
   readonly listener: string;
@@ -34,7 +34,7 @@ export class Journal {
   #lines: string[] = [];
   #counts: Counts = new Map();
   #bytes = new Map<string, [number, number]>();
-  readonly #format: (entry: Entry) => string;
+  readonly #format: (entry: JournalEntry) => string;
   readonly #post: (batch: JournalBatch) => void;
 
   constructor(format: LogFormat, post: (batch: JournalBatch) => void) {
@@ -43,7 +43,7 @@ export class Journal {
   }
 
   /** `logged`: whether it makes a line; it is counted always. */
-  write(entry: Entry, logged: boolean): void {
+  write(entry: JournalEntry, logged: boolean): void {
     const { listener, record, failure } = entry;
     const key = `${listener}\t${record.protocol}\t${failure?.failure ?? "ok"}\t${failure?.side ?? ""}`;
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
@@ -68,7 +68,7 @@ export class Journal {
 }
 
 /** The facts of an entry in the order both formats print them; empty ones are left out. */
-function facts(entry: Entry): [string, string | number][] {
+function facts(entry: JournalEntry): [string, string | number][] {
   const { peer, record, failure } = entry;
   const all: [string, string | number | undefined][] = [
     ["listener", entry.listener],
@@ -92,7 +92,7 @@ function facts(entry: Entry): [string, string | number][] {
 
 const bracketed = (address: string): string => address.includes(":") ? `[${address}]` : address;
 
-function jsonLine(entry: Entry): string {
+function jsonLine(entry: JournalEntry): string {
   const time = new Date(entry.began + entry.duration).toISOString();
   return visible(JSON.stringify({
     time,
@@ -104,7 +104,7 @@ function jsonLine(entry: Entry): string {
 }
 
 /** logfmt: a value that is not plain is quoted, so that nothing a client sent can forge a field or a line. */
-function textLine(entry: Entry): string {
+function textLine(entry: JournalEntry): string {
   const time = new Date(entry.began + entry.duration).toISOString();
   return `${time} info  connection ${
     facts(entry).map(([name, value]) => `${name}=${quoted(value)}`).join(" ")
@@ -112,7 +112,7 @@ function textLine(entry: Entry): string {
 }
 
 /** A line that is about no connection. */
-export function messageLine(format: LogFormat, level: "warn" | "error", message: string): string {
+export function messageLine(format: LogFormat, level: "info" | "warn" | "error", message: string): string {
   const time = new Date().toISOString();
   return format === "json"
     ? `${JSON.stringify({ time, level, message })}\n`

@@ -10,7 +10,7 @@ export interface Bound {
   readonly listener: string;
   /** As the configuration has it. */
   readonly address: string;
-  /** Its number, for counters in shared memory. */
+  /** The listener's number, for counters in shared memory: one for all its addresses. */
   readonly number: number;
 }
 
@@ -36,7 +36,7 @@ export interface Login {
   readonly password: string;
 }
 
-/** A GateError as data. */
+/** A GateError as data; `message` has the sentences of its causes too. */
 export interface Failed {
   readonly failure: Failure;
   readonly side: Side;
@@ -69,5 +69,7 @@ export type Report =
   | { readonly op: "question"; readonly id: number; readonly question: Question }
   | { readonly op: "journal"; readonly batch: JournalBatch }
   | { readonly op: "limits"; readonly hits: readonly (readonly [string, number])[] }
+  /** An endpoint of a route is left out from now on, for this reason; without one it is back. */
+  | { readonly op: "endpoint"; readonly endpoint: string; readonly reason?: string }
   | { readonly op: "fault"; readonly what: string; readonly text: string }
   | { readonly op: "stopped" };

@@ -49,7 +49,13 @@ export class Questions {
     if (kept && kept.until > now) return kept.destination;
     const flying = this.#flying.get(key);
     if (flying) return flying;
-    const asked = this.#resolveFor(source, target, key).finally(() => this.#flying.delete(key));
+    const network = source === undefined ? undefined : sourceNetwork(source);
+    if (network !== undefined && this.#waiting(network) >= MOST_OF_SOURCE) {
+      return Promise.reject(tooMany(key));
+    }
+    const asked = this.#resolveFor(network, target, key).finally(() => {
+      if (this.#flying.get(key) === asked) this.#flying.delete(key);
+    });
     this.#flying.set(key, asked);
     return asked;
   }
@@ -67,27 +73,28 @@ export class Questions {
     asked?.settle(answer);
   }
 
-  /** What was known of names that these patterns cover holds no more. */
+  /** What was known of names that these patterns cover holds no more; what is on its way answers who asked, alone. */
   forget(patterns: readonly string[]): void {
     this.#forgotten++;
-    for (const key of this.#kept.keys()) {
-      const host = key.slice(0, key.lastIndexOf(":"));
-      if (patterns.some((pattern) => hostMatches(pattern, host))) this.#kept.delete(key);
+    for (const known of [this.#kept, this.#flying]) {
+      for (const key of known.keys()) {
+        const host = key.slice(0, key.lastIndexOf(":"));
+        if (patterns.some((pattern) => hostMatches(pattern, host))) known.delete(key);
+      }
     }
   }
 
-  async #resolveFor(source: string | undefined, target: Target, key: string) {
-    if (source === undefined) return await this.#resolve(target, key);
-    const network = sourceNetwork(source), waiting = this.#ofSource.get(network) ?? 0;
-    if (waiting >= MOST_OF_SOURCE) {
-      const state = `its source waits for ${waiting} other names`;
-      throw new GateError("exhausted", "client", `Cannot ask for ${key}: ${state}`);
-    }
-    this.#ofSource.set(network, waiting + 1);
+  #waiting(network: string): number {
+    return this.#ofSource.get(network) ?? 0;
+  }
+
+  async #resolveFor(network: string | undefined, target: Target, key: string) {
+    if (network === undefined) return await this.#resolve(target, key);
+    this.#ofSource.set(network, this.#waiting(network) + 1);
     try {
       return await this.#resolve(target, key);
     } finally {
-      const left = this.#ofSource.get(network)! - 1;
+      const left = this.#waiting(network) - 1;
       if (left > 0) this.#ofSource.set(network, left);
       else this.#ofSource.delete(network);
     }
@@ -109,7 +116,7 @@ export class Questions {
   #ask(question: Question): Promise<Answer> {
     if (this.#asked.size >= MOST_ASKED) {
       return Promise.reject(
-        new GateError("exhausted", "gate", "Cannot ask for a name: too many questions wait"),
+        new GateError("exhausted", "gate", "Cannot ask the main thread: too many questions wait"),
       );
     }
     const id = this.#next++;
@@ -130,6 +137,13 @@ export class Questions {
     });
   }
 }
+
+const tooMany = (key: string) =>
+  new GateError(
+    "exhausted",
+    "client",
+    `Cannot ask for ${key}: its source waits for ${MOST_OF_SOURCE} other names`,
+  );
 
 const asError = ({ failure, side, message }: Failed) => new GateError(failure, side, message);
 

@@ -2,7 +2,7 @@
 import v8 from "node:v8";
 import { formatTarget } from "./address.ts";
 import type { Resolver, Target } from "./contracts.ts";
-import { asGateError, GateError } from "./errors.ts";
+import { asGateError, causeChain, GateError } from "./errors.ts";
 import { type ListeningSocket, listenOn } from "./engine/bind.ts";
 import { OWN_DIALS_SIZE } from "./engine/own_dials.ts";
 import { signalEvent } from "./engine/sys.ts";
@@ -25,7 +25,8 @@ export interface SupervisorOptions {
   readonly login: (login: Login) => Promise<boolean>;
   readonly log: {
     readonly format: LogFormat;
-    readonly connections: boolean;
+    /** Levels that are not logged. */
+    readonly quiet: readonly string[];
     readonly write: (lines: string) => void;
   };
   /** Owns what runs for the engines. */
@@ -51,6 +52,8 @@ export class Supervisor {
   readonly #limits = new SharedArrayBuffer(LIMITS_SIZE);
   readonly #health: SharedArrayBuffer;
   readonly #seed = crypto.getRandomValues(new Int32Array(1))[0];
+  readonly #broken = Promise.withResolvers<GateError>();
+  #stopping = false;
   #snapshot: Snapshot;
 
   private constructor(options: SupervisorOptions) {
@@ -89,6 +92,11 @@ export class Supervisor {
     }));
   }
 
+  /** Answers when an engine ends by itself: what it carried is lost, and its share of new connections waits. */
+  get broken(): Promise<GateError> {
+    return this.#broken.promise;
+  }
+
   /** For the status page. */
   status() {
     const limits = new ConnectionLimits(this.#limits, this.#seed);
@@ -102,6 +110,7 @@ export class Supervisor {
 
   /** Listeners close, connections end with a reset, the engines end. */
   async stop(): Promise<void> {
+    this.#stopping = true;
     this.#order({ op: "stop" });
     await Promise.all(this.#engines.map(async ({ worker, port, stopped }) => {
       await withDeadline(stopped, STOP_TIME, "stop an engine").catch(() => {});
@@ -114,11 +123,13 @@ export class Supervisor {
   }
 
   #bind(): void {
-    this.#options.addresses.forEach(({ listener, address }, number) => {
+    const names = Object.keys(this.#snapshot.listeners);
+    for (const { listener, address } of this.#options.addresses) {
       const socket = listenOn(address);
+      const number = names.indexOf(listener);
       const bound = { fd: socket.fd, listener, address: formatTarget(socket.address), number };
       this.#sockets.push({ socket, bound });
-    });
+    }
     const own = this.#sockets.map(({ socket }) => socket.address);
     this.#snapshot = { ...this.#snapshot, own: [...this.#snapshot.own, ...own] };
   }
@@ -138,7 +149,7 @@ export class Supervisor {
         health: this.#health,
         ownDials,
         seed: this.#seed,
-        log: { format: this.#options.log.format, connections: this.#options.log.connections },
+        log: { format: this.#options.log.format, connections: !this.#options.log.quiet.includes("info") },
       };
       this.#engines.push(this.#startEngine(start, port1));
     }
@@ -153,8 +164,10 @@ export class Supervisor {
       if (data.op === "ready") {
         engine.wake = data.wake;
         ready.resolve();
-      } else if (data.op === "stopped") stopped.resolve();
-      else this.#hear(engine, data);
+      } else if (data.op === "stopped") {
+        stopped.resolve();
+        this.#ended(new GateError("internal", "gate", "Cannot go on: an engine ended by itself"));
+      } else this.#hear(engine, data);
     };
     worker.onerror = (event) => {
       event.preventDefault();
@@ -162,9 +175,14 @@ export class Supervisor {
       this.#log("error", reason.message);
       ready.reject(reason);
       stopped.resolve();
+      this.#ended(reason);
     };
     worker.postMessage(start, [start.port]);
     return engine;
+  }
+
+  #ended(reason: GateError): void {
+    if (!this.#stopping) this.#broken.resolve(reason);
   }
 
   #hear(engine: Engine, report: Report): void {
@@ -179,9 +197,16 @@ export class Supervisor {
         this.tally.hit(report.hits);
         for (const [limit, times] of report.hits) this.#log("warn", `limit ${limit} was hit ${times} times`);
         return;
+      case "endpoint":
+        return this.#tellEndpoint(report.endpoint, report.reason);
       case "fault":
         return this.#log("error", `engine fault (${report.what}): ${report.text}`);
     }
+  }
+
+  #tellEndpoint(endpoint: string, reason: string | undefined): void {
+    if (reason === undefined) this.#log("info", `endpoint ${endpoint} is back`);
+    else this.#log("warn", `endpoint ${endpoint} is left out for a while: ${reason}`);
   }
 
   async #answer(engine: Engine, id: number, question: Question): Promise<void> {
@@ -194,8 +219,8 @@ export class Supervisor {
         }
         : { id, right: await this.#options.login(question.login) };
     } catch (thrown) {
-      const { failure, side, message } = asGateError(thrown);
-      answer = { id, failed: { failure, side, message } };
+      const { failure, side } = asGateError(thrown);
+      answer = { id, failed: { failure, side, message: causeChain(thrown) } };
     }
     this.#tell(engine, { op: "answer", answer });
   }
@@ -210,9 +235,9 @@ export class Supervisor {
     signalEvent(engine.wake);
   }
 
-  #log(level: "warn" | "error", message: string): void {
-    const { format, write } = this.#options.log;
-    write(messageLine(format, level, message));
+  #log(level: "info" | "warn" | "error", message: string): void {
+    const { format, write, quiet } = this.#options.log;
+    if (!quiet.includes(level)) write(messageLine(format, level, message));
   }
 }
 

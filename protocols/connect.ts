@@ -10,6 +10,7 @@ import { connectOrRefuse, refuse } from "./common/refuse.ts";
 import { plainAnswer, STATUS, statusOf } from "./http/answer.ts";
 import { parseAuthority } from "./http/authority.ts";
 import { type RequestHead, requestHead, responseHead, valuesOf } from "./http/head.ts";
+import { refuseFault } from "./http/refuse_fault.ts";
 import { sniffRequestLine } from "./http/request_line.ts";
 
 const encoder = new TextEncoder();
@@ -23,11 +24,7 @@ const RESPONSE_SIZE = 16 * 1024;
 async function serve(conn: Conn, gate: Gate): Promise<void> {
   conn.deadline(conn.limits.handshakeTimeout);
   const request = await conn.stream.next(requestHead(conn.limits.headSize));
-  if ("fault" in request) {
-    const failure = request.fault === 505 ? "unsupported" : "malformed";
-    const reason = new GateError(failure, "client", `Cannot read the request head: ${request.state}`);
-    return await refuse(conn, reason, () => plainAnswer(request.fault, failure));
-  }
+  if ("fault" in request) return await refuseFault(conn, request);
   if (request.method !== "CONNECT") return await refuseOther(conn, request);
   if (conn.asksUser) await login(conn, gate, request);
   const target = parseAuthority(request.target);

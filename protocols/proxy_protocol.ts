@@ -2,7 +2,7 @@
  * The PROXY protocol, versions 1 and 2 (HAProxy's proxy-protocol.txt): who connected to the one before us. Read from
  * trusted sources as a preface, written to upstreams that want it.
  */
-import { formatIp, type Ip, parseIp } from "../gate/address.ts";
+import { formatIp, type Ip, isV4, parseIp } from "../gate/address.ts";
 import type { Peer, Protocol, Stream, Verdict } from "../gate/contracts.ts";
 import { GateError } from "../gate/errors.ts";
 import { quote } from "./common/named.ts";
@@ -134,8 +134,6 @@ export function proxyHeader(
 function v2Header(family: number, block: readonly number[]): Uint8Array {
   return Uint8Array.of(...V2, PROXIED, family, 0, block.length, ...block);
 }
-
-const isV4 = (ip: Ip): boolean => !formatIp(ip).includes(":");
 
 function malformed(state: string): GateError {
   return new GateError("malformed", "client", `Cannot read a PROXY header: ${state}`);

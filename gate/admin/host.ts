@@ -2,7 +2,7 @@
  * Whom a request is meant for. A page in a browser can send requests to loopback under a name of its own (DNS
  * rebinding); such a request carries that name as its Host, and is refused.
  */
-import { isLoopback, parseIp } from "../address.ts";
+import { isLoopback, isUnixHost, parseIp } from "../address.ts";
 import type { Target } from "../contracts.ts";
 
 /** `[v6]`, `v4` or a name, then perhaps a port: RFC 9110 7.2. */
@@ -14,7 +14,7 @@ const HOST = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]*)?$/;
  * carry. On a unix socket, which no browser reaches, the Host may be missing.
  */
 export function hostGuard(own: Target): (host: string | null) => boolean {
-  const unix = own.host.startsWith("unix:");
+  const unix = isUnixHost(own.host);
   const everywhere = own.host === "" || own.host === "::" || own.host === "0.0.0.0";
   const ownName = own.host.toLowerCase();
   return (header) => {

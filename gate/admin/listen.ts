@@ -1,5 +1,5 @@
 /** Opens an HTTP server on a TCP address or on a unix socket that only its owner can use. */
-import { formatTarget } from "../address.ts";
+import { formatTarget, isUnixHost } from "../address.ts";
 import type { Target } from "../contracts.ts";
 import { GateError } from "../errors.ts";
 
@@ -18,7 +18,7 @@ const PRIVATE = 0o177;
 
 /** Serves `handler` at a target; host "" is all addresses, v4 and v6. Throws GateError where it cannot listen. */
 export async function listenHttp(target: Target, handler: Handler): Promise<Listening> {
-  const unix = target.host.startsWith("unix:");
+  const unix = isUnixHost(target.host);
   if (target.host.startsWith("unix:@")) {
     throw new GateError(
       "unsupported",

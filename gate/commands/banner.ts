@@ -1,4 +1,5 @@
 /** What `ugate run` prints when it serves: what listens where, and a line to try. */
+import { isUnixHost } from "../address.ts";
 import type { Configuration, ListenerConfiguration } from "../config/configuration.ts";
 import { VERSION } from "../version.ts";
 
@@ -28,7 +29,7 @@ function tryLine(listening: BannerFacts["listening"], config: Configuration): st
   const speaks = ({ protocols, users }: ListenerConfiguration, name: string) =>
     protocols.includes(name) && !users;
   for (const { listener, address } of listening) {
-    if (address.startsWith("unix:")) continue;
+    if (isUnixHost(address)) continue;
     if (speaks(config.listeners[listener], "socks")) {
       return `curl -x socks5h://${address} https://example.com/`;
     }

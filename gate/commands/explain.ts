@@ -3,7 +3,7 @@ import { type Ip, parseIp, sameIp } from "../address.ts";
 import { compileSnapshot } from "../config/compile.ts";
 import { loadConfiguration } from "../config/load.ts";
 import { type ExplainArgs, explainCommand } from "../explain.ts";
-import { protocols } from "../../protocols/mod.ts";
+import { protocols, proxyProtocol } from "../../protocols/mod.ts";
 import { discoveryOf } from "./discovery.ts";
 
 export interface ExplainOptions extends Omit<ExplainArgs, "target"> {
@@ -22,10 +22,13 @@ export async function explain(
   const { signal } = new AbortController(); // each source of discovery has a deadline of its own
   const { text, json, exit } = await explainCommand(
     compileSnapshot(config, 1),
-    protocols,
-    (target) => discovery.resolve(target, signal),
     { target, ...client },
-    await ownIpTest(),
+    {
+      protocols,
+      preface: proxyProtocol,
+      resolve: (target) => discovery.resolve(target, signal),
+      isOwnIp: await ownIpTest(),
+    },
   );
   if (exit === 2) console.error(text);
   else console.log(asJson ? JSON.stringify(json, null, 2) : text.trimEnd());

@@ -1,7 +1,7 @@
 /** `ugate run`: everything is checked, then bound, then served, until a signal. */
 import { type Admin, startAdmin } from "../admin/server.ts";
 import { compileSnapshot } from "../config/compile.ts";
-import type { Configuration } from "../config/configuration.ts";
+import { type Configuration, LOG_LEVELS } from "../config/configuration.ts";
 import { loadConfiguration } from "../config/load.ts";
 import { causeChain } from "../errors.ts";
 import { type LogFormat, messageLine } from "../journal.ts";
@@ -18,7 +18,7 @@ import { banner } from "./banner.ts";
 const SECOND_SIGNAL = 500;
 const CLOSE_TIME = 2000;
 
-/** Serves until SIGINT or SIGTERM. `path`: the configuration; the exit code. */
+/** Serves until SIGINT or SIGTERM, or until an engine breaks. `path`: the configuration; the exit code. */
 export async function run(path: string | undefined): Promise<number> {
   if (Deno.build.os !== "linux") {
     console.error(`ugate: Cannot run on ${Deno.build.os}: the engine needs Linux (x86-64 or arm64, glibc)`);
@@ -38,10 +38,14 @@ async function serve(config: Configuration, files: readonly string[]): Promise<n
   const format: LogFormat = config.log.format === "auto"
     ? (Deno.stderr.isTerminal() ? "text" : "json")
     : config.log.format;
+  const quiet = LOG_LEVELS.slice(0, LOG_LEVELS.indexOf(config.log.level));
   const log = new LogWriter(
     (bytes) => Deno.stderr.write(bytes),
     (lines) => messageLine(format, "warn", `${lines} lines of this log are lost: nobody took them`),
   );
+  if (!quiet.includes("warn")) {
+    for (const warning of await startWarnings(config)) log.write(messageLine(format, "warn", warning));
+  }
   const scope = new Scope();
   const signals = catchSignals();
   using discovery = discoveryOf(config);
@@ -59,7 +63,7 @@ async function serve(config: Configuration, files: readonly string[]): Promise<n
       login: async (login) => await passwords.check(login) === "right",
       log: {
         format,
-        connections: config.log.level === "info" || config.log.level === "debug",
+        quiet,
         write: (lines) => log.write(lines),
       },
       scope,
@@ -74,8 +78,10 @@ async function serve(config: Configuration, files: readonly string[]): Promise<n
       ready: () => true,
     });
     console.log(banner({ listening: running.listening, config, admin: admin.addresses, files }));
-    await signals.stopped;
-    return 0;
+    const broken = await Promise.race([signals.stopped, running.broken]);
+    if (broken === undefined) return 0;
+    console.error(causeChain(broken)); // who supervises us starts us again: better than a gate that accepts nobody
+    return 1;
   } finally {
     await admin?.close();
     await supervisor?.stop();
@@ -101,8 +107,29 @@ function catchSignals(): { readonly stopped: Promise<void>; release(): void } {
   };
   const names = ["SIGINT", "SIGTERM"] as const;
   for (const name of names) Deno.addSignalListener(name, caught);
+  Deno.addSignalListener("SIGHUP", noReload);
   return {
     stopped: stopped.promise,
-    release: () => names.forEach((name) => Deno.removeSignalListener(name, caught)),
+    release: () => {
+      for (const name of names) Deno.removeSignalListener(name, caught);
+      Deno.removeSignalListener("SIGHUP", noReload);
+    },
   };
+}
+
+/** SIGHUP asks other gateways to reload, and comes when a terminal closes: neither is a reason to cut anyone. */
+const noReload = () => console.error("Cannot reload: start again to apply a changed configuration");
+
+/** Descriptors of a connection, and what the process needs besides. */
+const PER_CONNECTION = 2, BESIDES = 100;
+
+/** What an operator should know before the first connection. */
+async function startWarnings({ limits }: Configuration): Promise<string[]> {
+  const text = await Deno.readTextFile("/proc/self/limits");
+  const descriptors = Number(/^Max open files +(\d+)/m.exec(text)?.[1] ?? Infinity);
+  const enough = Math.floor((descriptors - BESIDES) / PER_CONNECTION);
+  if (enough >= limits.connections) return [];
+  return [
+    `ulimit -n ${descriptors} is enough for about ${enough} of limits.connections ${limits.connections}`,
+  ];
 }

@@ -136,7 +136,7 @@ class Builder {
   #alias(alias: Alias, at: number, path: Path): Built {
     const built = this.#anchors.get(alias.source);
     if (built) return built;
-    this.#report(at, path, "an alias without an anchor before it");
+    this.#report(at, path, 'an alias without an anchor before it (a pattern needs quotes: "*.example.com")');
     return this.#leaf(at, null, undefined);
   }
 

@@ -38,8 +38,7 @@ function bind(target: Target, to: SocketAddress, dualStack: boolean): ListeningS
   if (to.family !== AF_UNIX) tuneTcp(fd); // accepted sockets inherit it
   let code = bindOnce(fd, to);
   const path = target.host.slice(5);
-  if (code === EADDRINUSE && isPath(target) && isAbandoned(path, to)) {
-    Deno.removeSync(path);
+  if (code === EADDRINUSE && isPath(target) && isAbandoned(path, to) && wasRemoved(path)) {
     code = bindOnce(fd, to);
   }
   if (code === 0 && libc.listen(fd, BACKLOG) < 0) code = errno();
@@ -60,12 +59,25 @@ const isPath = ({ host }: Target): boolean => isUnixHost(host) && !host.startsWi
 
 /** A unix socket whose process is dead refuses; one that answers is somebody's, and so is any other file. */
 function isAbandoned(path: string, to: SocketAddress): boolean {
-  if (!Deno.lstatSync(path).isSocket) return false;
+  try {
+    if (!Deno.lstatSync(path).isSocket) return false;
+  } catch {
+    return false; // it cannot be looked at, so nobody can tell: the address stays in use
+  }
   const fd = libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return false;
   const code = libc.connect(fd, to.bytes, to.size) < 0 ? errno() : 0;
   libc.close(fd);
   return code === ECONNREFUSED;
+}
+
+function wasRemoved(path: string): boolean {
+  try {
+    Deno.removeSync(path);
+    return true;
+  } catch (thrown) {
+    return thrown instanceof Deno.errors.NotFound; // else it may not be removed: the address stays in use
+  }
 }
 
 function closeListening(fd: number, target: Target): void {

@@ -1,6 +1,7 @@
 /** Active health checks: a TCP connect to every endpoint of the routes that ask for it. One engine does them for all. */
 import type { Destination, Target } from "../contracts.ts";
-import type { Health } from "../health.ts";
+import { asGateError, GateError } from "../errors.ts";
+import type { EndpointChanged, Health } from "../health.ts";
 import type { RouteEndpoint, RouteRule } from "../snapshot.ts";
 import { dial } from "./dial.ts";
 import { after } from "./loop.ts";
@@ -12,7 +13,12 @@ export class Checks {
   #stopped = false;
   #pending: (() => void)[] = [];
 
-  constructor(routes: readonly RouteRule[], readonly health: Health, readonly resolve: Resolve) {
+  constructor(
+    routes: readonly RouteRule[],
+    readonly health: Health,
+    readonly resolve: Resolve,
+    readonly changed: EndpointChanged,
+  ) {
     for (const { check, to } of routes) {
       if (check) { for (const endpoint of to) this.#plan(endpoint, check, Math.random() * check.interval); }
     }
@@ -34,22 +40,26 @@ export class Checks {
   }
 
   async #check(endpoint: RouteEndpoint, check: NonNullable<RouteRule["check"]>): Promise<void> {
-    const good = await this.#connects(endpoint.target, check.timeout);
-    if (!this.#stopped) this.health.checked(endpoint, good);
+    const failure = await this.#connect(endpoint.target, check.timeout);
+    if (this.#stopped) return;
+    if (this.health.checked(endpoint, !failure)) this.changed(endpoint, failure);
     this.#plan(endpoint, check, check.interval);
   }
 
-  async #connects(target: Target, timeout: number): Promise<boolean> {
+  /** Why it cannot be reached; undefined: it can. */
+  async #connect(target: Target, timeout: number): Promise<GateError | undefined> {
     try {
       const destination = await this.resolve(target);
-      if (!destination) return false;
+      if (!destination) {
+        return new GateError("no-route", "gate", "Cannot check an endpoint: nobody knows its name");
+      }
       const direct = destination.endpoints.filter(({ layers }) => layers.length === 0);
-      if (direct.length === 0) return true; // what lies behind layers is judged by its dials alone
+      if (direct.length === 0) return undefined; // what lies behind layers is judged by its dials alone
       const socket = await dial(direct.map(({ address }) => address), timeout);
       socket.close();
-      return true;
-    } catch {
-      return false; // whatever the reason: it cannot be reached
+      return undefined;
+    } catch (thrown) {
+      return asGateError(thrown);
     }
   }
 }

@@ -42,8 +42,8 @@ export class Deadlines {
 
   /** Tells every owner whose time is over, once. */
   sweep(now: number): void {
-    const at = this.#at;
     for (let slot = 0; slot < this.#owners.length; slot++) {
+      const at = this.#at; // who expires may claim a slot, and the array may grow
       if (at[slot] === 0 || at[slot] > now) continue;
       at[slot] = 0;
       this.#owners[slot]?.expired();

@@ -5,20 +5,18 @@
 import type { Joint, Taker } from "../contracts.ts";
 import { GateError } from "../errors.ts";
 import type { Expiring } from "./deadlines.ts";
+import { LINGER_MOST, LINGER_TIME } from "./linger.ts";
 import { deadlines, now } from "./loop.ts";
-
-/** How long, ms, and how many bytes. */
-const TIME = 1000, MOST = 1 << 20;
 
 export class JointLinger implements Taker, Expiring {
   readonly #joint: Joint;
   readonly #slot = deadlines.claim(this);
-  #left = MOST;
+  #left = LINGER_MOST;
   #over = false;
 
   constructor(joint: Joint) {
     this.#joint = joint;
-    deadlines.set(this.#slot, now + TIME);
+    deadlines.set(this.#slot, now + LINGER_TIME);
     joint.join(this);
     joint.end();
   }

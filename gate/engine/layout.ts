@@ -28,7 +28,7 @@ export const SHUT_WR = 1;
 /** errno.h, the same on both CPUs. */
 export const EINTR = 4, EAGAIN = 11, ENOMEM = 12, EACCES = 13, ENFILE = 23, EMFILE = 24, EPIPE = 32;
 export const EADDRINUSE = 98, EADDRNOTAVAIL = 99, ENETUNREACH = 101, ECONNABORTED = 103, ECONNRESET = 104;
-export const ENOBUFS = 105, ENOTCONN = 107, ETIMEDOUT = 110, ECONNREFUSED = 111, EHOSTUNREACH = 113;
+export const ENOBUFS = 105, ETIMEDOUT = 110, ECONNREFUSED = 111, EHOSTUNREACH = 113;
 export const EINPROGRESS = 115, EPERM = 1, ENOENT = 2;
 
 const NAMES: Readonly<Record<number, string>> = {

@@ -8,19 +8,19 @@ import { deadlines, now } from "./loop.ts";
 import type { Socket } from "./socket.ts";
 
 /** How long, ms, and how many bytes. */
-const TIME = 1000, MOST = 1 << 20;
+export const LINGER_TIME = 1000, LINGER_MOST = 1 << 20;
 
 const thrown = new Uint8Array(16384);
 
 export class Linger implements Mover, Expiring {
   #socket: Socket;
   #slot = deadlines.claim(this);
-  #left = MOST;
+  #left = LINGER_MOST;
   #over = false;
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    deadlines.set(this.#slot, now + TIME);
+    deadlines.set(this.#slot, now + LINGER_TIME);
     socket.given = true;
     socket.mover = this;
     socket.shutdownWrite();

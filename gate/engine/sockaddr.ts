@@ -1,5 +1,5 @@
 /** Socket addresses: IPv4, IPv6 and unix, to and from what the kernel takes. */
-import { formatIp, type Ip, parseIp, parseQuad } from "../address.ts";
+import { formatIp, type Ip, isUnixHost, isV4, parseIp, parseQuad } from "../address.ts";
 import type { Target } from "../contracts.ts";
 import { GateError } from "../errors.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "./layout.ts";
@@ -20,11 +20,6 @@ export interface SocketAddress {
 /** One for the thread: a typed array costs half a microsecond, and every dial needs one. */
 const shared = { family: 0, bytes: new Uint8Array(SOCKADDR_MAX), size: 0 };
 
-const isMapped = (ip: Ip): boolean => {
-  for (let i = 0; i < 10; i++) if (ip[i] !== 0) return false;
-  return ip[10] === 0xff && ip[11] === 0xff;
-};
-
 /** sockaddr_in (16 bytes) for IPv4, sockaddr_in6 (28 bytes) for IPv6. */
 export function ipSocketAddress(ip: Ip, port: number): SocketAddress {
   const address = { family: 0, bytes: new Uint8Array(28), size: 0 };
@@ -33,7 +28,7 @@ export function ipSocketAddress(ip: Ip, port: number): SocketAddress {
 }
 
 function writeIp(into: { family: number; bytes: Uint8Array; size: number }, ip: Ip, port: number): void {
-  if (isMapped(ip)) return writeV4(into, ip[12] << 24 | ip[13] << 16 | ip[14] << 8 | ip[15], port);
+  if (isV4(ip)) return writeV4(into, ip[12] << 24 | ip[13] << 16 | ip[14] << 8 | ip[15], port);
   writeFamily(into, AF_INET6, 28, port);
   into.bytes.set(ip, 8);
 }
@@ -77,7 +72,7 @@ function writeUnix(into: { family: number; bytes: Uint8Array; size: number }, na
 export function socketAddress({ host, port }: Target): SocketAddress {
   const quad = parseQuad(host);
   if (quad >= 0) writeV4(shared, quad, port);
-  else if (host.startsWith("unix:")) writeUnix(shared, host.slice(5));
+  else if (isUnixHost(host)) writeUnix(shared, host.slice(5));
   else {
     const ip = parseIp(host);
     if (!ip) throw new GateError("internal", "gate", `Cannot dial ${host}: not an address`);

@@ -99,9 +99,15 @@ export class SpliceRelay implements Relay, Mover, Expiring {
     if (this.#toUpstream.done && this.#toClient.done) this.#end(undefined);
   }
 
-  #end(failure: GateError | undefined): void {
+  /**
+   * A server that resets after its end was passed on had said everything: it only refused what the client still sent,
+   * as a rule a TLS close_notify. That is no failure; a client that does so gave up on an answer, which is one.
+   */
+  #end(broke: GateError | undefined): void {
     if (this.#over) return;
     this.#over = true;
+    const complete = broke?.failure === "reset" && broke.side === "upstream" && this.#toClient.done;
+    const failure = complete ? undefined : broke;
     deadlines.release(this.#slot);
     for (const socket of [this.#client, this.#upstream]) {
       socket.mover = undefined;

@@ -60,7 +60,7 @@ export function setOption(fd: number, level: number, name: number, value: number
 }
 
 /** getsockopt of an int; -1 where it fails. */
-export function getOption(fd: number, level: number, name: number): number {
+function getOption(fd: number, level: number, name: number): number {
   int[0] = 0;
   length[0] = 4;
   return libc.getsockopt(fd, level, name, intBytes, lengthBytes) < 0 ? -1 : int[0];

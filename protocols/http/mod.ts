@@ -1,11 +1,11 @@
 /** HTTP passed on by the Host of a connection's first request; HTTP/2 in clear by the route alone. */
 import type { Conn, Gate, Protocol, Target, Verdict } from "../../gate/contracts.ts";
-import { GateError } from "../../gate/errors.ts";
 import { sniffPrefix } from "../common/prefix.ts";
-import { connectOrRefuse, refuse } from "../common/refuse.ts";
+import { connectOrRefuse } from "../common/refuse.ts";
 import { plainAnswer, STATUS, statusOf } from "./answer.ts";
 import { requestedHost } from "./authority.ts";
 import { type Fault, requestHead } from "./head.ts";
+import { refuseFault } from "./refuse_fault.ts";
 import { sniffRequestLine } from "./request_line.ts";
 
 const encoder = new TextEncoder();
@@ -31,11 +31,7 @@ function sniffHttp(head: Uint8Array): Verdict {
 async function serve(conn: Conn, gate: Gate): Promise<void> {
   conn.deadline(conn.limits.handshakeTimeout);
   const asked = await conn.stream.next(askedFor(conn.limits.headSize));
-  if ("fault" in asked) {
-    const failure = asked.fault === 505 ? "unsupported" : "malformed";
-    const reason = new GateError(failure, "client", `Cannot read the request head: ${asked.state}`);
-    return await refuse(conn, reason, () => plainAnswer(asked.fault, failure));
-  }
+  if ("fault" in asked) return await refuseFault(conn, asked);
   using upstream = await connectOrRefuse(conn, gate, asked.target, (reason) => {
     return plainAnswer(statusOf(reason, STATUSES), reason.failure, { head: asked.head });
   });

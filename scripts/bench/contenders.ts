@@ -1,6 +1,7 @@
 /** Who is compared: nothing between (direct), HAProxy, ugate. Each has the same doors to the same sink. */
 import { find } from "../clients.ts";
-import { Child, freePort, mostDescriptors } from "./process.ts";
+import { freePort } from "../free_ports.ts";
+import { Child, mostDescriptors } from "./process.ts";
 
 /** How a connection gets in: a plain forward, a route by SNI, or as the client of a SOCKS server. */
 export type Door = "forward" | "sni" | "socks";

@@ -103,12 +103,6 @@ function splitLines(): TransformStream<string, string> {
   });
 }
 
-/** A port of 127.0.0.1 that was free a moment ago. */
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
-
 /** How many descriptors a process may have: the hard limit, which servers take. */
 export function mostDescriptors(): number {
   const line = /^Max open files\s+\S+\s+(\S+)/m.exec(Deno.readTextFileSync("/proc/self/limits"));

@@ -39,6 +39,8 @@ const plain: Protocol = {
   serve: async (conn, gate) => void await gate.connect(undefined, conn),
 };
 const protocols: Protocols = { proxy, hello, plain };
+/** What only a trusted source may begin with. */
+const preface: Protocol = { naming: "nothing", sniff: (head) => head[0] === 0x0d };
 
 function listener(name: string, given: Partial<ListenerRules> = {}): ListenerRules {
   const rules = {
@@ -73,7 +75,12 @@ function resolve(target: Target): Promise<Destination | undefined> {
 }
 
 const run = (args: ExplainArgs, given: Given = {}) =>
-  explainCommand(snapshotOf({ listeners, ...given }), protocols, resolve, args, () => false);
+  explainCommand(snapshotOf({ listeners, ...given }), args, {
+    protocols,
+    preface,
+    resolve,
+    isOwnIp: () => false,
+  });
 
 async function says(args: ExplainArgs, given: Given, exit: number, ...lines: RegExp[]): Promise<void> {
   const explained = await run(args, given);
@@ -194,6 +201,7 @@ Deno.test("explain --hex tells each protocol's verdict and what the bytes ask fo
   await says({ hex: "50", listener: "edge" }, {}, 1, /proxy: maybe, 2 bytes are needed/, /partial: closed/);
   await says({ hex: "50", listener: "local" }, {}, 0, /partial: to the fallback 127\.0\.0\.1:9/);
   await says({ hex: "00", listener: "edge" }, {}, 1, /unknown: closed/);
+  await says({ hex: "0d", listener: "local" }, {}, 1, /preface: closed/);
   await says(
     { hex: "00", listener: "forward" },
     {

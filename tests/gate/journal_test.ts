@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { GateError } from "../../gate/errors.ts";
-import { type Entry, Journal, type JournalBatch, type LogFormat } from "../../gate/journal.ts";
+import { Journal, type JournalBatch, type JournalEntry, type LogFormat } from "../../gate/journal.ts";
 import { equal, ok } from "../support/assert.ts";
 
-const ENTRY: Entry = {
+const ENTRY: JournalEntry = {
   id: 7,
   listener: "edge",
   peer: { address: "2001:db8::1", port: 4711, layers: ["tls"] },
@@ -13,7 +13,7 @@ const ENTRY: Entry = {
   failure: undefined,
 };
 
-function written(format: LogFormat, entries: readonly Entry[], logged = true): JournalBatch[] {
+function written(format: LogFormat, entries: readonly JournalEntry[], logged = true): JournalBatch[] {
   const batches: JournalBatch[] = [];
   const journal = new Journal(format, (batch) => batches.push(batch));
   for (const entry of entries) journal.write(entry, logged);
@@ -90,7 +90,7 @@ Deno.test("connections are counted by listener, protocol, outcome and side, logg
 
 Deno.test("lines leave in batches, and nothing leaves when there is nothing", () => {
   equal(written("json", []), []);
-  const batches = written("text", Array<Entry>(1000).fill(ENTRY));
+  const batches = written("text", Array<JournalEntry>(1000).fill(ENTRY));
   ok(batches.length > 1 && batches.length < 20, `${batches.length} batches`);
   equal(batches.map(({ lines }) => lines.split("\n").length - 1).reduce((a, b) => a + b), 1000);
 });

@@ -157,6 +157,25 @@ admin: { address: "off" }`);
   }
 });
 
+Deno.test("through the gate: a listener's limits hold for all its addresses together", async () => {
+  await using echo = await listenEcho();
+  await using gate = await startGate(`
+listeners:
+  other: { address: "127.0.0.1:0", to: "127.0.0.1:${echo.port}" }
+  fwd:
+    address: ["127.0.0.1:0", "[::1]:0"]
+    to: "127.0.0.1:${echo.port}"
+    limits: { connections: 1 }
+admin: { address: "off" }`);
+  const [first, second] = gate.supervisor.listening.filter(({ listener }) => listener === "fwd")
+    .map(({ address }) => Number(address.slice(address.lastIndexOf(":") + 1)));
+  await using v4 = await connect(first);
+  equal(await served(v4), true);
+  await using v6 = await connect(second, "::1");
+  equal(await served(v6), false);
+  equal(await countServed(gate, "other", 2), 2);
+});
+
 Deno.test("through the gate: a reserved slot is for its protocol, and the oldest that is not told apart gives way", async () => {
   await using ssh = await listen((socket) => socket.pipe(socket));
   await using gate = await startGate(`

@@ -1,4 +1,5 @@
 /** A gate that is led to itself stops after a few rounds, and says why. */
+import { freePorts } from "../../scripts/free_ports.ts"; // listeners that lead to each other know their ports first
 import { equal, ok } from "../support/assert.ts";
 import { Folder } from "../support/child.ts";
 import { clientHello } from "../support/client_hello.ts";
@@ -13,14 +14,6 @@ async function rounds(gate: TestGate): Promise<number> {
   ok(/a loop 5 deep/.test(denied.cause ?? ""), denied.cause);
   for (let i = 0; i < DEPTH; i++) await gate.record();
   return gate.records.length;
-}
-
-/** A port that was free a moment ago: two listeners have to know each other's before they exist. */
-function freePorts(count: number): number[] {
-  const listeners = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  const ports = listeners.map(({ addr }) => (addr as Deno.NetAddr).port);
-  for (const listener of listeners) listener.close();
-  return ports;
 }
 
 Deno.test("a forward to itself, and two forwards to each other", async () => {

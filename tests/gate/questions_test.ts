@@ -146,6 +146,33 @@ Deno.test("one source cannot take the places of all: 128 names of an address, or
     }
   }));
 
+Deno.test("who is refused for its source alone keeps nobody else from asking the same", () =>
+  onLoop(async () => {
+    const { questions, asked } = asking(50);
+    const ask = (host: string, source: string) =>
+      questions.resolve({ host, port: 1 }, source) as Promise<unknown>;
+    const all = Array.from({ length: 128 }, (_, n) => ask(`h${n}`, "10.0.0.1"));
+    const refused = ask("wanted", "10.0.0.1"), other = ask("wanted", "10.0.0.2");
+    equal(asked.length, 129);
+    await fails(refused, "exhausted");
+    await fails(other, "timeout");
+    await Promise.allSettled(all);
+  }));
+
+Deno.test("who asks after a change does not get the answer to a question from before it", () =>
+  onLoop(async () => {
+    const { questions, asked, answer } = asking();
+    const before = questions.resolve(NAME);
+    questions.forget(["*.internal"]);
+    const after = questions.resolve(NAME);
+    equal(asked.length, 2);
+    questions.answered({ id: asked[0].id, destination: undefined });
+    equal(await before, undefined);
+    equal(questions.resolve(NAME), after);
+    answer(100);
+    ok(await after);
+  }));
+
 Deno.test("a password is right when main says so", () =>
   onLoop(async () => {
     const { questions, asked } = asking();

@@ -107,7 +107,7 @@ export async function startGate(yaml: string, environment: Record<string, string
     worker: new URL("./engine_worker.ts", import.meta.url),
     discovery,
     login: async (login) => await passwords.check(login) === "right",
-    log: { format: "json", connections: true, write: (lines) => log.write(lines) },
+    log: { format: "json", quiet: [], write: (lines) => log.write(lines) },
     scope,
   });
   const gate = new TestGate(supervisor, async () => {

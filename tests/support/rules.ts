@@ -3,6 +3,7 @@ import { formatIp } from "../../gate/address.ts";
 import type { Asking } from "../../gate/asking.ts";
 import { Decider } from "../../gate/decide.ts";
 import type { PolicyRule, RouteRule, Snapshot } from "../../gate/snapshot.ts";
+import { LIMITS } from "./fake_gate.ts";
 
 /** Where the snapshot's gate is bound to every address, these are the machine's. */
 export const MACHINE = ["192.0.2.7", "2001:db8::7"];
@@ -19,17 +20,7 @@ export function snapshotOf(
     listeners: {},
     routes: routes.map((route, i) => ({ place: `routes[${i}]`, to: [], ...route })),
     policy: policy.map((rule, i) => ({ place: `policy[${i}]`, verdict: "allow", ...rule })),
-    limits: {
-      connections: 100,
-      perSource: 100,
-      reserve: {},
-      sniffTimeout: 3000,
-      handshakeTimeout: 10_000,
-      dialTimeout: 10_000,
-      idleTimeout: 3_600_000,
-      headSize: 65536,
-      grace: 30_000,
-    },
+    limits: LIMITS,
     own: [],
     hostAddresses: [],
     ...given,

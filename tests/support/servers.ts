@@ -1,15 +1,6 @@
 /** Real servers of Debian on loopback, as a test needs them: TLS, SSH, MQTT. Each is ended with its owner. */
-import net from "node:net";
+import { freePort } from "../../scripts/free_ports.ts";
 import { Child, type Folder, succeed } from "./child.ts";
-
-/** A port that was free a moment ago, for programs that cannot take port 0. */
-export async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await new Promise((listening) => server.once("listening", listening));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return port;
-}
 
 export interface Certificate {
   readonly cert: string;
@@ -76,7 +67,7 @@ export async function startSshd(folder: Folder) {
   for (const path of Object.values(keys)) {
     await succeed("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", path]);
   }
-  const authorized = `${folder.path}/authorized`, port = await freePort();
+  const authorized = `${folder.path}/authorized`, port = freePort();
   await Deno.copyFile(`${keys.user}.pub`, authorized);
   await folder.write(
     "known",
@@ -104,7 +95,7 @@ export async function startSshd(folder: Folder) {
 
 /** The MQTT broker. */
 export async function startMosquitto(folder: Folder) {
-  const port = await freePort();
+  const port = freePort();
   const file = await folder.write(
     "mosquitto.conf",
     `listener ${port} 127.0.0.1\nallow_anonymous true\npersistence false\nlog_dest stderr\n` +

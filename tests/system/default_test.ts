@@ -1,10 +1,11 @@
 /** `ugate run` without a configuration: a proxy for this machine, and the codes by which it says no. */
+import { freePort } from "../../scripts/free_ports.ts";
 import { need } from "../../scripts/clients.ts";
 import { equal, ok } from "../support/assert.ts";
 import { run, succeed } from "../support/child.ts";
 import { connect } from "../support/net.ts";
 import { Program } from "../support/program.ts";
-import { freePort, startDeaf } from "../support/servers.ts";
+import { startDeaf } from "../support/servers.ts";
 
 const GATE = "127.0.0.1:15080", ADMIN = "127.0.0.1:15000";
 /** curl's exit codes: a proxy said no to SOCKS; receiving failed. */
@@ -66,7 +67,7 @@ Deno.test({
     });
 
     await test.step("a refused target gets the code that says why", async () => {
-      const closed = await freePort();
+      const closed = freePort();
       for (const [what, target, socks, status] of REFUSALS) {
         const five = await run("curl", [...CURL, "-x", `socks5h://${GATE}`, target(closed)]);
         equal(five.code, CURLE_PROXY, what);

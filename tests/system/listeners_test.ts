@@ -1,10 +1,11 @@
 /** Where connections come in: both families, several addresses, unix sockets, several engines; and where they go. */
+import { freePort } from "../../scripts/free_ports.ts";
 import { need } from "../../scripts/clients.ts";
 import { equal, ok } from "../support/assert.ts";
 import { Folder, run, succeed } from "../support/child.ts";
 import { connect, connectUnix, listen, listenEcho, socks, type TestServer } from "../support/net.ts";
 import { Program } from "../support/program.ts";
-import { freePort, startSshd } from "../support/servers.ts";
+import { startSshd } from "../support/servers.ts";
 
 const echoed = async (client: Awaited<ReturnType<typeof connect>>, text: string): Promise<void> => {
   await using mine = client;
@@ -132,7 +133,7 @@ Deno.test("connections go to the least loaded endpoint by weight, never to a dea
 listeners: { edge: { address: "127.0.0.1:0", protocols: [tcp] } }
 routes:
   - listener: edge
-    to: [{ to: "127.0.0.1:${one.port}", weight: 1 }, { to: "127.0.0.1:${three.port}", weight: 3 }, "127.0.0.1:${await freePort()}"]
+    to: [{ to: "127.0.0.1:${one.port}", weight: 1 }, { to: "127.0.0.1:${three.port}", weight: 3 }, "127.0.0.1:${freePort()}"]
 admin: { address: "off" }
 `);
   await using clients = new AsyncDisposableStack();

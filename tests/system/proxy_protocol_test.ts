@@ -1,14 +1,14 @@
 /** PROXY protocol with HAProxy on either side: v1 and v2, accepted from trusted networks only, and emitted. */
+import { freePort } from "../../scripts/free_ports.ts";
 import { need } from "../../scripts/clients.ts";
 import { equal, ok } from "../support/assert.ts";
 import { Child, Folder } from "../support/child.ts";
 import { connect, listen, type TestServer } from "../support/net.ts";
 import { Program } from "../support/program.ts";
-import { freePort } from "../support/servers.ts";
 
 /** HAProxy from `listen` to one server; `bind` and `server` are what stands behind their addresses. */
 async function haproxy(folder: Folder, to: number, { bind = "", server = "" }) {
-  const port = await freePort();
+  const port = freePort();
   const file = await folder.write(
     `haproxy-${port}.cfg`,
     `defaults

@@ -1,9 +1,10 @@
 /** `hosts` with `via`: names behind another proxy, another ugate or sshd's own SOCKS server. */
+import { freePort } from "../../scripts/free_ports.ts";
 import { need } from "../../scripts/clients.ts";
 import { equal, ok } from "../support/assert.ts";
 import { Child, Folder, run } from "../support/child.ts";
 import { Program } from "../support/program.ts";
-import { freePort, startSshd } from "../support/servers.ts";
+import { startSshd } from "../support/servers.ts";
 
 const CURLE_PROXY = 97;
 const curl = (port: number, url: string) =>
@@ -44,7 +45,7 @@ admin: { address: "off" }
       const told: [url: string, reply: RegExp][] = [
         [url("forbidden.test"), /\(2\)/],
         [url("absent.test"), /\(4\)/],
-        [`http://inside.test:${await freePort()}/`, layer === "socks" ? /\(5\)/ : /\(4\)/],
+        [`http://inside.test:${freePort()}/`, layer === "socks" ? /\(5\)/ : /\(4\)/],
         [url("inside.wrong"), /\(2\)/],
       ];
       for (const [asked, reply] of told) {
@@ -65,7 +66,7 @@ Deno.test({
     await using web = serveHello();
     await using folder = await Folder.make();
     await using sshd = await startSshd(folder);
-    const dynamic = await freePort();
+    const dynamic = freePort();
     await using _ssh = new Child("ssh", [
       ...[...sshd.args, "-N", "-D", `127.0.0.1:${dynamic}`, "-p", String(sshd.port), "127.0.0.1"],
     ]);
@@ -84,7 +85,7 @@ admin: { address: "off" }
     }
     const { endpoint } = await program.record();
     equal(endpoint, `127.0.0.1:${dynamic} socks`);
-    const refused = await curl(port, `http://localhost:${await freePort()}/`);
+    const refused = await curl(port, `http://localhost:${freePort()}/`);
     equal(refused.code, CURLE_PROXY, refused.stderr);
     equal(await program.stop(), 0);
   },

@@ -53,3 +53,19 @@ Deno.test("an owner that releases another one while it is told keeps it from bei
   deadlines.sweep(1);
   equal(other.times, 0);
 });
+
+Deno.test("who claims a slot from inside a sweep that makes them more is not told in it", () => {
+  const deadlines = new Deadlines(), late = new Owner();
+  let told = 0;
+  const first = deadlines.claim({
+    expired: () => {
+      told++;
+      deadlines.set(deadlines.claim(late), 1000);
+    },
+  });
+  for (let i = 1; i < 256; i++) deadlines.claim(new Owner()); // as many as fit before it grows
+  deadlines.set(first, 1);
+  deadlines.sweep(1);
+  deadlines.sweep(2);
+  equal([told, late.times], [1, 0]);
+});

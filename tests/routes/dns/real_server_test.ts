@@ -1,6 +1,5 @@
 /** Against a server that others wrote: unbound, as Debian has it. */
-import { createServer } from "node:net";
-import { once } from "node:events";
+import { freePort } from "../../../scripts/free_ports.ts";
 import { Dns } from "../../../routes/dns/resolver.ts";
 import { equal, fails, ok } from "../../support/assert.ts";
 
@@ -28,15 +27,6 @@ function isThere(path: string): boolean {
   }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
-
 function configuration(port: number): string {
   return `server:
   interface: 127.0.0.1@${port}
@@ -57,7 +47,7 @@ remote-control:
 
 /** Runs unbound for these records until disposed. */
 async function startUnbound(program: string) {
-  const port = await freePort();
+  const port = freePort();
   const dir = await Deno.makeTempDir();
   await Deno.writeTextFile(`${dir}/unbound.conf`, configuration(port));
   const args = ["-d", "-p", "-c", `${dir}/unbound.conf`];

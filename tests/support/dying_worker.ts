@@ -1,0 +1,10 @@
+/// <reference lib="deno.worker" />
+/** An engine thread that starts, and ends by itself at once. */
+import type { Report } from "../../gate/orders.ts";
+
+const post = (report: Report): void => self.postMessage(report);
+
+self.onmessage = () => {
+  post({ op: "ready", wake: -1 });
+  post({ op: "stopped" });
+};
