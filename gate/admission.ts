@@ -7,6 +7,7 @@ import type { Limits, Peer, Protocol, Protocols, Stream, Target } from "./contra
 import { Decider } from "./decide.ts";
 import type { Accepting } from "./engine/acceptor.ts";
 import { Checks } from "./engine/checks.ts";
+import { AF_UNIX } from "./engine/layout.ts";
 import { now, promiseResolved } from "./engine/loop.ts";
 import { OwnDials } from "./engine/own_dials.ts";
 import { isOwnIp } from "./engine/own_ip.ts";
@@ -133,8 +134,11 @@ export class Admission implements Keeper {
     return this.#census.takeHits();
   }
 
-  ended(connection: Connection, failure: GateError | undefined): void {
+  left(connection: Connection): void {
     this.#census.leave(connection);
+  }
+
+  ended(connection: Connection, failure: GateError | undefined): void {
     this.#journal.write({
       id: connection.id,
       parent: connection.parent,
@@ -164,9 +168,9 @@ export class Admission implements Keeper {
       throw thrown;
     }
     const depth = this.#ownDials.depth(from.host, from.port);
-    const peer = from.port > 0
-      ? { address: from.host, port: from.port, layers: NONE }
-      : { address: "unix", layers: NONE };
+    const peer = family === AF_UNIX
+      ? { address: "unix", layers: NONE }
+      : { address: from.host, port: from.port, layers: NONE };
     this.#begin(socket, peer, { entry, rules: entry.rules, trusted: entry.trusted, depth }, place);
   }
 
@@ -205,6 +209,7 @@ export class Admission implements Keeper {
       this.#census.enterSource(connection);
       this.#refuseBarred(connection);
     } catch (thrown) {
+      connection.stream[Symbol.dispose](); // nothing was answered: there is nothing to linger for
       return connection.served(thrown);
     }
     if (entry.only !== undefined) return void this.#speak(connection, entry.only);
@@ -252,7 +257,7 @@ export class Admission implements Keeper {
     connection.deadline(entry.rules.sniffTimeout);
     const source = await this.#registry.proxyProtocol.preface!(connection.stream);
     connection.peer = { ...connection.peer, ...source };
-    connection.proxied = true;
+    connection.proxied = source.address !== undefined; // UNKNOWN and LOCAL speak for the proxy itself
   }
 
   async #fallBack(connection: Connection, unknown: Unknown): Promise<void> {

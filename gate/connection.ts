@@ -36,6 +36,8 @@ export interface Keeper {
   readonly limits: Limits;
   /** Called once, at its end. */
   ended(connection: Connection, failure: GateError | undefined): void;
+  /** Called once, when its descriptor is given back too: it counts no more. */
+  left(connection: Connection): void;
 }
 
 export class Connection implements Conn, RelayOwner, Expiring {
@@ -58,6 +60,8 @@ export class Connection implements Conn, RelayOwner, Expiring {
   /** Streams that were unwrapped from it and are not over. */
   #inner = 0;
   #served = false;
+  /** Its descriptor outlives it for a moment, and counts meanwhile. */
+  #lingers = false;
   #keeper: Keeper;
   #slot = deadlines.claim(this);
   #relay: Relay | undefined;
@@ -189,7 +193,11 @@ export class Connection implements Conn, RelayOwner, Expiring {
     this.deadline(0);
     if (this.#inner > 0 && !failure) return; // the last stream inside ends it
     if (stream instanceof Socket && stream.fd >= 0 && !stream.given && failure?.failure !== "reset") {
-      new Linger(stream);
+      this.#lingers = true;
+      new Linger(stream, () => {
+        this.#lingers = false;
+        if (this.#over) this.#keeper.left(this);
+      });
     } else stream[Symbol.dispose]();
     this.end(failure);
   }
@@ -207,6 +215,7 @@ export class Connection implements Conn, RelayOwner, Expiring {
     this.leaveEndpoint();
     if (this.#undo) { for (const act of this.#undo) act(); }
     this.#keeper.ended(this, failure);
+    if (!this.#lingers) this.#keeper.left(this);
     const { outer } = this.entrance;
     if (outer && --outer.#inner === 0 && outer.#served) outer.end(undefined);
   }

@@ -60,7 +60,7 @@ export class Connector {
     if (plan.kind === "route") {
       return this.#toOnly(plan.route, conn, until) ?? this.#toRoute(plan.route, conn, until);
     }
-    return this.#reach(plan.target, conn, until, (found) => decider.permit(asking, plan, found));
+    return this.#reach(plan.target, conn, until, (found) => decider.permit(asking, plan, found), 0, true);
   }
 
   /** The bytes of a connection that nobody could tell apart go there as they came. */
@@ -135,8 +135,15 @@ export class Connector {
     return this.#parts.proxyHeader(version, source, local && { address: local.host, port: local.port });
   }
 
-  /** `depth`: how many proxies are on the way already, each reached through the next. */
-  async #reach(target: Target, conn: Connection, until: number, permit: Permit, depth = 0): Promise<Stream> {
+  /** `depth`: how many proxies are on the way already, each reached through the next; `named`: by the client. */
+  async #reach(
+    target: Target,
+    conn: Connection,
+    until: number,
+    permit: Permit,
+    depth = 0,
+    named = false,
+  ): Promise<Stream> {
     if (depth > MOST_PROXIES) {
       throw new GateError(
         "no-route",
@@ -144,7 +151,9 @@ export class Connector {
         `Cannot connect to ${formatTarget(target)}: proxies lead to each other`,
       );
     }
-    const asked = this.#parts.questions.resolve(target);
+    // Names that clients give are bounded by source, or one client's questions would stop everybody's.
+    const source = named && conn.peer.address !== "unix" ? conn.peer.address : undefined;
+    const asked = this.#parts.questions.resolve(target, source);
     const destination = asked instanceof Promise ? await this.#inTime(asked, conn, until) : asked;
     if (!destination) {
       throw new GateError(

@@ -3,7 +3,17 @@
  * edge-triggered: readiness is remembered here until the kernel says EAGAIN.
  */
 import { GateError, type Side } from "../errors.ts";
-import { EAGAIN, EINTR, EPIPE, EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from "./layout.ts";
+import {
+  EAGAIN,
+  EINTR,
+  EPIPE,
+  EPOLLERR,
+  EPOLLHUP,
+  EPOLLIN,
+  EPOLLOUT,
+  EPOLLPRI,
+  EPOLLRDHUP,
+} from "./layout.ts";
 import { errnoName, ETIMEDOUT, MSG_NOSIGNAL, SHUT_WR } from "./layout.ts";
 import { promiseResolved, unwatch, watch, type Watcher } from "./loop.ts";
 import { errno, libc, resetAndClose, socketError } from "./sys.ts";
@@ -23,6 +33,8 @@ export class Descriptor implements Watcher {
   writable = false;
   /** The peer sent FIN or reset: bytes may still be there to read, but no more come. */
   hungUp = false;
+  /** TCP urgent data came: reads stop at its mark, so a short one no longer means that the queue is drained. */
+  urgent = false;
   mover: Mover | undefined;
   /** Called once when the peer is gone in both directions while nobody moves or reads. */
   onGone: ((reason: GateError) => void) | undefined;
@@ -37,6 +49,7 @@ export class Descriptor implements Watcher {
   }
 
   onEvent(events: number): void {
+    if (events & EPOLLPRI) this.urgent = true;
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) this.hungUp = true;
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) this.readable = true;
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) this.writable = true;
@@ -82,7 +95,7 @@ export class Descriptor implements Watcher {
       const n = libc.recv(this.open(), into, into.length, flags);
       if (n >= 0) {
         // A short read drained the queue: the next bytes bring an edge, unless the last edge was already here.
-        if (n < into.length && flags === 0 && !this.hungUp) this.readable = false;
+        if (n < into.length && flags === 0 && !this.hungUp && !this.urgent) this.readable = false;
         return n;
       }
       const code = errno();

@@ -27,6 +27,8 @@ import { errno, libc, socketError, tuneTcp } from "./sys.ts";
 
 /** RFC 8305 section 8: Connection Attempt Delay, ms. */
 const ATTEMPT_DELAY = 250;
+/** Attempts of one dial at a time. */
+const MOST_AT_ONCE = 6;
 
 /** Who dials. */
 export interface DialOwner {
@@ -81,11 +83,22 @@ export class Dial implements Mover, Expiring {
     while (!this.over && this.#next < this.#addresses.length) {
       if (this.#attempt(this.#addresses[this.#next++])) {
         const more = !this.over && this.#next < this.#addresses.length;
-        if (more) this.#stopStagger = after(ATTEMPT_DELAY, () => this.#start());
+        if (more) this.#stopStagger = after(ATTEMPT_DELAY, () => this.#giveWay());
         return;
       }
     }
     if (!this.over && this.#open.length === 0) this.#finish(undefined, this.#failure ?? nothingToDial());
+  }
+
+  /** A name with many dead addresses must not hold a descriptor for each: the oldest attempt ends. */
+  #giveWay(): void {
+    if (this.#open.length >= MOST_AT_ONCE) {
+      const [{ socket, address }] = this.#open.splice(0, 1);
+      socket.mover = undefined;
+      socket.close();
+      this.#note(address, ETIMEDOUT);
+    }
+    this.#start();
   }
 
   /** Whether it is under way. */

@@ -23,6 +23,8 @@ export class Flow {
   short = false;
   /** The source's FIN was passed on. */
   done = false;
+  /** It goes on in the next turn: whoever pumps it asks once. */
+  queued = false;
   #ended = false;
   #pipe: Pipe | undefined;
   #inPipe = 0;
@@ -77,7 +79,7 @@ export class Flow {
     if (size < 0) return false;
     if (size === 0) return this.#ended = true;
     this.#left -= size;
-    if (size === buffer.length) this.#bulk = true;
+    if (size === buffer.length && !this.source.urgent) this.#bulk = true;
     const sent = this.sink.send(buffer, size);
     this.moved += Math.max(0, sent);
     if (sent < size) this.#unsent = buffer.slice(Math.max(0, sent), size);
@@ -111,6 +113,10 @@ export class Flow {
     const code = size < 0 ? errno() : 0;
     if (code === EINTR) return true;
     this.close();
+    if (this.source.urgent) { // splice stops at its mark for good; a read passes it
+      this.#bulk = false;
+      return true;
+    }
     if (size === 0) return this.#ended = true;
     if (code !== EAGAIN) throw this.source.failure(code, "read");
     this.source.readable = false;

@@ -18,8 +18,12 @@ export class Linger implements Mover, Expiring {
   #left = LINGER_MOST;
   #over = false;
 
-  constructor(socket: Socket) {
+  readonly #closed: () => void;
+
+  /** `closed` is called once the descriptor is given back: until then the connection counts. */
+  constructor(socket: Socket, closed: () => void) {
     this.#socket = socket;
+    this.#closed = closed;
     deadlines.set(this.#slot, now + LINGER_TIME);
     socket.given = true;
     socket.mover = this;
@@ -54,5 +58,6 @@ export class Linger implements Mover, Expiring {
     deadlines.release(this.#slot);
     this.#socket.mover = undefined;
     this.#socket.close();
+    this.#closed();
   }
 }

@@ -10,6 +10,7 @@ import {
   EPOLLET,
   EPOLLIN,
   EPOLLOUT,
+  EPOLLPRI,
   EPOLLRDHUP,
   errnoName,
 } from "./layout.ts";
@@ -22,8 +23,8 @@ export interface Watcher {
   onEvent(events: number): void;
 }
 
-/** Reading, writing and hang-up, each told once when it changes. */
-export const EDGES = (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) >>> 0;
+/** Reading, urgent data, writing and hang-up, each told once when it changes. */
+export const EDGES = (EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET) >>> 0;
 
 const BATCH = 512;
 /** Yields to promises at least this often while events keep coming, ms. */

@@ -87,8 +87,10 @@ export class SpliceRelay implements Relay, Mover, Expiring {
   #pump(flow: Flow): void {
     const before = flow.moved;
     try {
-      if (flow.pump()) {
+      if (flow.pump() && !flow.queued) {
+        flow.queued = true;
         again(() => {
+          flow.queued = false;
           if (!this.#over) this.#pump(flow);
         });
       }
