@@ -67,6 +67,7 @@ export class Connection implements Conn, RelayOwner, Expiring {
   #relay: Relay | undefined;
   #controller: AbortController | undefined;
   #over = false;
+  #aborted = false;
   /** While the first bytes are waited for, the deadline makes the look late instead of ending it. */
   #patient = false;
 
@@ -98,8 +99,9 @@ export class Connection implements Conn, RelayOwner, Expiring {
     return this.entrance.rules.asksUser;
   }
 
+  /** Nothing is to be done for it any more. */
   get over(): boolean {
-    return this.#over;
+    return this.#over || this.#aborted;
   }
 
   get signal(): AbortSignal {
@@ -131,6 +133,7 @@ export class Connection implements Conn, RelayOwner, Expiring {
   abort(reason: GateError): void {
     if (this.#over) return;
     if (this.#relay) return this.#relay.abort(reason);
+    this.#aborted = true;
     this.stream.abort(reason);
     this.underWay?.cancel(reason);
     this.wrapping?.cancel(reason);

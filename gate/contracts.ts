@@ -207,7 +207,7 @@ export interface Gate {
   enter(inner: Stream, outer: Conn, facts: Partial<Peer>): void;
   /** Exactly so many bytes, held ones first, spliced where both are raw. */
   copy(from: Stream, to: Stream, bytes: number): Promise<void>;
-  /** Checks a password off this thread, bounded and throttled by source; true sets conn.peer.user. */
+  /** Checks a password off this thread, bounded and throttled by source: then it rejects. true sets conn.peer.user. */
   login(conn: Conn, user: string, password: string): Promise<boolean>;
 }
 

@@ -58,16 +58,29 @@ export class EngineGate implements Gate {
 
   async login(conn: Conn, user: string, password: string): Promise<boolean> {
     const { address } = conn.peer;
-    const right = await this.#parts.questions.login({
+    const answer = await this.#parts.questions.login({
       listener: conn.listener,
       source: address,
       user,
       password,
     });
+    if (answer === "throttled" || answer === "busy") throw cannotLogIn(answer, address);
+    const right = answer === "right";
     if (right) {
       conn.peer = { ...conn.peer, user };
       conn.record.user = user;
     }
     return right;
   }
+}
+
+function cannotLogIn(answer: "throttled" | "busy", source: string): GateError {
+  if (answer === "busy") {
+    return new GateError("exhausted", "gate", "Cannot log in: too many passwords wait to be verified");
+  }
+  return new GateError(
+    "exhausted",
+    "client",
+    `Cannot log in: ${source} gave too many wrong passwords, and has to wait`,
+  );
 }

@@ -36,6 +36,9 @@ export interface Login {
   readonly password: string;
 }
 
+/** "throttled": this source failed too often lately. "busy": too many passwords wait to be verified. */
+export type LoginAnswer = "right" | "wrong" | "throttled" | "busy";
+
 /** A GateError as data; `message` has the sentences of its causes too. */
 export interface Failed {
   readonly failure: Failure;
@@ -45,7 +48,7 @@ export interface Failed {
 
 export type Answer =
   | { readonly id: number; readonly destination: Destination | undefined }
-  | { readonly id: number; readonly right: boolean }
+  | { readonly id: number; readonly login: LoginAnswer }
   | { readonly id: number; readonly failed: Failed };
 
 /** Main to engine. */

@@ -5,7 +5,7 @@
 import { Buffer } from "node:buffer";
 import { createHmac, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
 import { sourceNetwork } from "./networks.ts";
-import type { Login } from "./orders.ts";
+import type { Login, LoginAnswer } from "./orders.ts";
 
 /** A stored password: `scrypt:N:r:p:salt:hash`, salt and hash in base64url. */
 export interface Hash {
@@ -56,9 +56,6 @@ function derive(password: string, { cost, blockSize, parallelism, salt, hash }: 
 
 /** Listener name -> user name -> password or hash, as configuration has them. */
 export type Users = Readonly<Record<string, Readonly<Record<string, string>>>>;
-
-/** "throttled": this source failed too often lately. "busy": too many passwords wait to be verified. */
-export type LoginAnswer = "right" | "wrong" | "throttled" | "busy";
 
 const MOST_RUNNING = 2, MOST_WAITING = 64;
 /** RFC 1929 and the head of a request allow no more; nobody makes us hash a megabyte. */

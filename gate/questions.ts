@@ -4,7 +4,7 @@
  */
 import type { Destination, Target } from "./contracts.ts";
 import { formatTarget, hostMatches, isUnixHost, parseIp } from "./address.ts";
-import type { Answer, Failed, Login, Question } from "./orders.ts";
+import type { Answer, Failed, Login, LoginAnswer, Question } from "./orders.ts";
 import { GateError } from "./errors.ts";
 import { sourceNetwork } from "./networks.ts";
 import { after, now, promiseResolved } from "./engine/loop.ts";
@@ -60,9 +60,9 @@ export class Questions {
     return asked;
   }
 
-  async login(login: Login): Promise<boolean> {
+  async login(login: Login): Promise<LoginAnswer> {
     const answer = await this.#ask({ ask: "login", login });
-    return "right" in answer && answer.right;
+    return "login" in answer ? answer.login : "wrong";
   }
 
   /** Main has answered. */

@@ -9,7 +9,7 @@ import { signalEvent } from "./engine/sys.ts";
 import { healthSize } from "./health.ts";
 import { type LogFormat, messageLine } from "./journal.ts";
 import { ConnectionLimits, LIMITS_SIZE } from "./limits.ts";
-import type { Answer, Bound, Login, Order, Question, Report, Start } from "./orders.ts";
+import type { Answer, Bound, Login, LoginAnswer, Order, Question, Report, Start } from "./orders.ts";
 import type { Scope } from "./scope.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { Tally } from "./tally.ts";
@@ -22,7 +22,7 @@ export interface SupervisorOptions {
   readonly worker: URL;
   readonly discovery: Resolver;
   /** Whether the password is right. */
-  readonly login: (login: Login) => Promise<boolean>;
+  readonly login: (login: Login) => Promise<LoginAnswer>;
   readonly log: {
     readonly format: LogFormat;
     /** Levels that are not logged. */
@@ -217,7 +217,7 @@ export class Supervisor {
           id,
           destination: await this.#options.discovery.resolve(question.target, this.#options.scope.stopping),
         }
-        : { id, right: await this.#options.login(question.login) };
+        : { id, login: await this.#options.login(question.login) };
     } catch (thrown) {
       const { failure, side } = asGateError(thrown);
       answer = { id, failed: { failure, side, message: causeChain(thrown) } };

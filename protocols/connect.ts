@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { formatTarget, isUnixHost } from "../gate/address.ts";
 import type { Conn, Endpoint, Gate, Peer, Protocol, Stream, Target } from "../gate/contracts.ts";
-import { type Failure, GateError } from "../gate/errors.ts";
+import { asGateError, type Failure, GateError } from "../gate/errors.ts";
 import { handshake } from "./common/handshake.ts";
 import { quote } from "./common/named.ts";
 import { sniffPrefix } from "./common/prefix.ts";
@@ -54,10 +54,20 @@ async function refuseOther(conn: Conn, { method }: RequestHead): Promise<never> 
 
 async function login(conn: Conn, gate: Gate, { fields }: RequestHead): Promise<void> {
   const credentials = basicCredentials(valuesOf(fields, "proxy-authorization"));
-  if (credentials && await gate.login(conn, credentials.user, credentials.password)) return;
+  if (credentials) {
+    const failed = (thrown: unknown) => refuse(conn, asGateError(thrown), throttled);
+    if (await gate.login(conn, credentials.user, credentials.password).catch(failed)) return;
+  }
   const act = credentials ? `Cannot log in ${quote(credentials.user)}` : "Cannot serve CONNECT";
   const state = credentials ? "wrong user or password" : "the client sent no Basic credentials";
   await refuse(conn, new GateError("unauthenticated", "client", `${act}: ${state}`), answer);
+}
+
+/** RFC 6585 4: a source that guessed too often has to wait; for what ails the gate itself, its own status. */
+function throttled(reason: GateError): Uint8Array {
+  if (reason.failure !== "exhausted" || reason.side !== "client") return answer(reason);
+  const sentence = "Too many wrong passwords came from this address; wait a few seconds.";
+  return plainAnswer(429, "exhausted", { sentence, fields: ["Retry-After: 3"] });
 }
 
 /** RFC 7617 2: the first colon ends the user. */

@@ -43,9 +43,6 @@ async function serve(config: Configuration, files: readonly string[]): Promise<n
     (bytes) => Deno.stderr.write(bytes),
     (lines) => messageLine(format, "warn", `${lines} lines of this log are lost: nobody took them`),
   );
-  if (!quiet.includes("warn")) {
-    for (const warning of await startWarnings(config)) log.write(messageLine(format, "warn", warning));
-  }
   const scope = new Scope();
   const signals = catchSignals();
   using discovery = discoveryOf(config);
@@ -60,7 +57,7 @@ async function serve(config: Configuration, files: readonly string[]): Promise<n
       threads: config.engine.threads,
       worker: new URL("../threads/engine.ts", import.meta.url),
       discovery,
-      login: async (login) => await passwords.check(login) === "right",
+      login: (login) => passwords.check(login),
       log: {
         format,
         quiet,
@@ -77,6 +74,9 @@ async function serve(config: Configuration, files: readonly string[]): Promise<n
       healthy: () => true,
       ready: () => true,
     });
+    if (!quiet.includes("warn")) {
+      for (const warning of await startWarnings(config)) log.write(messageLine(format, "warn", warning));
+    }
     console.log(banner({ listening: running.listening, config, admin: admin.addresses, files }));
     const broken = await Promise.race([signals.stopped, running.broken]);
     if (broken === undefined) return 0;

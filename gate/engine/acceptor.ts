@@ -60,6 +60,16 @@ export class Acceptor implements Watcher {
     watch(this.fd, this, EPOLLIN | EPOLLEXCLUSIVE);
   }
 
+  #goOn(): void {
+    if (this.#closed) return;
+    try {
+      this.#watch();
+      this.#paused = false;
+    } catch {
+      after(PAUSE, () => this.#goOn()); // the kernel has no memory for it yet
+    }
+  }
+
   #rest(): void {
     if (spare >= 0) libc.close(spare);
     const fd = libc.accept4(this.fd, null, null, SOCK_CLOEXEC);
@@ -68,9 +78,6 @@ export class Acceptor implements Watcher {
     this.#paused = true;
     unwatch(this.fd, false);
     this.owner.paused();
-    after(PAUSE, () => {
-      this.#paused = false;
-      if (!this.#closed) this.#watch();
-    });
+    after(PAUSE, () => this.#goOn());
   }
 }

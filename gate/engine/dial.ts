@@ -3,7 +3,7 @@
  * passed, the first that stands wins and the others are closed.
  */
 import type { Target } from "../contracts.ts";
-import { type Failure, GateError } from "../errors.ts";
+import { asGateError, type Failure, GateError } from "../errors.ts";
 import { formatTarget } from "../address.ts";
 import type { Expiring } from "./deadlines.ts";
 import type { Descriptor, Mover } from "./descriptor.ts";
@@ -107,7 +107,7 @@ export class Dial implements Mover, Expiring {
     try {
       to = socketAddress(address);
     } catch (thrown) {
-      this.#failure = thrown as GateError;
+      this.#failure = asGateError(thrown);
       return false;
     }
     const fd = libc.socket(to.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -117,7 +117,7 @@ export class Dial implements Mover, Expiring {
       this.#owner.beforeConnect?.(fd, address, to.family);
     } catch (thrown) {
       libc.close(fd);
-      this.#failure = thrown as GateError;
+      this.#failure = asGateError(thrown);
       return false;
     }
     const connected = libc.connect(fd, to.bytes, to.size);
@@ -136,7 +136,7 @@ export class Dial implements Mover, Expiring {
       socket = new Socket(fd, "upstream", family);
     } catch (thrown) {
       libc.close(fd);
-      return this.#finish(undefined, thrown as GateError);
+      return this.#finish(undefined, asGateError(thrown));
     }
     const open = { socket, address };
     this.#open.push(open);

@@ -21,6 +21,11 @@ export class Socket extends Descriptor implements Stream {
   /** What a joint left unsent, on its way. */
   #leaving: Promise<void> | undefined;
 
+  override onEvent(events: number): void {
+    if (peekOwner === this) peekOwner = undefined; // what was seen may not be all any more
+    super.onEvent(events);
+  }
+
   get isLate(): boolean {
     return this.#late;
   }

@@ -1,5 +1,5 @@
 /** A relay of two raw sockets. */
-import { GateError } from "../errors.ts";
+import { asGateError, GateError } from "../errors.ts";
 import type { Expiring } from "./deadlines.ts";
 import type { Descriptor, Mover } from "./descriptor.ts";
 import { Flow } from "./flow.ts";
@@ -95,7 +95,7 @@ export class SpliceRelay implements Relay, Mover, Expiring {
         });
       }
     } catch (thrown) {
-      return this.#end(thrown as GateError);
+      return this.#end(asGateError(thrown));
     }
     if (flow.moved !== before) this.#active = now;
     if (this.#toUpstream.done && this.#toClient.done) this.#end(undefined);

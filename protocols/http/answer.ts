@@ -9,6 +9,7 @@ const REASON: Readonly<Record<number, string>> = {
   403: "Forbidden",
   404: "Not Found",
   407: "Proxy Authentication Required",
+  429: "Too Many Requests",
   431: "Request Header Fields Too Large",
   500: "Internal Server Error",
   501: "Not Implemented",

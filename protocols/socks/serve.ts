@@ -1,6 +1,6 @@
 /** The server side of SOCKS5, 4 and 4A. */
 import type { Conn, Gate } from "../../gate/contracts.ts";
-import { type Failure, GateError } from "../../gate/errors.ts";
+import { asGateError, type Failure, GateError } from "../../gate/errors.ts";
 import { quote } from "../common/named.ts";
 import { connectOrRefuse, refuse } from "../common/refuse.ts";
 import {
@@ -74,7 +74,8 @@ async function negotiate(conn: Conn, gate: Gate, { offers }: Greeting): Promise<
 
 async function login(conn: Conn, gate: Gate): Promise<void> {
   const { user, password } = await conn.stream.next(readLogin);
-  if (!await gate.login(conn, user, password)) {
+  const failed = (thrown: unknown) => refuse(conn, asGateError(thrown), () => LOGIN_FAILED);
+  if (!await gate.login(conn, user, password).catch(failed)) {
     const state = "wrong user or password";
     const reason = new GateError("unauthenticated", "client", `Cannot log in ${quote(user)}: ${state}`);
     await refuse(conn, reason, () => LOGIN_FAILED);

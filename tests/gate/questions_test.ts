@@ -173,14 +173,14 @@ Deno.test("who asks after a change does not get the answer to a question from be
     ok(await after);
   }));
 
-Deno.test("a password is right when main says so", () =>
+Deno.test("main's word about a password is passed on", () =>
   onLoop(async () => {
     const { questions, asked } = asking();
     const login = { listener: "edge", source: "10.0.0.1", user: "alice", password: "x" };
-    for (const right of [true, false]) {
+    for (const word of ["right", "wrong", "throttled", "busy"] as const) {
       const told = questions.login(login);
-      questions.answered({ id: asked.at(-1)!.id, right });
-      equal(await told, right);
+      questions.answered({ id: asked.at(-1)!.id, login: word });
+      equal(await told, word);
     }
     equal(asked[0].question, { ask: "login", login });
   }));

@@ -10,7 +10,7 @@ async function startWith(worker: string): Promise<Supervisor> {
     threads: 1,
     worker: new URL(`../support/${worker}`, import.meta.url),
     discovery: { resolve: () => Promise.resolve(undefined) },
-    login: () => Promise.resolve(false),
+    login: () => Promise.resolve("wrong"),
     log: { format: "json", quiet: [], write: () => {} },
     scope: new Scope(),
   };

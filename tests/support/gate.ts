@@ -106,7 +106,7 @@ export async function startGate(yaml: string, environment: Record<string, string
     threads: config.engine.threads,
     worker: new URL("./engine_worker.ts", import.meta.url),
     discovery,
-    login: async (login) => await passwords.check(login) === "right",
+    login: (login) => passwords.check(login),
     log: { format: "json", quiet: [], write: (lines) => log.write(lines) },
     scope,
   });

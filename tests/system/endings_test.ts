@@ -160,3 +160,27 @@ async function connections(program: Program, port: number): Promise<Client[]> {
   await socks(proxied, "127.0.0.1", port);
   return [plain, proxied];
 }
+
+Deno.test({
+  name: "TCP urgent data costs no byte around it, in small amounts and in bulk",
+  ignore: !need("python3"),
+  async fn() {
+    const script = `
+import socket, sys, time
+for size in (3, 3000000):
+    c = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    c.sendall(b"a" * size); c.send(b"!", socket.MSG_OOB); c.sendall(b"b" * size)
+    c.shutdown(socket.SHUT_WR)
+    print(c.recv(100).decode())
+`;
+    await using server = await listen((socket) => {
+      let size = 0; // the urgent byte itself is out of band: node does not see it
+      socket.on("data", (bytes) => size += bytes.length);
+      socket.on("end", () => socket.end(String(size)));
+    });
+    await withProgram(forward(server.port), async (program) => {
+      const { stdout } = await run("python3", ["-c", script, String(program.port("forward"))]);
+      equal(stdout.trim().split("\n"), ["6", "6000000"]);
+    });
+  },
+});

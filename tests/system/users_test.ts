@@ -109,7 +109,7 @@ Deno.test({
         equal((await curl(world, "socks5h", `alice:guess ${i}`)).code, CURLE_PROXY);
       }
       equal((await curl(world, "socks5h", "alice:wonder land")).code, CURLE_PROXY);
-      ok(/ 407 /.test((await curl(world, "http", "alice:wonder land")).stderr));
+      ok(/ 429 /.test((await curl(world, "http", "alice:wonder land")).stderr));
       const other = await curl(world, "socks5h", "alice:wonder land", ["--interface", "127.0.0.2"]);
       equal([other.code, other.stdout], [0, "hello"], other.stderr);
     }),
