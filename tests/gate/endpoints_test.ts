@@ -41,6 +41,11 @@ admin: { address: "off" }`);
   equal(endpoint, `127.0.0.1:${stays.port}`);
   await using _back = await names("goes", goes.port);
   await until(gate, (answer) => answer === "goes");
+  const about = gate.messages.filter((message) => message.startsWith(`endpoint 127.0.0.1:${goes.port} `));
+  equal(about.map((message) => message.split(":").slice(0, 2).join(":")), [
+    `endpoint 127.0.0.1:${goes.port} is left out for a while`,
+    `endpoint 127.0.0.1:${goes.port} is back`,
+  ]);
 });
 
 Deno.test("one that refuses is left out after two failures, and every client is served meanwhile", async () => {
@@ -68,4 +73,17 @@ admin: { address: "off" }`);
   const start = performance.now();
   equal(await asked(gate), "good");
   ok(performance.now() - start < 1500);
+});
+
+Deno.test("in quiet times endpoints take turns by weight, and under load the least loaded is next", async () => {
+  await using heavy = await names("heavy");
+  await using light = await names("light");
+  await using gate = await startGate(`
+listeners: { fwd: { address: "127.0.0.1:0", protocols: [tcp] } }
+routes: [ { listener: fwd, to: [{ to: "127.0.0.1:${heavy.port}", weight: 3 }, "127.0.0.1:${light.port}"] } ]
+admin: { address: "off" }`);
+  const answers: string[] = [];
+  for (let i = 0; i < 200; i++) answers.push(await asked(gate));
+  const share = answers.filter((answer) => answer === "light").length;
+  ok(share > 15 && share < 100, `light was asked ${share} times of 200, for 50`);
 });

@@ -201,3 +201,23 @@ admin: { address: "off" }`);
   await general.write(greeting);
   equal(new TextDecoder().decode(await general.read(greeting.length)), greeting);
 });
+
+Deno.test("through the gate: who was refused counts as long as its descriptor is open", async () => {
+  await using gate = await startGate(`
+listeners: { edge: { address: "127.0.0.1:0", protocols: [tls] } }
+limits: { perSource: 5 }
+admin: { address: "off" }`);
+  const clients: Client[] = [];
+  try {
+    for (let i = 0; i < 40; i++) {
+      const client = await connect(gate.port("edge"));
+      clients.push(client);
+      client.socket.write("no TLS, and it stays open");
+    }
+    for (const _ of clients) await gate.record();
+    equal(gate.records.filter(({ outcome }) => outcome === "malformed").length, 5);
+    equal(gate.records.filter(({ outcome }) => outcome === "exhausted").length, 35);
+  } finally {
+    for (const client of clients) await client[Symbol.asyncDispose]();
+  }
+});
