@@ -7,6 +7,8 @@ import { processState, settled } from "../support/process_state.ts";
 import { Program } from "../support/program.ts";
 
 const MANY = 20_000, AT_ONCE = 40;
+/** A heap takes its room in steps, so one round may grow; a leak grows in each of them. MiB a round. */
+const ROUNDS = 3, MOST_GROWN = 8;
 
 const ended = (client: Client): Promise<unknown> => client.readAll().catch(() => {});
 
@@ -88,16 +90,20 @@ admin: { address: "off" }`);
       [gate, far].map(({ child }, i) => settled(child.pid, ({ sockets }) => sockets <= idle[i], 3000)),
     );
   await atOnce(AT_ONCE, MANY, one); // the garbage collector takes its room once
-  const before = await states();
+  let before = await states();
   equal(before.map(({ sockets }) => sockets), idle);
-  await atOnce(AT_ONCE, MANY, one);
-  const after = await states();
-  for (const [i, state] of after.entries()) {
-    equal(state.sockets, before[i].sockets);
-    ok(state.pipes <= before[i].pipes + 2 * 32, `${state.pipes} pipes are open, before ${before[i].pipes}`);
-    const grown = (state.memory - before[i].memory) / (1 << 20);
-    ok(grown < 16, `memory grew by ${grown.toFixed(1)} MiB in ${MANY} connections`);
+  const grown: number[] = [];
+  for (let round = 0; round < ROUNDS && !grown.some((each) => each < MOST_GROWN); round++) {
+    await atOnce(AT_ONCE, MANY, one);
+    const after = await states();
+    equal(after.map(({ sockets }) => sockets), idle);
+    for (const [i, { pipes }] of after.entries()) {
+      ok(pipes <= before[i].pipes + 2 * 32, `${pipes} pipes are open, before ${before[i].pipes}`);
+    }
+    grown.push(Math.max(...after.map(({ memory }, i) => (memory - before[i].memory) / (1 << 20))));
+    before = after;
   }
+  ok(grown.at(-1)! < MOST_GROWN, `memory grew by ${grown.map((each) => each.toFixed(1)).join(", ")} MiB`);
 });
 
 function removeClosed(sockets: { readonly closed: boolean }[]): void {
