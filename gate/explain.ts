@@ -42,6 +42,8 @@ export interface ExplainParts {
   /** What only a trusted source may begin with (PROXY). */
   readonly preface: Protocol;
   readonly resolve: Resolve;
+  /** Whom a server name asks for, its forms decoded. */
+  readonly serverNameTarget: (name: string) => Target;
   /** Whether an IP address is one of this machine's. */
   readonly isOwnIp: (ip: Ip) => boolean;
 }
@@ -134,7 +136,7 @@ function imagine(
   trusted: boolean,
   client: Client,
   protocol: string,
-  { protocols }: World,
+  { protocols, serverNameTarget }: World,
 ): Asking {
   const naming = protocols[protocol]?.naming ?? "nothing";
   const { sni, from, user } = client;
@@ -151,7 +153,10 @@ function imagine(
   if (naming !== "serverName") return { ...about, target: client.target };
   const serverName = sni ?? client.target?.host;
   if (serverName === undefined) return about;
-  return { ...about, serverName, target: { host: serverName, port: client.target?.port ?? 443 } };
+  const target = client.target
+    ? { host: serverName, port: client.target.port }
+    : serverNameTarget(serverName);
+  return { ...about, serverName, target };
 }
 
 /** Sniffs the bytes, and lets the protocol that claims them say what it asks for. */

@@ -4,6 +4,7 @@ import { compileSnapshot } from "../config/compile.ts";
 import { loadConfiguration } from "../config/load.ts";
 import { type ExplainArgs, explainCommand } from "../explain.ts";
 import { protocols, proxyProtocol } from "../../protocols/mod.ts";
+import { serverNameTarget } from "../../protocols/tls/server_name.ts";
 import { discoveryOf } from "./discovery.ts";
 
 export interface ExplainOptions extends Omit<ExplainArgs, "target"> {
@@ -26,6 +27,7 @@ export async function explain(
     {
       protocols,
       preface: proxyProtocol,
+      serverNameTarget,
       resolve: (target) => discovery.resolve(target, signal),
       isOwnIp: await ownIpTest(),
     },

@@ -78,6 +78,8 @@ const run = (args: ExplainArgs, given: Given = {}) =>
   explainCommand(snapshotOf({ listeners, ...given }), args, {
     protocols,
     preface,
+    serverNameTarget: (host) =>
+      host === "outbound_.80_._.x.test" ? { host: "x.test", port: 80 } : { host, port: 443 },
     resolve,
     isOwnIp: () => false,
   });
@@ -201,6 +203,7 @@ Deno.test("explain --hex tells each protocol's verdict and what the bytes ask fo
   await says({ hex: "50", listener: "edge" }, {}, 1, /proxy: maybe, 2 bytes are needed/, /partial: closed/);
   await says({ hex: "50", listener: "local" }, {}, 0, /partial: to the fallback 127\.0\.0\.1:9/);
   await says({ hex: "00", listener: "edge" }, {}, 1, /unknown: closed/);
+  await says({ sni: "outbound_.80_._.x.test", listener: "local" }, {}, 1, /x\.test:80/);
   await says({ hex: "0d", listener: "local" }, {}, 1, /preface: closed/);
   await says(
     { hex: "00", listener: "forward" },
