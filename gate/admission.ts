@@ -10,21 +10,25 @@ import { Checks } from "./engine/checks.ts";
 import { AF_UNIX } from "./engine/layout.ts";
 import { now, promiseResolved } from "./engine/loop.ts";
 import { OwnDials } from "./engine/own_dials.ts";
+import { inSlices } from "./engine/slices.ts";
 import { isOwnIp } from "./engine/own_ip.ts";
 import { Socket } from "./engine/socket.ts";
 import { libc } from "./engine/sys.ts";
 import { Entry } from "./entry.ts";
-import { GateError } from "./errors.ts";
+import { GateError, type LimitName } from "./errors.ts";
 import { EngineGate } from "./gate.ts";
 import { type EndpointChanged, Health } from "./health.ts";
 import type { Journal } from "./journal.ts";
-import { ConnectionLimits, type LimitName, type Place } from "./limits.ts";
+import { ConnectionLimits, type Place } from "./limits.ts";
+import { liveConnection } from "./live.ts";
+import type { LiveConnection } from "./operations.ts";
 import type { Bound, Question, Start } from "./orders.ts";
 import { OwnAddresses } from "./own_address.ts";
 import { FirstBytes } from "./engine/first_bytes.ts";
 import { Questions } from "./questions.ts";
-import { cannotTell, type Sniffed, type Unknown } from "./sniff.ts";
-import type { Snapshot } from "./snapshot.ts";
+import { cannotTell, type Sniffed, type Unknown, withoutPreface } from "./sniff.ts";
+import { digestOf, lostRight } from "./right.ts";
+import type { RouteRule, Snapshot } from "./snapshot.ts";
 
 /** What the thread's entry file brings: what it speaks. */
 export interface Registry {
@@ -46,6 +50,9 @@ export class Admission implements Keeper {
   #decider!: Decider;
   #connector!: Connector;
   #checks: Checks | undefined;
+  /** What is checked, to see whether a new snapshot checks anything else. */
+  #checked = "";
+  readonly #health: Health;
   readonly #registry: Registry;
   readonly #start: Start;
   readonly #journal: Journal;
@@ -55,6 +62,7 @@ export class Admission implements Keeper {
   readonly #endpointChanged: EndpointChanged;
   readonly #entries = new Map<number, Entry>();
   #nextId: number;
+  #drained: (() => void) | undefined;
 
   constructor(
     registry: Registry,
@@ -65,46 +73,66 @@ export class Admission implements Keeper {
     this.#registry = registry;
     this.#start = start;
     this.#journal = journal;
-    this.#nextId = start.engine + 1;
-    this.#census = new Census(new ConnectionLimits(start.limits, start.seed));
-    this.#ownDials = new OwnDials(start.ownDials);
+    this.#nextId = start.restarts * IDS_OF_A_LIFE * start.engines + start.engine + 1;
+    const { memory, ledger, seed } = start;
+    this.#census = new Census(new ConnectionLimits(memory.limits, ledger.limits, seed));
+    this.#health = new Health(memory.health, ledger.health);
+    this.#ownDials = new OwnDials(memory.ownDials, start.engine);
     this.questions = new Questions(main.ask);
     this.#endpointChanged = main.endpointChanged;
     this.#gate = new EngineGate({
       connector: () => this.#connector,
       questions: this.questions,
+      digest: (listener, user) => digestOf(this.#snapshot.listeners[listener]?.users, user),
+      authFailed: ({ listener, record }) => journal.authFailed(listener, record.protocol),
       admit: (stream, peer, entrance) => this.#admit(stream, peer, entrance),
     });
-    this.apply(start.snapshot, start.health);
+    this.#configureAll(start.snapshot);
   }
 
-  /** From now on this configuration holds; what is under way goes on. */
-  apply(snapshot: Snapshot, shared: SharedArrayBuffer): void {
-    const health = new Health(shared);
+  /** From now on this configuration holds; what is under way goes on, but for what lost its right. */
+  apply(snapshot: Snapshot): void {
+    this.#configureAll(snapshot);
+    const decider = this.#decider;
+    inSlices(this.#census.connections, (connection) => {
+      const lost = connection.over ? undefined : lostRight(connection, snapshot, decider);
+      if (lost) connection.abort(lost);
+    }, () => {});
+  }
+
+  #configureAll(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
     this.limits = snapshot.limits;
-    this.#census.configure(snapshot.limits);
+    this.#journal.configure(snapshot.log);
+    this.#census.configure(snapshot);
     this.#decider = new Decider(snapshot, isOwnIp);
     this.#connector = new Connector({
       protocols: this.#registry.protocols,
       decider: this.#decider,
+      deciding: () => this.#decider,
       own: new OwnAddresses(snapshot, isOwnIp),
       questions: this.questions,
-      health,
+      health: this.#health,
       ownDials: this.#ownDials,
       proxyHeader: this.#registry.proxyHeader,
       endpointChanged: this.#endpointChanged,
     }, snapshot.routes);
-    this.#checks?.stop();
-    if (this.#start.engine === 0) {
-      this.#checks = new Checks(
-        snapshot.routes,
-        health,
-        (target) => this.questions.resolve(target),
-        this.#endpointChanged,
-      );
-    }
+    if (this.#start.engine === 0) this.#check(snapshot.routes);
     for (const entry of this.#entries.values()) this.#configure(entry);
+  }
+
+  /** One engine checks for all. Checks that stay the same go on. */
+  #check(routes: readonly RouteRule[]): void {
+    const checked = JSON.stringify(routes.filter(({ check }) => check).map(({ check, to }) => [check, to]));
+    if (checked === this.#checked) return;
+    this.#checked = checked;
+    this.#checks?.stop();
+    this.#checks = new Checks(
+      routes,
+      this.#health,
+      (target) => this.questions.resolve(target),
+      this.#endpointChanged,
+    );
   }
 
   /** Who takes the connections of a listening socket. */
@@ -122,6 +150,37 @@ export class Admission implements Keeper {
     this.#entries.delete(fd);
   }
 
+  /** Tells `most` of the live connections, the newest first, in parts; the last one says that no more come. */
+  list(most: number, tell: (part: readonly LiveConnection[], total: number, more: boolean) => void): void {
+    const { connections } = this.#census;
+    const chosen = connections.slice(Math.max(0, connections.length - most)).reverse();
+    let part: LiveConnection[] = [];
+    inSlices(chosen, (connection) => {
+      if (!connection.over) part.push(liveConnection(connection));
+      if (part.length < PART) return;
+      tell(part, connections.length, true);
+      part = [];
+    }, () => tell(part, connections.length, false));
+  }
+
+  /** Journals the bytes of live connections that were not told yet. */
+  count(done: () => void): void {
+    inSlices(this.#census.connections, (connection) => {
+      const { counted, moved: { up, down } } = connection;
+      if (connection.over || (up === counted.up && down === counted.down)) return;
+      this.#journal.moved(connection.listener, up - counted.up, down - counted.down);
+      counted.up = up;
+      counted.down = down;
+    }, done);
+  }
+
+  /** Tells when nobody is left. */
+  drain(drained: () => void): void {
+    this.#checks?.stop();
+    if (this.#census.size === 0) return drained();
+    this.#drained = drained;
+  }
+
   /** Ends every connection: clients see a reset. */
   abortAll(): void {
     this.#checks?.stop();
@@ -136,9 +195,15 @@ export class Admission implements Keeper {
 
   left(connection: Connection): void {
     this.#census.leave(connection);
+    if (this.#drained && this.#census.size === 0) this.#drained();
+  }
+
+  dialed(ms: number): void {
+    this.#journal.dialed(ms);
   }
 
   ended(connection: Connection, failure: GateError | undefined): void {
+    if (failure?.limit) this.#census.hit(failure.limit);
     this.#journal.write({
       id: connection.id,
       parent: connection.parent,
@@ -148,12 +213,15 @@ export class Admission implements Keeper {
       began: connection.beganAt,
       duration: now - connection.began,
       failure,
-    }, this.#start.log.connections);
+      route: connection.route || undefined,
+      stages: connection.stages,
+      counted: connection.counted,
+    });
   }
 
   #configure(entry: Entry): void {
     const rules = this.#snapshot.listeners[entry.bound.listener];
-    if (rules) entry.configure(rules, isTrusted(rules, entry.bound.address));
+    if (rules) entry.configure(rules, isTrusted(rules, entry.bound.address)); // else an order to close it follows
   }
 
   #accepted(entry: Entry, fd: number, from: Target, family: number): void {
@@ -232,6 +300,8 @@ export class Admission implements Keeper {
   }
 
   #follow(connection: Connection, sniffed: Sniffed): Promise<void> {
+    connection.toldAt = now;
+    this.#journal.sniffed(now - connection.began);
     if ("protocol" in sniffed) return this.#speak(connection, sniffed.protocol);
     connection.record.protocol = "unknown";
     promiseResolved();
@@ -267,7 +337,7 @@ export class Admission implements Keeper {
       if (!fallback || unknown === "preface") throw cannotTell(unknown, hasEnded(connection.stream));
       this.#census.toldApart(connection, connection.record.protocol);
       using upstream = await this.#connector.fallback(fallback, connection);
-      this.#gate.relay(connection, upstream);
+      this.#gate.relay(connection, upstream, withoutPreface(this.#registry.proxyProtocol));
     } catch (thrown) {
       connection.served(thrown);
     }
@@ -283,5 +353,9 @@ export class Admission implements Keeper {
 }
 
 const NONE: readonly string[] = [];
+/** More connections than an engine serves before it is started again. */
+const IDS_OF_A_LIFE = 1e9;
+/** Live connections told at once. */
+const PART = 200;
 
 const hasEnded = (stream: Stream): boolean => stream instanceof Socket && stream.hungUp;

@@ -67,7 +67,7 @@ export class Attempt implements DialOwner {
 
   stood(socket: Socket, address: Target): void {
     this.#conn.underWay = undefined;
-    this.#conn.record.endpoint = formatTarget(address);
+    this.#conn.stood(address);
     this.#outcome?.(undefined);
     promiseResolved();
     this.#resolve(socket);

@@ -1,9 +1,10 @@
 /** Who is here: every live connection of this thread, counted under the limits it falls under. */
 import type { Connection } from "./connection.ts";
 import type { Limits } from "./contracts.ts";
+import type { Snapshot } from "./snapshot.ts";
 import type { Entry } from "./entry.ts";
-import { GateError } from "./errors.ts";
-import type { ConnectionLimits, LimitName, Place } from "./limits.ts";
+import { GateError, type LimitName } from "./errors.ts";
+import type { ConnectionLimits, Place } from "./limits.ts";
 
 export class Census {
   readonly #counted: ConnectionLimits;
@@ -17,9 +18,9 @@ export class Census {
     this.#counted = counted;
   }
 
-  configure(limits: Limits): void {
+  configure({ limits, reserved }: Snapshot): void {
     this.#limits = limits;
-    this.#counted.configure(limits);
+    this.#counted.configure(limits, reserved);
   }
 
   /** A limit bit. */
@@ -35,28 +36,32 @@ export class Census {
     return hits;
   }
 
+  /** The oldest first. */
   get connections(): readonly Connection[] {
     return [...this.#live.values()];
   }
 
+  get size(): number {
+    return this.#live.size;
+  }
+
   /** A slot for one more at `entry` (none: an unwrapped stream); undefined: a limit is reached. */
   claim(entry: Entry | undefined): Place | undefined {
-    const most = entry?.rules.connections;
-    if (most !== undefined && !this.#counted.enterListener(entry!.number, most)) {
+    if (entry && !this.#counted.enterListener(entry.rules.number, entry.rules.connections ?? Infinity)) {
       this.hit("listener");
       return undefined;
     }
     const place = this.#counted.claim() ?? this.#takeOldest();
     if (place !== undefined) return place;
     this.hit("connections");
-    if (most !== undefined) this.#counted.leaveListener(entry!.number);
+    if (entry) this.#counted.leaveListener(entry.rules.number);
     return undefined;
   }
 
   /** Gives back what claim gave, where no connection came of it. */
   release(place: Place, entry: Entry | undefined): void {
     this.#counted.release(place);
-    if (entry?.rules.connections !== undefined) this.#counted.leaveListener(entry.number);
+    if (entry) this.#counted.leaveListener(entry.rules.number);
   }
 
   enter(connection: Connection): void {
@@ -69,8 +74,8 @@ export class Census {
     this.#waiting.delete(connection);
     this.#counted.release(connection.place);
     for (const key of connection.sourceKeys) this.#counted.leaveSource(key);
-    const { entry, rules, outer } = connection.entrance;
-    if (!outer && rules.connections !== undefined) this.#counted.leaveListener(entry.number);
+    const { rules, outer } = connection.entrance;
+    if (!outer) this.#counted.leaveListener(rules.number);
   }
 
   /** The source counts as itself; who speaks the PROXY protocol for others is bounded by `connections` alone. */
@@ -80,7 +85,7 @@ export class Census {
     if (address === "unix" || (entry.isProxy(address) && !connection.proxied)) return;
     this.#countSource(connection, 0, this.#limits.perSource, "perSource");
     if (rules.perSource !== undefined) {
-      this.#countSource(connection, entry.number + 1, rules.perSource, "listenerPerSource");
+      this.#countSource(connection, rules.number + 1, rules.perSource, "listenerPerSource");
     }
   }
 

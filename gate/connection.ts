@@ -1,6 +1,7 @@
 /** One connection from its accept to its record. It is counted in the limits until then. */
 import type { Conn, Draft, Limits, Peer, Stream, Target } from "./contracts.ts";
-import { asGateError, GateError } from "./errors.ts";
+import { formatTarget } from "./address.ts";
+import { asGateError, atLimit, GateError } from "./errors.ts";
 import type { Expiring } from "./engine/deadlines.ts";
 import { Layered } from "./engine/layered.ts";
 import { Linger } from "./engine/linger.ts";
@@ -11,6 +12,7 @@ import { Socket } from "./engine/socket.ts";
 import type { Entry } from "./entry.ts";
 import type { Health } from "./health.ts";
 import type { Place } from "./limits.ts";
+import type { Right } from "./right.ts";
 import type { ListenerRules, RouteEndpoint } from "./snapshot.ts";
 
 /** Where a connection came in: facts that do not change. */
@@ -36,6 +38,8 @@ export interface Keeper {
   readonly limits: Limits;
   /** Called once, at its end. */
   ended(connection: Connection, failure: GateError | undefined): void;
+  /** A dial for one stood, ms after it was asked for. */
+  dialed(ms: number): void;
   /** Called once, when its descriptor is given back too: it counts no more. */
   left(connection: Connection): void;
 }
@@ -47,6 +51,21 @@ export class Connection implements Conn, RelayOwner, Expiring {
   readonly beganAt = Date.now();
   readonly limits: Limits;
   peer: Peer;
+  /** Where policy permitted it. */
+  right: Right | undefined;
+  /** Of the password its user gave. */
+  userDigest: string | undefined;
+  /** The place of the route it took, or `fallback`. */
+  route = "";
+  /** What its last dial reached. */
+  dialed: Target | undefined;
+  /** When its protocol was known, it asked to connect, its target was resolved, its dial stood: loop's time, 0: not. */
+  toldAt = 0;
+  askedAt = 0;
+  resolvedAt = 0;
+  stoodAt = 0;
+  /** Bytes that were told while it lived. */
+  readonly counted = { up: 0, down: 0 };
   /** Under which it is counted in the limits of its source. */
   readonly sourceKeys: number[] = [];
   /** What is under way for it: a question or a dial; and around those a handshake with an upstream. */
@@ -67,7 +86,8 @@ export class Connection implements Conn, RelayOwner, Expiring {
   #relay: Relay | undefined;
   #controller: AbortController | undefined;
   #over = false;
-  #aborted = false;
+  /** Why it was aborted: what fails after that fails of it. */
+  #aborted: GateError | undefined;
   /** While the first bytes are waited for, the deadline makes the look late instead of ending it. */
   #patient = false;
 
@@ -101,7 +121,7 @@ export class Connection implements Conn, RelayOwner, Expiring {
 
   /** Nothing is to be done for it any more. */
   get over(): boolean {
-    return this.#over || this.#aborted;
+    return this.#over || this.#aborted !== undefined;
   }
 
   get signal(): AbortSignal {
@@ -126,14 +146,15 @@ export class Connection implements Conn, RelayOwner, Expiring {
   expired(): void {
     const { stream } = this;
     if (this.#patient && (stream instanceof Socket || stream instanceof Layered)) return stream.late();
-    this.abort(new GateError("timeout", "client", "Cannot go on: the time for the handshake is over"));
+    const reason = new GateError("timeout", "client", "Cannot go on: the time for the handshake is over");
+    this.abort(atLimit("handshakeTimeout", reason));
   }
 
   /** The client sees a reset; whatever is under way for it ends. */
   abort(reason: GateError): void {
     if (this.#over) return;
     if (this.#relay) return this.#relay.abort(reason);
-    this.#aborted = true;
+    this.#aborted ??= reason;
     this.stream.abort(reason);
     this.underWay?.cancel(reason);
     this.wrapping?.cancel(reason);
@@ -141,6 +162,25 @@ export class Connection implements Conn, RelayOwner, Expiring {
       promiseResolved();
       this.#controller.abort(reason);
     }
+  }
+
+  /** A dial for it reached this address. */
+  stood(address: Target): void {
+    this.dialed = address;
+    this.stoodAt = now;
+    this.record.endpoint = formatTarget(address);
+    this.#keeper.dialed(now - (this.resolvedAt || this.askedAt));
+  }
+
+  /** How long its stages took, ms; those that were not, are not there. */
+  get stages(): { sniff?: number; handshake?: number; resolve?: number; dial?: number } {
+    const { toldAt, askedAt, resolvedAt, stoodAt } = this;
+    return {
+      sniff: toldAt ? toldAt - this.began : undefined,
+      handshake: askedAt ? askedAt - (toldAt || this.began) : undefined,
+      resolve: resolvedAt ? resolvedAt - askedAt : undefined,
+      dial: stoodAt ? stoodAt - (resolvedAt || askedAt) : undefined,
+    };
   }
 
   /** Counts as load of an endpoint until its end, or until leaveEndpoint. */
@@ -190,7 +230,7 @@ export class Connection implements Conn, RelayOwner, Expiring {
 
   /** Its serving is over without a relay, by returning or by `thrown`. */
   served(thrown: unknown): void {
-    const failure = thrown === undefined ? undefined : asGateError(thrown);
+    const failure = thrown === undefined ? undefined : this.#aborted ?? asGateError(thrown);
     const { stream } = this;
     this.#served = true;
     this.deadline(0);

@@ -5,12 +5,13 @@ import { Attempt } from "./attempt.ts";
 import type { Connection } from "./connection.ts";
 import type { Destination, Endpoint, Protocols, Stream, Target } from "./contracts.ts";
 import type { Decider } from "./decide.ts";
-import { asGateError, GateError } from "./errors.ts";
+import { asGateError, atLimit, GateError } from "./errors.ts";
 import { after, now, promiseResolved } from "./engine/loop.ts";
 import type { OwnDials } from "./engine/own_dials.ts";
 import type { EndpointChanged, Health } from "./health.ts";
 import type { OwnAddresses } from "./own_address.ts";
 import type { Questions } from "./questions.ts";
+import type { Right } from "./right.ts";
 import type { RouteEndpoint, RouteRule } from "./snapshot.ts";
 
 export interface Place {
@@ -24,6 +25,8 @@ export type ProxyHeader = (version: "v1" | "v2", source?: Place, destination?: P
 export interface ConnectorParts {
   readonly protocols: Protocols;
   readonly decider: Decider;
+  /** Which decides now: another one, once a reload replaced the snapshot while a connection is on its way. */
+  readonly deciding: () => Decider;
   readonly own: OwnAddresses;
   readonly questions: Questions;
   readonly health: Health;
@@ -34,8 +37,6 @@ export interface ConnectorParts {
 
 /** Upstream proxies that are reached through each other. */
 const MOST_PROXIES = 4;
-
-type Permit = (destination: Destination) => readonly Endpoint[];
 
 export class Connector {
   readonly #parts: ConnectorParts;
@@ -53,14 +54,17 @@ export class Connector {
   connect(target: Target | undefined, conn: Connection): Promise<Stream> {
     const { decider, protocols } = this.#parts;
     const { naming } = protocols[conn.record.protocol];
+    conn.askedAt = now;
     if (target) conn.record.target = formatTarget(target);
     const asking = askingOf(conn, naming, conn.entrance.trusted, target);
     const plan = decider.plan(asking);
     const until = now + conn.limits.dialTimeout;
+    if (plan.kind === "asked" || naming === "target") conn.right = { asking, plan };
     if (plan.kind === "route") {
+      conn.route = plan.route.place;
       return this.#toOnly(plan.route, conn, until) ?? this.#toRoute(plan.route, conn, until);
     }
-    return this.#reach(plan.target, conn, until, (found) => decider.permit(asking, plan, found), 0, true);
+    return this.#toAsked(plan.target, conn, conn.right!, until);
   }
 
   /** The bytes of a connection that nobody could tell apart go there as they came. */
@@ -71,7 +75,9 @@ export class Connector {
       address === "unix" ? undefined : address,
     );
     if (bar) throw new GateError("denied", "gate", `Cannot use the fallback: its source is denied by ${bar}`);
-    return this.#reach(target, conn, now + conn.limits.dialTimeout, everything);
+    conn.route = "fallback";
+    conn.askedAt = now;
+    return this.#reach(target, conn, now + conn.limits.dialTimeout);
   }
 
   /** The plain case without a detour: one endpoint, which is a literal. undefined: it is not that case. */
@@ -100,9 +106,8 @@ export class Connector {
       conn.enterEndpoint(endpoint, health);
       try {
         const literal = this.#literal.get(endpoint.target);
-        const stream = await (literal
-          ? this.#dial(literal, conn, share)
-          : this.#reach(endpoint.target, conn, share, everything));
+        const stream =
+          await (literal ? this.#dial(literal, conn, share) : this.#reach(endpoint.target, conn, share));
         this.#stood(endpoint);
         if (route.proxyProtocol) {
           await writeOrClose(stream, this.#header(route.proxyProtocol, conn));
@@ -135,14 +140,29 @@ export class Connector {
     return this.#parts.proxyHeader(version, source, local && { address: local.host, port: local.port });
   }
 
-  /** `depth`: how many proxies are on the way already, each reached through the next; `named`: by the client. */
+  /** What the client named, as far as policy permits: also if that changes meanwhile. */
+  async #toAsked(target: Target, conn: Connection, right: Right, until: number): Promise<Stream> {
+    let by: Decider | undefined;
+    const stream = await this.#reach(target, conn, until, (destination) => {
+      by = this.#parts.deciding();
+      right.completed = destination.completed;
+      return by.permit(right.asking, right.plan, destination);
+    });
+    right.endpoint ??= { address: conn.dialed!, layers: [] };
+    const decider = this.#parts.deciding();
+    const refused = by === decider ? undefined : decider.refuses(right);
+    if (refused === undefined) return stream;
+    stream[Symbol.dispose]();
+    throw new GateError("denied", "gate", `Cannot go on: policy refuses it now, by ${refused}`);
+  }
+
+  /** `permit`: where the client named the target. `depth`: proxies on the way, each reached through the next. */
   async #reach(
     target: Target,
     conn: Connection,
     until: number,
-    permit: Permit,
+    permit?: (destination: Destination) => readonly Endpoint[],
     depth = 0,
-    named = false,
   ): Promise<Stream> {
     if (depth > MOST_PROXIES) {
       throw new GateError(
@@ -152,9 +172,10 @@ export class Connector {
       );
     }
     // Names that clients give are bounded by source, or one client's questions would stop everybody's.
-    const source = named && conn.peer.address !== "unix" ? conn.peer.address : undefined;
+    const source = permit && conn.peer.address !== "unix" ? conn.peer.address : undefined;
     const asked = this.#parts.questions.resolve(target, source);
     const destination = asked instanceof Promise ? await this.#inTime(asked, conn, until) : asked;
+    if (depth === 0 && asked instanceof Promise) conn.resolvedAt = now;
     if (!destination) {
       throw new GateError(
         "no-route",
@@ -162,15 +183,16 @@ export class Connector {
         `Cannot connect to ${formatTarget(target)}: nobody knows the name`,
       );
     }
-    const endpoints = permit(destination);
+    const endpoints = permit ? permit(destination) : destination.endpoints;
     const direct = endpoints.filter(({ layers }) => layers.length === 0).map(({ address }) => address);
     if (direct.length === endpoints.length) return await this.#dial(direct, conn, until);
     let failure: GateError | undefined;
     for (const endpoint of endpoints) {
       try {
-        return await (endpoint.layers.length > 0
-          ? this.#wrap(endpoint, conn, until, depth)
-          : this.#dial([endpoint.address], conn, until));
+        if (endpoint.layers.length === 0) return await this.#dial([endpoint.address], conn, until);
+        const stream = await this.#wrap(endpoint, conn, until, depth);
+        if (permit && conn.right) conn.right.endpoint = endpoint;
+        return stream;
       } catch (thrown) {
         failure = asGateError(thrown);
         if (failure.side === "client" || now >= until) break;
@@ -188,7 +210,7 @@ export class Connector {
     const outermost = endpoint.via ?? endpoint.address;
     const controller = new AbortController();
     const from = { peer: conn.peer, signal: controller.signal };
-    const dial = () => this.#reach(outermost, conn, until, everything, depth + 1);
+    const dial = () => this.#reach(outermost, conn, until, undefined, depth + 1);
     const lower = endpoint.layers.reduce((below: () => Promise<Stream>, name, i) => {
       const innermost = i === endpoint.layers.length - 1;
       const to = innermost ? endpoint : { ...endpoint, address: outermost };
@@ -243,13 +265,14 @@ async function writeOrClose(stream: Stream, bytes: Uint8Array): Promise<void> {
   }
 }
 
-const everything: Permit = ({ endpoints }) => endpoints;
-
 const gone = () => new GateError("closed", "client", "Cannot connect: the client is gone");
 
 const timedOut = (target?: Target) =>
-  new GateError(
-    "timeout",
-    "upstream",
-    `Cannot connect${target ? ` to ${formatTarget(target)}` : ""}: no answer in time`,
+  atLimit(
+    "dialTimeout",
+    new GateError(
+      "timeout",
+      "upstream",
+      `Cannot connect${target ? ` to ${formatTarget(target)}` : ""}: no answer in time`,
+    ),
   );

@@ -5,6 +5,7 @@ import type { Destination, Endpoint, Target } from "./contracts.ts";
 import { type Failure, GateError } from "./errors.ts";
 import { Router } from "./match.ts";
 import { type Judgement, Policy, type Request } from "./policy.ts";
+import type { Right } from "./right.ts";
 import type { RouteRule, Snapshot } from "./snapshot.ts";
 
 /** A route's `to` is the operator's word; an asked target has to be resolved, and its addresses permitted. */
@@ -52,13 +53,31 @@ export class Decider {
   }
 
   /** One endpoint of an answer: by its address; with `via`, which resolves elsewhere, by what is asked for there. */
-  judgeEndpoint(asking: Asking, target: Target, destination: Destination, endpoint: Endpoint): Judgement {
+  judgeEndpoint(
+    asking: Asking,
+    target: Target,
+    destination: Pick<Destination, "completed">,
+    endpoint: Endpoint,
+  ): Judgement {
     const found = destination.completed === undefined ? target.host : nameFound(destination.completed);
     const request: Request = { target, completed: found === target.host ? undefined : found };
     if (endpoint.via === undefined) return this.policy.judge(asking, request, endpoint.address);
     const asked = this.policy.judge(asking, request, "elsewhere");
     if (asked.verdict !== "allow" || endpoint.address.host === target.host) return asked;
     return this.policy.judge(asking, { target: endpoint.address }, "elsewhere");
+  }
+
+  /** What refuses now what was permitted before; undefined: nothing. */
+  refuses({ asking, plan, completed, endpoint }: Right): string | undefined {
+    if (asking.naming === "serverName" && !asking.trusted && !this.policy.allowsProtocol(asking.protocol)) {
+      return `the default: no rule allows ${asking.protocol}`;
+    }
+    const { verdict, by } = plan.kind === "route"
+      ? this.policy.judge(asking, { target: canonicalTarget(asking) }, "elsewhere")
+      : endpoint
+      ? this.judgeEndpoint(asking, plan.target, { completed }, endpoint)
+      : this.policy.judge(asking, { target: plan.target }, "unresolved");
+    return verdict === "deny" || (endpoint && verdict !== "allow") ? by : undefined;
   }
 
   /** The client names its target: policy judges what it asked for, whatever route it takes. */
@@ -96,7 +115,7 @@ export class Decider {
 
   #planRoute(asking: Asking, route: RouteRule): Plan {
     if (this.router.admits(route, asking.source)) return { kind: "route", route };
-    const source = asking.source ?? "a unix socket";
+    const source = asking.source ?? "a client without an address";
     throw refusal("denied", asking, `${source} is not in the sources of ${route.place}`);
   }
 }

@@ -7,14 +7,18 @@ import { formatTarget } from "./address.ts";
 import { Admission, type Registry } from "./admission.ts";
 import { Acceptor } from "./engine/acceptor.ts";
 import { EPOLLIN, SOCK_CLOEXEC, SOCK_NONBLOCK } from "./engine/layout.ts";
-import { after, onFault, run, stop, watch } from "./engine/loop.ts";
+import { after, again, beatInto, onFault, run, stop, watch } from "./engine/loop.ts";
+import { ownAs, owned } from "./engine/owned.ts";
 import { clearEvent, libc } from "./engine/sys.ts";
 import { causeChain } from "./errors.ts";
 import { Journal } from "./journal.ts";
-import type { Order, Report, Start } from "./orders.ts";
+import type { Bound, Order, Report, Start } from "./orders.ts";
+import type { PolicyRule, RouteRule } from "./snapshot.ts";
 
 /** How often records and counters go to main, ms. */
 const REPORT_INTERVAL = 200;
+/** Orders are taken for so long in one turn, ms. */
+const SLICE = 0.5;
 /** What is left of connections that were aborted gets this long, ms. */
 const STOP_TIME = 100;
 
@@ -43,10 +47,15 @@ class Engine {
   readonly #journal: Journal;
   readonly #admission: Admission;
   readonly #acceptors = new Map<number, Acceptor>();
+  /** Of the snapshot that is on its way. */
+  readonly #routes: RouteRule[] = [];
+  readonly #policy: PolicyRule[] = [];
 
   constructor(registry: Registry, start: Start) {
     this.#start = start;
-    this.#journal = new Journal(start.log.format, (batch) => post({ op: "journal", batch }));
+    ownAs(start.memory.owners, start.engine);
+    beatInto(start.memory.beats, start.engine);
+    this.#journal = new Journal(start.snapshot.log, (batch) => post({ op: "journal", batch }));
     this.#admission = new Admission(registry, start, this.#journal, {
       ask: (id, question) => post({ op: "question", id, question }),
       endpointChanged: ({ target }, failure) => {
@@ -57,7 +66,7 @@ class Engine {
 
   async run(): Promise<void> {
     onFault(tellFault);
-    const wake = libc.eventfd(0, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const wake = owned(libc.eventfd(0, SOCK_NONBLOCK | SOCK_CLOEXEC));
     watch(wake, {
       onEvent: () => {
         clearEvent(wake);
@@ -75,8 +84,10 @@ class Engine {
     post({ op: "stopped" });
   }
 
+  /** Those that take long come in many: others get their turn between them. */
   #takeOrders(): void {
-    for (;;) {
+    const until = performance.now() + SLICE;
+    while (performance.now() < until) {
       const received = receiveMessageOnPort(
         this.#start.port as unknown as Parameters<typeof receiveMessageOnPort>[0],
       );
@@ -87,33 +98,61 @@ class Engine {
         tellFault("order", thrown); // those behind it would wait for the next signal
       }
     }
+    again(() => this.#takeOrders());
   }
 
   #obey(order: Order): void {
     switch (order.op) {
       case "listen":
-        return void this.#acceptors.set(
-          order.bound.fd,
-          new Acceptor(order.bound.fd, this.#admission.listen(order.bound)),
-        );
+        return this.#listen(order.bound);
       case "unlisten":
         return this.#unlisten(order.fd);
+      case "rules":
+        this.#routes.push(...order.routes);
+        this.#policy.push(...order.policy);
+        return;
       case "snapshot":
-        return this.#admission.apply(order.snapshot, order.health);
+        return this.#admission.apply({
+          ...order.snapshot,
+          routes: this.#routes.splice(0),
+          policy: this.#policy.splice(0),
+        });
       case "answer":
         return this.#admission.questions.answered(order.answer);
       case "changed":
         return this.#admission.questions.forget(order.patterns);
+      case "list":
+        return this.#admission.list(order.most, (connections, total, more) => {
+          post({ op: "listed", id: order.id, total, connections, more });
+        });
+      case "count":
+        return this.#admission.count(() => {
+          this.#flush();
+          post({ op: "counted", id: order.id });
+        });
+      case "drain":
+        return this.#admission.drain(() => {
+          this.#flush();
+          post({ op: "drained" });
+        });
       case "stop":
         return this.#stop();
     }
   }
 
+  /** The socket may have been another listener's until now. */
+  #listen(bound: Bound): void {
+    this.#acceptors.get(bound.fd)?.close();
+    this.#acceptors.set(bound.fd, new Acceptor(bound.fd, this.#admission.listen(bound)));
+  }
+
   #unlisten(fd: number): void {
-    this.#acceptors.get(fd)?.close();
+    const acceptor = this.#acceptors.get(fd);
     this.#acceptors.delete(fd);
-    this.#admission.unlisten(fd);
-    post({ op: "unlistened", fd });
+    acceptor?.finish(() => {
+      this.#admission.unlisten(fd);
+      post({ op: "unlistened", fd });
+    });
   }
 
   #stop(): void {

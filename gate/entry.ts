@@ -21,10 +21,6 @@ export class Entry {
     this.#preface = registry.proxyProtocol;
   }
 
-  get number(): number {
-    return this.bound.number;
-  }
-
   configure(rules: ListenerRules, trusted: boolean): void {
     this.rules = rules;
     this.trusted = trusted;

@@ -1,3 +1,11 @@
+/** What is counted when it bites; README.md and docs/operating.md tell of each. */
+export const LIMIT_NAMES = [
+  ...["connections", "listener", "perSource", "listenerPerSource", "reserve", "descriptors"] as const,
+  ...["sniffTimeout", "handshakeTimeout", "dialTimeout", "idleTimeout", "headSize"] as const,
+  ...["names", "passwords"] as const,
+] as const;
+export type LimitName = typeof LIMIT_NAMES[number];
+
 /** Why a connection or a request failed: the closed list that every protocol maps to its own words. */
 export const FAILURES = [
   "malformed", // the peer broke its protocol
@@ -21,9 +29,17 @@ export type Side = "client" | "upstream" | "gate";
 /** The one error that crosses module borders. `message` reads `Cannot <act>: <state>`. */
 export class GateError extends Error {
   override readonly name = "GateError";
+  /** Which limit it met: counted under this name. */
+  limit: LimitName | undefined;
   constructor(readonly failure: Failure, readonly side: Side, message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
   }
+}
+
+/** The error, met at a limit. */
+export function atLimit(limit: LimitName, error: GateError): GateError {
+  error.limit = limit;
+  return error;
 }
 
 /** Anything thrown, as a GateError; what is none is a mistake of ours. */

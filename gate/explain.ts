@@ -1,11 +1,12 @@
 /** `ugate explain`: what would happen to a connection, and why. It resolves and never dials. */
-import { formatIp, type Ip, isUnixHost, parseAnyIp, parseTarget } from "./address.ts";
+import { formatIp, formatTarget, type Ip, parseAnyIp, parseTarget } from "./address.ts";
 import { type Asking, isTrusted } from "./asking.ts";
 import type { Peer, Protocol, Protocols, Target } from "./contracts.ts";
 import { Decider } from "./decide.ts";
 import { dryRun } from "./dry_run.ts";
 import { explain, type Explanation, type Resolve } from "./explanation.ts";
-import { renderSeen, type Seen } from "./explain_text.ts";
+import { suppose, tellApart } from "./explain_supposed.ts";
+import { renderKinds, type Seen } from "./explain_text.ts";
 import { sniffer } from "./sniff.ts";
 import type { ListenerRules, Snapshot } from "./snapshot.ts";
 
@@ -20,7 +21,10 @@ export interface ExplainArgs {
   readonly sni?: string;
 }
 
-/** What is printed: one of the two; `exit` is 0 where any connection would stand, 1 where none, 2 for wrong usage. */
+/**
+ * What is printed: one of the two. `exit` is 0 where at some listener the connection would stand, whoever else the client
+ * may be; 1 where it would not, or not for everyone; 2 for wrong usage.
+ */
 export interface Explained {
   readonly text: string;
   readonly json: unknown;
@@ -61,16 +65,30 @@ export async function explainCommand(
     return { text: error, json: { error }, exit: 2 };
   }
   const decider = new Decider(snapshot, parts.isOwnIp);
-  const seen: Seen[] = [];
+  const world = { ...parts, resolve: once(parts.resolve), snapshot, decider };
+  const seen: Seen[][] = [];
   for (const rules of listeners) {
     for (const trusted of new Set(rules.addresses.map((address) => isTrusted(rules, address)))) {
-      seen.push(await see(rules, trusted, client, { ...parts, snapshot, decider }));
+      seen.push(await seeKinds(rules, trusted, client, world));
     }
   }
-  const stands = seen.some(({ explanations, fallback }) =>
-    fallback !== undefined || explanations.some(({ endpoints }) => endpoints.length > 0)
-  );
-  return { text: seen.map(renderSeen).join("\n"), json: seen, exit: stands ? 0 : 1 };
+  const exit = seen.some((kinds) => kinds.every(stands)) ? 0 : 1;
+  return { text: seen.map(renderKinds).join("\n"), json: seen.flat(), exit };
+}
+
+/** The same question to the same names is asked once. */
+function once(resolve: Resolve): Resolve {
+  const answers = new Map<string, ReturnType<Resolve>>();
+  return (target) => {
+    const key = formatTarget(target);
+    const answer = answers.get(key) ?? resolve(target);
+    answers.set(key, answer);
+    return answer;
+  };
+}
+
+function stands({ explanations, fallback }: Seen): boolean {
+  return fallback !== undefined || explanations.some(({ endpoints }) => endpoints.length > 0);
 }
 
 /** What was asked, or what is wrong with it. */
@@ -103,20 +121,31 @@ interface World extends ExplainParts {
   readonly decider: Decider;
 }
 
-/** One listener's view of the client, on addresses of one kind. */
+/** One listener's view of everyone whom the client may be, on addresses of one kind. */
+async function seeKinds(
+  rules: ListenerRules,
+  trusted: boolean,
+  client: Client,
+  world: World,
+): Promise<Seen[]> {
+  const { clients, more } = suppose(world.snapshot, rules, trusted, client);
+  const seen: Seen[] = [];
+  for (const one of clients) seen.push(await see(rules, trusted, { ...client, ...one }, world));
+  return tellApart(seen, more);
+}
+
 async function see(rules: ListenerRules, trusted: boolean, client: Client, world: World): Promise<Seen> {
-  const from = client.from ?? (trusted && !rules.addresses.every(isUnixHost) ? "127.0.0.1" : undefined);
-  const here = { ...client, from };
-  const about = { listener: rules.name, trusted, from, user: client.user };
+  const { from, user } = client;
+  const about = { listener: rules.name, trusted, from, user };
   const barred = world.decider.policy.barred(rules.name, from);
   if (barred !== undefined) return { ...about, barred, explanations: [] };
   if (client.bytes !== undefined) {
-    return { ...about, ...await seeBytes(rules, trusted, here, client.bytes, world) };
+    return { ...about, ...await seeBytes(rules, trusted, client, client.bytes, world) };
   }
   const explanations: Explanation[] = [];
   for (const protocol of speaking(rules, client, world.protocols)) {
     explanations.push(
-      await explain(world.decider, imagine(rules, trusted, here, protocol, world), world.resolve),
+      await explain(world.decider, imagine(rules, trusted, client, protocol, world), world.resolve),
     );
   }
   return { ...about, explanations };

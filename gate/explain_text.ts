@@ -10,6 +10,8 @@ export interface Seen {
   /** IP literal */
   readonly from?: string;
   readonly user?: string;
+  /** What was not given and decides; `from` and `user` are then one example of those who fare as is told here. */
+  readonly dependsOn?: readonly ("--from" | "--user")[];
   /** The place of the deny that closes it before a byte is read. */
   readonly barred?: string;
   /** Of the bytes that were given: yes, no, or how many are needed. */
@@ -22,11 +24,20 @@ export interface Seen {
   readonly explanations: readonly Explanation[];
 }
 
-/** Lines, each ended by a newline. */
-export function renderSeen(seen: Seen): string {
-  const who = [seen.from ?? "a source that is not given (--from)", seen.user && `user ${seen.user}`];
+const DECIDES = { "--from": "the source", "--user": "the user" };
+
+/** What one listener makes of each kind of client: lines, each ended by a newline. */
+export function renderKinds(kinds: readonly Seen[]): string {
+  const [{ listener, dependsOn = [] }] = kinds;
+  if (dependsOn.length === 0) return kinds.map(renderSeen).join("");
+  const what = dependsOn.map((option) => DECIDES[option]).join(" and ");
+  return `listener ${listener} depends on ${what}: give ${dependsOn.join(" and ")}\n` +
+    kinds.map(renderSeen).join("");
+}
+
+function renderSeen(seen: Seen): string {
   const trust = seen.trusted ? ", for this machine only" : "";
-  const lines = [`listener ${seen.listener}${trust}, from ${who.filter(Boolean).join(", ")}`];
+  const lines = [`listener ${seen.listener}${trust}, from ${renderClient(seen)}`];
   if (seen.barred !== undefined) lines.push(`  closed before its first byte, by ${seen.barred}`);
   for (const { protocol, verdict } of seen.verdicts ?? []) {
     lines.push(`  ${protocol}: ${renderVerdict(verdict)}`);
@@ -42,6 +53,15 @@ export function renderSeen(seen: Seen): string {
     lines.push("  speaks no protocol that could ask for this");
   }
   return lines.map((line) => `${line}\n`).join("");
+}
+
+function renderClient({ from, user, dependsOn = [] }: Seen): string {
+  const bySource = dependsOn.includes("--from");
+  const source = from === undefined
+    ? (bySource ? "a source in no network of these rules" : "a source that is not given (--from)")
+    : `${from}${bySource ? ", for example" : ""}`;
+  const nobody = dependsOn.includes("--user") ? ", not logged in" : "";
+  return `${source}${user === undefined ? nobody : `, user ${user}`}`;
 }
 
 function renderVerdict(verdict: Verdict): string {

@@ -5,15 +5,20 @@ import type { Conn, Gate, Peer, Stream, Target } from "./contracts.ts";
 import { copyBytes } from "./engine/copy.ts";
 import { JointRelay } from "./engine/joint_relay.ts";
 import { MOST_DEPTH } from "./engine/own_dials.ts";
+import type { Inspect } from "./engine/relay.ts";
 import { Socket } from "./engine/socket.ts";
 import { SpliceRelay } from "./engine/splice_relay.ts";
-import { GateError } from "./errors.ts";
+import { atLimit, GateError } from "./errors.ts";
 import type { Questions } from "./questions.ts";
 
 /** What the gate needs of the thread it runs on. */
 export interface GateParts {
   readonly connector: () => Connector;
   readonly questions: Questions;
+  /** Digest of the password that a user of a listener has now; undefined: there is no such user. */
+  readonly digest: (listener: string, user: string) => string | undefined;
+  /** Somebody gave a wrong password. */
+  readonly authFailed: (conn: Conn) => void;
   /** Counts, sniffs and serves a stream that came in. */
   readonly admit: (stream: Stream, peer: Peer, entrance: Entrance) => void;
 }
@@ -29,14 +34,15 @@ export class EngineGate implements Gate {
     return this.#parts.connector().connect(target, conn as Connection);
   }
 
-  relay(conn: Conn, upstream: Stream): void {
+  /** `inspect` sees what the client sends first. */
+  relay(conn: Conn, upstream: Stream, inspect?: Inspect): void {
     const { stream, limits } = conn;
     const connection = conn as Connection, idle = limits.idleTimeout;
     const raw = stream instanceof Socket && upstream instanceof Socket;
     connection.relaying(
       raw
-        ? new SpliceRelay(stream, upstream, idle, connection)
-        : new JointRelay(stream, upstream, idle, connection),
+        ? new SpliceRelay(stream, upstream, idle, connection, inspect)
+        : new JointRelay(stream, upstream, idle, connection, inspect),
     );
   }
 
@@ -58,29 +64,33 @@ export class EngineGate implements Gate {
 
   async login(conn: Conn, user: string, password: string): Promise<boolean> {
     const { address } = conn.peer;
+    const digest = this.#parts.digest(conn.listener, user);
     const answer = await this.#parts.questions.login({
       listener: conn.listener,
+      protocol: conn.record.protocol,
       source: address,
       user,
       password,
     });
     if (answer === "throttled" || answer === "busy") throw cannotLogIn(answer, address);
-    const right = answer === "right";
+    // A reload may have taken the user away while main verified what holds no more.
+    const right = answer === "right" && this.#parts.digest(conn.listener, user) === digest;
     if (right) {
       conn.peer = { ...conn.peer, user };
       conn.record.user = user;
-    }
+      (conn as Connection).userDigest = digest;
+    } else this.#parts.authFailed(conn);
     return right;
   }
 }
 
 function cannotLogIn(answer: "throttled" | "busy", source: string): GateError {
-  if (answer === "busy") {
-    return new GateError("exhausted", "gate", "Cannot log in: too many passwords wait to be verified");
-  }
-  return new GateError(
-    "exhausted",
-    "client",
-    `Cannot log in: ${source} gave too many wrong passwords, and has to wait`,
-  );
+  const reason = answer === "busy"
+    ? new GateError("exhausted", "gate", "Cannot log in: too many passwords wait to be verified")
+    : new GateError(
+      "exhausted",
+      "client",
+      `Cannot log in: ${source} gave too many wrong passwords, and has to wait`,
+    );
+  return atLimit("passwords", reason);
 }

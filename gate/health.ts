@@ -13,20 +13,43 @@ const EJECT_FIRST = 5, EJECT_LONGEST = 60;
 /** Failed checks in a row that leave it out; one good check brings it back. */
 const CHECKS_FAIL = 2;
 
-export const healthSize = (endpoints: number): number => Math.max(1, endpoints) * ROW * 4;
+/** Endpoints that have a row of their own: more than a configuration of 1 MiB can name. */
+export const MOST_ENDPOINTS = 65_536;
+/** Bytes of the table of all, and of what one engine counted in it: touched only where endpoints are. */
+export const HEALTH_SIZE = MOST_ENDPOINTS * ROW * 4, OWN_HEALTH_SIZE = MOST_ENDPOINTS * 4;
 
 /** Since 2026, so that it fits the table's 32 bits until 2094. */
 const seconds = (): number => Math.floor((Date.now() - Date.UTC(2026)) / 1000);
+
+/** What who only looks needs of it. */
+export type EndpointHealth = Pick<Health, "state" | "load" | "reset">;
 
 /** Hears that an endpoint is left out from now on, and why; or that it is back. */
 export type EndpointChanged = (endpoint: RouteEndpoint, failure: GateError | undefined) => void;
 
 export class Health {
   readonly #rows: Int32Array;
+  /** What of the loads this engine counted: taken out again should it die. */
+  readonly #own: Int32Array;
 
   /** `clock` tells seconds. */
-  constructor(shared: SharedArrayBuffer, readonly clock: () => number = seconds) {
+  constructor(
+    shared: SharedArrayBuffer,
+    own: SharedArrayBuffer,
+    readonly clock: () => number = seconds,
+  ) {
     this.#rows = new Int32Array(shared);
+    this.#own = new Int32Array(own);
+  }
+
+  /** Connections at the endpoint of that row now. */
+  load(row: number): number {
+    return this.#rows[row * ROW + ACTIVE];
+  }
+
+  /** A row for a new endpoint: nothing is known of it. */
+  reset(row: number): void {
+    this.#rows.fill(0, row * ROW, (row + 1) * ROW);
   }
 
   /**
@@ -50,10 +73,12 @@ export class Health {
   /** A connection goes there: counts until `left`. */
   entered(endpoint: RouteEndpoint): void {
     Atomics.add(this.#rows, endpoint.health * ROW + ACTIVE, 1);
+    this.#own[endpoint.health]++;
   }
 
   left(endpoint: RouteEndpoint): void {
     Atomics.sub(this.#rows, endpoint.health * ROW + ACTIVE, 1);
+    this.#own[endpoint.health]--;
   }
 
   /** How a dial ended; true: the endpoint is left out from now on, or is back. */
@@ -82,6 +107,13 @@ export class Health {
   #forgive(row: number): true {
     this.#rows[row + EJECTED_UNTIL] = 0;
     return true;
+  }
+
+  /** Takes out what a dead engine counted. */
+  forgive(own: SharedArrayBuffer): void {
+    for (const [row, active] of new Int32Array(own).entries()) {
+      if (active !== 0) Atomics.sub(this.#rows, row * ROW + ACTIVE, active);
+    }
   }
 
   /** What an operator wants to see of an endpoint. */

@@ -1,8 +1,20 @@
 /** One record for each connection, at its end: a log line and its counters. Formatted where the bytes are. */
 import type { Draft, Peer } from "./contracts.ts";
 import { causeChain, type GateError } from "./errors.ts";
+import type { Fields, Level } from "./log.ts";
+import { type LogFormat, recordLine } from "./log_line.ts";
 
-export type LogFormat = "text" | "json";
+/** How long stages took, ms; those that were not are absent. */
+export interface Stages {
+  /** Telling the protocol. */
+  readonly sniff?: number;
+  /** From there until it asked to connect. */
+  readonly handshake?: number;
+  /** Finding the target's addresses. */
+  readonly resolve?: number;
+  /** From there until a dial stood. */
+  readonly dial?: number;
+}
 
 /** A connection that is over. Times in ms. */
 export interface JournalEntry {
@@ -11,123 +23,190 @@ export interface JournalEntry {
   readonly listener: string;
   readonly peer: Peer;
   readonly record: Readonly<Draft>;
+  /** The place of the route it took, or `fallback`. */
+  readonly route?: string;
   /** Since the epoch. */
   readonly began: number;
   readonly duration: number;
+  readonly stages: Stages;
+  /** Bytes of the record that `moved` was told of. */
+  readonly counted: { readonly up: number; readonly down: number };
   readonly failure: GateError | undefined;
 }
-
-/** How often something happened; the key is listener, protocol, outcome and side. */
-export type Counts = Map<string, number>;
 
 /** What an engine tells main from time to time. */
 export interface JournalBatch {
   readonly lines: string;
+  /** How often connections ended so: listener, protocol, outcome and side, tab-separated. */
   readonly counts: readonly (readonly [string, number])[];
   /** By listener: bytes from clients, and to them. */
   readonly bytes: readonly (readonly [string, number, number])[];
+  /** How long telling apart and dialing took. */
+  readonly sniff: Durations;
+  readonly dial: Durations;
+  /** Wrong passwords: listener and protocol, tab-separated. */
+  readonly authFailures: readonly (readonly [string, number])[];
+}
+
+/** Bounds of a histogram's buckets, ms: each counts what took at most so long. */
+export const DURATIONS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] as const;
+
+export interface Durations {
+  /** One more than DURATIONS: the last took longer. Not cumulative. */
+  readonly counts: readonly number[];
+  /** ms */
+  readonly sum: number;
+}
+
+/** `connections`: whether each connection makes a line. The gate's own faults always do. */
+export interface JournalLog {
+  readonly format: LogFormat;
+  readonly connections: boolean;
 }
 
 const BATCH_LINES = 256;
 
 export class Journal {
+  #log: JournalLog;
   #lines: string[] = [];
-  #counts: Counts = new Map();
-  #bytes = new Map<string, [number, number]>();
-  readonly #format: (entry: JournalEntry) => string;
+  #counts = new Map<string, number>();
+  #bytes = new Map<string, { up: number; down: number }>();
+  #authFailures = new Map<string, number>();
+  #sniff = new Histogram();
+  #dial = new Histogram();
   readonly #post: (batch: JournalBatch) => void;
 
-  constructor(format: LogFormat, post: (batch: JournalBatch) => void) {
-    this.#format = format === "json" ? jsonLine : textLine;
+  constructor(log: JournalLog, post: (batch: JournalBatch) => void) {
+    this.#log = log;
     this.#post = post;
   }
 
-  /** `logged`: whether it makes a line; it is counted always. */
-  write(entry: JournalEntry, logged: boolean): void {
-    const { listener, record, failure } = entry;
-    const key = `${listener}\t${record.protocol}\t${failure?.failure ?? "ok"}\t${failure?.side ?? ""}`;
-    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
-    const bytes = this.#bytes.get(listener);
-    if (bytes) {
-      bytes[0] += record.up;
-      bytes[1] += record.down;
-    } else this.#bytes.set(listener, [record.up, record.down]);
-    if (logged) this.#lines.push(this.#format(entry));
+  /** From the next record on. */
+  configure(log: JournalLog): void {
+    this.#log = log;
+  }
+
+  /** Counts a connection that is over, and makes its line. */
+  write(entry: JournalEntry): void {
+    const { listener, record, failure, counted } = entry;
+    count(
+      this.#counts,
+      `${listener}\t${record.protocol}\t${failure?.failure ?? "ok"}\t${failure?.side ?? ""}`,
+    );
+    this.moved(listener, record.up - counted.up, record.down - counted.down);
+    const level = levelOf(failure);
+    if (!this.#log.connections && level === "info") return;
+    this.#lines.push(recordLine(this.#log.format, level, entry.began + entry.duration, fieldsOf(entry)));
     if (this.#lines.length >= BATCH_LINES) this.flush();
   }
 
+  /** Bytes of a live connection that were not told yet. */
+  moved(listener: string, up: number, down: number): void {
+    if (up === 0 && down === 0) return;
+    const bytes = this.#bytes.get(listener);
+    if (bytes) {
+      bytes.up += up;
+      bytes.down += down;
+    } else this.#bytes.set(listener, { up, down });
+  }
+
+  /** A connection was told apart within so many ms. */
+  sniffed(ms: number): void {
+    this.#sniff.observe(ms);
+  }
+
+  /** A dial stood after so many ms. */
+  dialed(ms: number): void {
+    this.#dial.observe(ms);
+  }
+
+  /** Somebody gave a wrong password. */
+  authFailed(listener: string, protocol: string): void {
+    count(this.#authFailures, `${listener}\t${protocol}`);
+  }
+
+  /** Posts what there is, if there is anything. */
   flush(): void {
-    if (this.#counts.size === 0) return;
-    const bytes = [...this.#bytes].map(([listener, [up, down]]) => [listener, up, down] as const);
-    const lines = this.#lines.length > 0 ? this.#lines.join("\n") + "\n" : "";
-    this.#post({ lines, counts: [...this.#counts], bytes });
+    const counts = [...this.#counts], authFailures = [...this.#authFailures];
+    const bytes = [...this.#bytes].map(([listener, { up, down }]) => [listener, up, down] as const);
+    const observed = this.#sniff.total + this.#dial.total;
+    if (counts.length + authFailures.length + bytes.length + observed === 0) return;
+    const lines = this.#lines.length > 0 ? `${this.#lines.join("\n")}\n` : "";
     this.#lines = [];
     this.#counts.clear();
     this.#bytes.clear();
+    this.#authFailures.clear();
+    this.#post({ lines, counts, bytes, authFailures, sniff: this.#sniff.take(), dial: this.#dial.take() });
   }
 }
 
-/** The facts of an entry in the order both formats print them; empty ones are left out. */
-function facts(entry: JournalEntry): [string, string | number][] {
-  const { peer, record, failure } = entry;
-  const all: [string, string | number | undefined][] = [
-    ["listener", entry.listener],
-    ["peer", peer.port === undefined ? peer.address : `${bracketed(peer.address)}:${peer.port}`],
-    ["protocol", record.protocol],
-    ["layers", peer.layers.join(",")],
-    ["user", record.user],
-    ["serverName", peer.serverName],
-    ["target", record.target],
-    ["endpoint", record.endpoint],
-    ["up", record.up],
-    ["down", record.down],
-    ["ms", Math.round(entry.duration)],
-    ["outcome", failure?.failure ?? "ok"],
-    ["side", failure?.side],
-    ["cause", failure && causeChain(failure)],
-    ["parent", entry.parent],
-  ];
-  return all.filter((fact): fact is [string, string | number] => fact[1] !== undefined && fact[1] !== "");
+class Histogram {
+  /** How many durations were observed. */
+  total = 0;
+  #sum = 0;
+  #counts = zeros();
+
+  observe(ms: number): void {
+    let bucket = 0;
+    while (ms > DURATIONS[bucket]) bucket++; // behind the last bound nothing is greater than undefined
+    this.#counts[bucket]++;
+    this.#sum += ms;
+    this.total++;
+  }
+
+  /** What was observed since the last call. */
+  take(): Durations {
+    const taken = { counts: this.#counts, sum: this.#sum };
+    this.total = this.#sum = 0;
+    this.#counts = zeros();
+    return taken;
+  }
 }
 
-const bracketed = (address: string): string => address.includes(":") ? `[${address}]` : address;
+const zeros = (): number[] => Array<number>(DURATIONS.length + 1).fill(0);
 
-function jsonLine(entry: JournalEntry): string {
-  const time = new Date(entry.began + entry.duration).toISOString();
-  return visible(JSON.stringify({
-    time,
-    level: "info",
-    event: "connection",
-    id: entry.id,
-    ...Object.fromEntries(facts(entry)),
-  }));
+function count(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
-/** logfmt: a value that is not plain is quoted, so that nothing a client sent can forge a field or a line. */
-function textLine(entry: JournalEntry): string {
-  const time = new Date(entry.began + entry.duration).toISOString();
-  return `${time} info  connection ${
-    facts(entry).map(([name, value]) => `${name}=${quoted(value)}`).join(" ")
-  }`;
+/** A fault of this program is an error at every level of the log; how others fail is what a gate is there to tell. */
+const levelOf = (failure: GateError | undefined): Level => failure?.failure === "internal" ? "error" : "info";
+
+/** In the order in which both forms have them. */
+function fieldsOf(
+  { id, parent, listener, peer, record, route, duration, stages, failure }: JournalEntry,
+): Fields {
+  return {
+    outcome: failure?.failure ?? "ok",
+    ms: Math.round(duration),
+    listener,
+    protocol: told(record.protocol),
+    peer: peerText(peer),
+    target: told(record.target),
+    endpoint: told(record.endpoint),
+    up: record.up,
+    down: record.down,
+    user: told(record.user),
+    serverName: peer.serverName,
+    route,
+    layers: told(peer.layers.join(",")),
+    sniffMs: whole(stages.sniff),
+    handshakeMs: whole(stages.handshake),
+    resolveMs: whole(stages.resolve),
+    dialMs: whole(stages.dial),
+    side: failure?.side,
+    cause: failure && causeChain(failure),
+    id,
+    parent,
+  };
 }
 
-/** A line that is about no connection. */
-export function messageLine(format: LogFormat, level: "info" | "warn" | "error", message: string): string {
-  const time = new Date().toISOString();
-  return format === "json"
-    ? `${JSON.stringify({ time, level, message })}\n`
-    : `${time} ${level.padEnd(5)} ${message}\n`;
+const told = (text: string): string | undefined => text === "" ? undefined : text;
+
+const whole = (ms: number | undefined): number | undefined => ms === undefined ? undefined : Math.round(ms);
+
+/** `192.0.2.1:4711`, `[2001:db8::1]:4711`, or `unix`. */
+export function peerText({ address, port }: Peer): string {
+  if (port === undefined) return address;
+  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
 }
-
-export function quoted(value: string | number): string {
-  return typeof value === "number" || /^[\w.:,/@[\]*+-]+$/.test(value)
-    ? String(value)
-    : visible(JSON.stringify(value));
-}
-
-/** DEL, the second set of controls (CSI is one of them), and what turns or hides text: JSON leaves them as they are. */
-const UNSEEN = /[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
-
-/** JSON that no terminal obeys. */
-const visible = (json: string): string =>
-  json.replace(UNSEEN, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`);

@@ -4,55 +4,47 @@
  */
 import { parseIp } from "./address.ts";
 import type { Limits } from "./contracts.ts";
+import type { Snapshot } from "./snapshot.ts";
 
-/** Which limit bit: the label of a counter. */
-export type LimitName =
-  | "connections"
-  | "perSource"
-  | "listener"
-  | "listenerPerSource"
-  | "reserve"
-  | "descriptors";
+/** Protocols with reserved slots, and listeners, that have counters of their own. */
+export const MOST_RESERVED = 254, MOST_LISTENERS = 4096;
 
 const ROWS = 2, COLUMNS = 16384;
-/** Listeners and protocols that have counters of their own. */
-const NAMED = 512;
-const SOURCES = NAMED;
+const GENERAL = 0, WAITING = 1, FIRST_RESERVED = 2, FIRST_LISTENER = FIRST_RESERVED + MOST_RESERVED;
+const SOURCES = FIRST_LISTENER + MOST_LISTENERS;
 /** Bytes of the shared memory. */
-export const LIMITS_SIZE = 4 * (NAMED + ROWS * COLUMNS);
-
-const GENERAL = 0, WAITING = 1, FIRST_RESERVED = 2, FIRST_LISTENER = 256;
-const MAX_RESERVED = FIRST_LISTENER - FIRST_RESERVED;
+export const LIMITS_SIZE = 4 * (SOURCES + ROWS * COLUMNS);
 
 /** Where a connection is counted. */
 export type Place = number;
 
 export class ConnectionLimits {
   readonly #counts: Int32Array;
+  /** What of it this engine counted: taken out again should it die. */
+  readonly #own: Int32Array;
   readonly #seed: number;
-  #limits!: Limits;
-  /** Protocols with reserved slots, in the order of their counters. */
-  #reserved: string[] = [];
+  #reserved: Snapshot["reserved"] = [];
   #general = 0;
   #reservedTotal = 0;
 
   /** `seed` is the same in all engines of a process and unknown outside: sources cannot be made to collide. */
-  constructor(shared: SharedArrayBuffer, seed: number) {
+  constructor(shared: SharedArrayBuffer, own: SharedArrayBuffer, seed: number) {
     this.#counts = new Int32Array(shared);
+    this.#own = new Int32Array(own);
     this.#seed = seed;
   }
 
-  configure(limits: Limits): void {
-    this.#limits = limits;
-    this.#reserved = Object.keys(limits.reserve).sort().slice(0, MAX_RESERVED);
-    this.#reservedTotal = this.#reserved.reduce((sum, name) => sum + limits.reserve[name], 0);
+  /** Slots that a protocol does not have reserved any more stay taken until their connections end. */
+  configure(limits: Limits, reserved: Snapshot["reserved"]): void {
+    this.#reserved = reserved;
+    this.#reservedTotal = reserved.reduce((sum, { slots }) => sum + slots, 0);
     this.#general = limits.connections - this.#reservedTotal;
   }
 
   /** A slot for a connection that was not told apart yet; undefined: there is none. */
   claim(): Place | undefined {
     if (this.#add(GENERAL, this.#general)) return GENERAL;
-    const taken = this.#reserved.reduce((sum, _, i) => sum + this.#counts[FIRST_RESERVED + i], 0);
+    const taken = this.#reserved.reduce((sum, { number }) => sum + this.#counts[FIRST_RESERVED + number], 0);
     return this.#add(WAITING, this.#reservedTotal - taken) ? WAITING : undefined;
   }
 
@@ -64,26 +56,36 @@ export class ConnectionLimits {
   /** The slot of a connection that was found to speak `protocol`; undefined: there is none for it. */
   assign(place: Place, protocol: string): Place | undefined {
     if (place !== WAITING) return place;
-    const index = this.#reserved.indexOf(protocol);
+    const own = this.#reserved.find((reserved) => reserved.protocol === protocol);
     let assigned: Place | undefined;
-    if (index >= 0 && this.#add(FIRST_RESERVED + index, this.#limits.reserve[protocol])) {
-      assigned = FIRST_RESERVED + index;
+    if (own && this.#add(FIRST_RESERVED + own.number, own.slots)) {
+      assigned = FIRST_RESERVED + own.number;
     } else if (this.#add(GENERAL, this.#general)) assigned = GENERAL;
     if (assigned !== undefined) this.release(WAITING);
     return assigned;
   }
 
   release(place: Place): void {
-    Atomics.sub(this.#counts, place, 1);
+    this.#sub(place);
   }
 
   /** Counts one more of listener number `listener`; false: `most` are there. */
   enterListener(listener: number, most: number): boolean {
-    return this.#add(FIRST_LISTENER + (listener & 0xff), most);
+    return this.#add(FIRST_LISTENER + listener, most);
   }
 
   leaveListener(listener: number): void {
-    this.release(FIRST_LISTENER + (listener & 0xff));
+    this.#sub(FIRST_LISTENER + listener);
+  }
+
+  /** Connections of a listener now. */
+  ofListener(listener: number): number {
+    return this.#counts[FIRST_LISTENER + listener];
+  }
+
+  /** Connections in the reserved slots of protocol number `reserved` now. */
+  ofReserved(reserved: number): number {
+    return this.#counts[FIRST_RESERVED + reserved];
   }
 
   /** A number for a source (an IP literal; IPv6 by its /64) and the listener it is counted under, 0 for all. */
@@ -101,14 +103,16 @@ export class ConnectionLimits {
   enterSource(key: number, most: number): boolean {
     const a = this.#cell(key, 0), b = this.#cell(key, 1);
     const count = Math.min(Atomics.add(this.#counts, a, 1), Atomics.add(this.#counts, b, 1));
+    this.#own[a]++;
+    this.#own[b]++;
     if (count < most) return true;
     this.leaveSource(key);
     return false;
   }
 
   leaveSource(key: number): void {
-    Atomics.sub(this.#counts, this.#cell(key, 0), 1);
-    Atomics.sub(this.#counts, this.#cell(key, 1), 1);
+    this.#sub(this.#cell(key, 0));
+    this.#sub(this.#cell(key, 1));
   }
 
   /** Connections there are now. */
@@ -124,8 +128,16 @@ export class ConnectionLimits {
   }
 
   #add(place: Place, most: number): boolean {
-    if (Atomics.add(this.#counts, place, 1) < most) return true;
+    if (Atomics.add(this.#counts, place, 1) < most) {
+      this.#own[place]++;
+      return true;
+    }
     Atomics.sub(this.#counts, place, 1);
     return false;
+  }
+
+  #sub(place: number): void {
+    Atomics.sub(this.#counts, place, 1);
+    this.#own[place]--;
   }
 }

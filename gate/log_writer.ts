@@ -11,23 +11,30 @@ export type Sink = (bytes: Uint8Array) => Promise<number>;
 
 export class LogWriter {
   readonly #sink: Sink;
-  readonly #lost: (lines: number) => string;
+  readonly #tellLost: (lines: number) => string;
   readonly #encoder = new TextEncoder();
   #waiting: string[] = [];
   #size = 0;
-  #dropped = 0;
+  /** Lines that are missing: all of them, and those that the log does not say yet. */
+  #lost = 0;
+  #untold = 0;
   #writing: Promise<void> | undefined;
 
-  /** `lost` words the line that tells how many lines are missing. */
-  constructor(sink: Sink, lost: (lines: number) => string) {
+  /** `tellLost` words the line that tells how many lines are missing. */
+  constructor(sink: Sink, tellLost: (lines: number) => string) {
     this.#sink = sink;
-    this.#lost = lost;
+    this.#tellLost = tellLost;
+  }
+
+  /** How many lines nobody took, since the start. */
+  get lost(): number {
+    return this.#lost;
   }
 
   /** Whole lines. Returns at once; they leave in order. */
   write(lines: string): void {
     if (this.#size + lines.length > MOST_WAITING) {
-      this.#dropped += lines.split("\n").length - 1;
+      this.#lose(lines);
       return;
     }
     this.#size += lines.length;
@@ -49,9 +56,9 @@ export class LogWriter {
       this.#waiting = [];
       const taken = await this.#send(lines);
       this.#size -= lines.length;
-      if (this.#dropped === 0 || !taken) continue;
-      const told = this.#lost(this.#dropped);
-      this.#dropped = 0;
+      if (this.#untold === 0 || !taken) continue;
+      const told = this.#tellLost(this.#untold);
+      this.#untold = 0;
       this.#size += told.length;
       this.#waiting.push(told); // what was lost came behind all that waited
     }
@@ -65,8 +72,14 @@ export class LogWriter {
       }
       return true;
     } catch {
-      this.#dropped += lines.split("\n").length - 1;
+      this.#lose(lines);
       return false;
     }
+  }
+
+  #lose(lines: string): void {
+    const count = lines.split("\n").length - 1;
+    this.#lost += count;
+    this.#untold += count;
   }
 }

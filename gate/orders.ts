@@ -1,7 +1,9 @@
 /** What main and the engine threads tell each other: plain data over a MessagePort. */
 import type { Destination, Target } from "./contracts.ts";
 import type { Failure, Side } from "./errors.ts";
-import type { JournalBatch, LogFormat } from "./journal.ts";
+import type { JournalBatch } from "./journal.ts";
+import type { Ledger, SharedMemory } from "./memory.ts";
+import type { LiveConnection } from "./operations.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** One listening socket; the descriptor stays main's. */
@@ -10,8 +12,6 @@ export interface Bound {
   readonly listener: string;
   /** As the configuration has it. */
   readonly address: string;
-  /** The listener's number, for counters in shared memory: one for all its addresses. */
-  readonly number: number;
 }
 
 /** What an engine starts with. */
@@ -20,16 +20,17 @@ export interface Start {
   readonly port: MessagePort;
   readonly engine: number;
   readonly engines: number;
-  readonly limits: SharedArrayBuffer;
-  readonly health: SharedArrayBuffer;
-  /** Depth of the gate's own connections to itself, by local port: see own_dials.ts. */
-  readonly ownDials: SharedArrayBuffer;
+  readonly memory: SharedMemory;
+  readonly ledger: Ledger;
   readonly seed: number;
-  readonly log: { readonly format: LogFormat; readonly connections: boolean };
+  /** How often this engine was started again: numbers of connections are not given twice. */
+  readonly restarts: number;
 }
 
 export interface Login {
   readonly listener: string;
+  /** Registry name, for the log. */
+  readonly protocol?: string;
   /** IP literal, or "unix". */
   readonly source: string;
   readonly user: string;
@@ -55,9 +56,18 @@ export type Answer =
 export type Order =
   | { readonly op: "listen"; readonly bound: Bound }
   | { readonly op: "unlisten"; readonly fd: number }
-  | { readonly op: "snapshot"; readonly snapshot: Snapshot; readonly health: SharedArrayBuffer }
+  /** Some rules of the snapshot that follows: an engine that took thousands at once would stall. */
+  | { readonly op: "rules"; readonly routes: Snapshot["routes"]; readonly policy: Snapshot["policy"] }
+  /** The snapshot without those. Live connections are judged again: rights may have been taken away. */
+  | { readonly op: "snapshot"; readonly snapshot: Snapshot }
   | { readonly op: "answer"; readonly answer: Answer }
   | { readonly op: "changed"; readonly patterns: readonly string[] }
+  /** Tell the live connections, `most` of them, the newest first. */
+  | { readonly op: "list"; readonly id: number; readonly most: number }
+  /** Tell what was counted so far, bytes of live connections too. */
+  | { readonly op: "count"; readonly id: number }
+  /** Take nothing new; tell when nobody is left. */
+  | { readonly op: "drain" }
   | { readonly op: "stop" };
 
 export type Question =
@@ -74,5 +84,15 @@ export type Report =
   | { readonly op: "limits"; readonly hits: readonly (readonly [string, number])[] }
   /** An endpoint of a route is left out from now on, for this reason; without one it is back. */
   | { readonly op: "endpoint"; readonly endpoint: string; readonly reason?: string }
+  /** Some of them, for they are many; `more` are on their way. */
+  | {
+    readonly op: "listed";
+    readonly id: number;
+    readonly total: number;
+    readonly connections: readonly LiveConnection[];
+    readonly more: boolean;
+  }
+  | { readonly op: "counted"; readonly id: number }
+  | { readonly op: "drained" }
   | { readonly op: "fault"; readonly what: string; readonly text: string }
   | { readonly op: "stopped" };

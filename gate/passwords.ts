@@ -4,8 +4,8 @@
  */
 import { Buffer } from "node:buffer";
 import { createHmac, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
-import { sourceNetwork } from "./networks.ts";
 import type { Login, LoginAnswer } from "./orders.ts";
+import { Throttle, type Throttled } from "./throttle.ts";
 
 /** A stored password: `scrypt:N:r:p:salt:hash`, salt and hash in base64url. */
 export interface Hash {
@@ -61,6 +61,15 @@ const MOST_RUNNING = 2, MOST_WAITING = 64;
 /** RFC 1929 and the head of a request allow no more; nobody makes us hash a megabyte. */
 const LONGEST_PASSWORD = 1024;
 const MOST_REMEMBERED = 1024;
+/** 96 bits, in base64. */
+const DIGEST_LENGTH = 16;
+
+export interface PasswordsOptions {
+  /** ms, monotonic. */
+  readonly now?: () => number;
+  /** Told when a source gave so many wrong passwords that it has to wait, at most once a minute for each. */
+  readonly throttled?: (throttled: Throttled) => void;
+}
 
 /** Who may log in where. One per process; `replace` follows a reload. */
 export class Passwords {
@@ -69,42 +78,65 @@ export class Passwords {
   readonly #right = new Set<string>();
   readonly #asked = new Map<string, Promise<boolean>>();
   readonly #throttle: Throttle;
+  readonly #throttled: (throttled: Throttled) => void;
   readonly #slots = new Slots(MOST_RUNNING, MOST_WAITING);
   #users: Users;
 
-  /** `now` in ms, monotonic. */
-  constructor(users: Users, now: () => number = () => performance.now()) {
+  constructor(users: Users, { now = () => performance.now(), throttled = () => {} }: PasswordsOptions = {}) {
     this.#users = users;
     this.#throttle = new Throttle(now);
+    this.#throttled = throttled;
   }
 
   replace(users: Users): void {
     this.#users = users;
   }
 
+  /** For each user a digest that changes with the password and tells nothing of it: its key stays in this process. */
+  digests(users = this.#users): Users {
+    const entries = Object.entries(users).map(([listener, users]) => {
+      const digests = Object.entries(users).map(([user, stored]) => (
+        [user, this.#digest([listener, user, stored]).slice(0, DIGEST_LENGTH)] as const
+      ));
+      return [listener, Object.fromEntries(digests)] as const;
+    });
+    return Object.fromEntries(entries);
+  }
+
   /** Never rejects for what a client sent. Attempts count as failures while they run, so many at once do too. */
-  async check({ listener, source, user, password }: Login): Promise<LoginAnswer> {
-    const users = Object.hasOwn(this.#users, listener) ? this.#users[listener] : {};
-    const stored = Object.hasOwn(users, user) ? users[user] : undefined;
+  async check(login: Login): Promise<LoginAnswer> {
+    const { listener, source, user, password } = login;
+    const users = this.#usersOf(listener);
+    const stored = own(users, user);
     // A hash of the same cost is computed for unknown users too, lest the time tell who there is.
     const hash = parseHash(stored ?? Object.values(users).find(parseHash) ?? "");
     const digest = this.#digest([listener, user, stored, password]);
+    // A reload may replace the stored password while the one before is verified.
+    const holds = (right: boolean) => right && own(this.#usersOf(listener), user) === stored;
     const asked = this.#asked.get(digest);
-    if (asked) return await asked ? "right" : "wrong"; // the same guess again tells nobody more
+    if (asked) return holds(await asked) ? "right" : "wrong"; // the same guess again tells nobody more
     if (!this.#throttle.admits(source)) return "throttled";
     if (this.#right.has(digest)) return "right";
     if (hash === undefined || password.length > LONGEST_PASSWORD) {
       const right = hash === undefined && stored !== undefined && this.#same(stored, password);
-      if (!right) this.#throttle.count(source, 1);
-      return right ? "right" : "wrong";
+      return right ? "right" : this.#wrong(login);
     }
     const verified = this.#ask(digest, password, hash, stored !== undefined);
     if (verified === undefined) return "busy";
-    this.#throttle.count(source, 1);
-    if (!await verified) return "wrong";
-    this.#throttle.count(source, -1);
+    using _attempt = this.#throttle.attempt(source);
+    if (!holds(await verified)) return this.#wrong(login);
     this.#remember(digest);
     return "right";
+  }
+
+  #usersOf(listener: string): Readonly<Record<string, string>> {
+    return own(this.#users, listener) ?? {};
+  }
+
+  #wrong({ listener, source, protocol }: Login): "wrong" {
+    const failures = this.#throttle.fail(source);
+    if (failures !== undefined) this.#throttled({ source, listener, protocol, failures });
+    return "wrong";
   }
 
   /** Identical questions are asked once. undefined: the queue is full. */
@@ -132,6 +164,10 @@ export class Passwords {
   }
 }
 
+/** What an object has itself: a client may ask for "constructor". */
+const own = <T>(record: Readonly<Record<string, T>>, key: string): T | undefined =>
+  Object.hasOwn(record, key) ? record[key] : undefined;
+
 /** At most `running` at a time and `waiting` behind them. */
 class Slots {
   #free: number;
@@ -155,34 +191,5 @@ class Slots {
     if (this.#free === 0) return new Promise((begin) => this.#queue.push(begin));
     this.#free--;
     return Promise.resolve();
-  }
-}
-
-const MOST_FAILURES = 10, FORGOTTEN_AFTER = 3000, MOST_SOURCES = 10_000;
-
-/** A leaky bucket of wrong passwords per source: 10 at once, then one every 3 s. */
-class Throttle {
-  /** Failures and when they were counted, the least recently seen source first. */
-  readonly #buckets = new Map<string, { failures: number; at: number }>();
-
-  constructor(readonly now: () => number) {}
-
-  admits(source: string): boolean {
-    return this.#failures(sourceNetwork(source)) <= MOST_FAILURES - 1;
-  }
-
-  /** Clients on unix sockets have no source to count by. */
-  count(source: string, change: 1 | -1): void {
-    if (source === "unix") return;
-    const key = sourceNetwork(source);
-    const failures = Math.max(0, this.#failures(key) + change);
-    this.#buckets.delete(key);
-    if (failures > 0) this.#buckets.set(key, { failures, at: this.now() });
-    if (this.#buckets.size > MOST_SOURCES) this.#buckets.delete(this.#buckets.keys().next().value!);
-  }
-
-  #failures(key: string): number {
-    const bucket = this.#buckets.get(key);
-    return bucket ? Math.max(0, bucket.failures - (this.now() - bucket.at) / FORGOTTEN_AFTER) : 0;
   }
 }

@@ -5,7 +5,7 @@
 import type { Destination, Target } from "./contracts.ts";
 import { formatTarget, hostMatches, isUnixHost, parseIp } from "./address.ts";
 import type { Answer, Failed, Login, LoginAnswer, Question } from "./orders.ts";
-import { GateError } from "./errors.ts";
+import { atLimit, GateError } from "./errors.ts";
 import { sourceNetwork } from "./networks.ts";
 import { after, now, promiseResolved } from "./engine/loop.ts";
 
@@ -116,7 +116,10 @@ export class Questions {
   #ask(question: Question): Promise<Answer> {
     if (this.#asked.size >= MOST_ASKED) {
       return Promise.reject(
-        new GateError("exhausted", "gate", "Cannot ask the main thread: too many questions wait"),
+        atLimit(
+          "names",
+          new GateError("exhausted", "gate", "Cannot ask the main thread: too many questions wait"),
+        ),
       );
     }
     const id = this.#next++;
@@ -139,10 +142,13 @@ export class Questions {
 }
 
 const tooMany = (key: string) =>
-  new GateError(
-    "exhausted",
-    "client",
-    `Cannot ask for ${key}: its source waits for ${MOST_OF_SOURCE} other names`,
+  atLimit(
+    "names",
+    new GateError(
+      "exhausted",
+      "client",
+      `Cannot ask for ${key}: its source waits for ${MOST_OF_SOURCE} other names`,
+    ),
   );
 
 const asError = ({ failure, side, message }: Failed) => new GateError(failure, side, message);

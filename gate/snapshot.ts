@@ -1,5 +1,6 @@
 /** What the engines know of the configuration: plain data, pushed whole, compiled on main, matched on every thread. */
 import type { Limits, Target } from "./contracts.ts";
+import type { LogFormat } from "./log_line.ts";
 
 export interface Snapshot {
   readonly version: number;
@@ -9,6 +10,13 @@ export interface Snapshot {
   readonly routes: readonly RouteRule[];
   readonly policy: readonly PolicyRule[];
   readonly limits: Limits;
+  /** `limits.reserve`, each protocol with its counter in shared memory. */
+  readonly reserved: readonly {
+    readonly protocol: string;
+    readonly slots: number;
+    readonly number: number;
+  }[];
+  readonly log: { readonly format: LogFormat; readonly connections: boolean };
   /** Bound addresses of this gate itself (listeners and admin), as configuration has them: `host:port`, `:port`. */
   readonly own: readonly Target[];
   /** The names of `hosts` and the IP literals it gives: asked for under such a name, one may be loopback. */
@@ -17,6 +25,8 @@ export interface Snapshot {
 
 export interface ListenerRules {
   readonly name: string;
+  /** For counters in shared memory: one for all its addresses, and the same after a reload. */
+  readonly number: number;
   /** Each as written: `:443`, `127.0.0.1:443`, `unix:/path`. */
   readonly addresses: readonly string[];
   /** Registry names; `["tcp"]` sniffs nothing. */
@@ -25,6 +35,8 @@ export interface ListenerRules {
   /** ms */
   readonly sniffTimeout: number;
   readonly asksUser: boolean;
+  /** Who may log in, each with a digest of the password: another one means that the old one is worth nothing. */
+  readonly users?: Readonly<Record<string, string>>;
   /** CIDRs; empty: no PROXY header is read. */
   readonly proxyProtocol: readonly string[];
   readonly connections?: number;

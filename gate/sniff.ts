@@ -3,7 +3,8 @@
  * the time is over: so the order of a list never decides.
  */
 import type { Phase, Protocol, Protocols } from "./contracts.ts";
-import { GateError } from "./errors.ts";
+import type { Inspect } from "./engine/relay.ts";
+import { atLimit, GateError } from "./errors.ts";
 
 /** A protocol by its registry name, or why there is none. */
 export type Sniffed = { readonly protocol: string } | { readonly unknown: Unknown };
@@ -47,6 +48,24 @@ function caught(listed: readonly Listed[], head: Uint8Array, phase: Phase): Snif
   return undefined;
 }
 
+/**
+ * Keeps `preface` away from a fallback when it comes behind silence, or is completed there, in whatever pieces: throws
+ * "denied". What may still become one goes on as it comes, or who answers a prompt with an empty line would wait for
+ * good (version 2 of PROXY begins with two); the piece that makes it one never does.
+ */
+export function withoutPreface(preface: Protocol): Inspect {
+  let head = NOTHING, decided = !preface.sniff;
+  return (bytes, at, size) => {
+    if (decided) return;
+    const more = bytes.subarray(at, at + size);
+    const seen = head.length === 0 ? more : joined(head, more);
+    const verdict = preface.sniff!(seen);
+    if (verdict === true) throw cannotTell("preface", false);
+    decided = verdict === false;
+    head = decided ? NOTHING : seen.slice(); // shorter than the bytes that it needs
+  };
+}
+
 /** Why a connection without a fallback is closed; `ended`: the client has sent FIN. */
 export function cannotTell(unknown: Unknown, ended: boolean): GateError {
   if (unknown === "preface") {
@@ -66,9 +85,15 @@ export function cannotTell(unknown: Unknown, ended: boolean): GateError {
       "Cannot tell the protocol: the client ended before it was clear",
     );
   }
-  return new GateError(
-    "timeout",
-    "client",
-    `Cannot tell the protocol: ${unknown} when the sniff time was over`,
-  );
+  const state = `${unknown} when the sniff time was over`;
+  return atLimit("sniffTimeout", new GateError("timeout", "client", `Cannot tell the protocol: ${state}`));
+}
+
+const NOTHING = new Uint8Array(0);
+
+function joined(head: Uint8Array, more: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(head.length + more.length);
+  bytes.set(head);
+  bytes.set(more, head.length);
+  return bytes;
 }

@@ -1,82 +1,94 @@
-/** Main's side of the engines: it binds, starts them, answers what they ask, gathers what they tell, and ends them. */
+/** Main's side of the engines: it binds, starts them, gives them what holds, answers what they ask, and ends them. */
 import v8 from "node:v8";
-import { formatTarget } from "./address.ts";
-import type { Resolver, Target } from "./contracts.ts";
+import type { Resolver } from "./contracts.ts";
+import type { ListeningSocket } from "./engine/bind.ts";
+import { EngineHost, type Host } from "./engine_host.ts";
 import { asGateError, causeChain, GateError } from "./errors.ts";
-import { type ListeningSocket, listenOn } from "./engine/bind.ts";
-import { OWN_DIALS_SIZE } from "./engine/own_dials.ts";
-import { signalEvent } from "./engine/sys.ts";
-import { healthSize } from "./health.ts";
-import { type LogFormat, messageLine } from "./journal.ts";
-import { ConnectionLimits, LIMITS_SIZE } from "./limits.ts";
-import type { Answer, Bound, Login, LoginAnswer, Order, Question, Report, Start } from "./orders.ts";
+import { type EndpointHealth, Health } from "./health.ts";
+import { ConnectionLimits } from "./limits.ts";
+import type { Message } from "./log.ts";
+import { Listening, type Wanted } from "./listening.ts";
+import { makeLedger, makeSharedMemory, type SharedMemory } from "./memory.ts";
+import type { EngineState, LiveConnection } from "./operations.ts";
+import type { Answer, Bound, Login, LoginAnswer, Order, Question, Report } from "./orders.ts";
 import type { Scope } from "./scope.ts";
 import type { Snapshot } from "./snapshot.ts";
-import { Tally } from "./tally.ts";
 
 export interface SupervisorOptions {
-  readonly snapshot: Snapshot;
-  readonly addresses: readonly { readonly listener: string; readonly address: Target }[];
   readonly threads: number;
   /** The Worker's entry file. */
   readonly worker: URL;
-  readonly discovery: Resolver;
+  /** Binds; throws GateError. */
+  readonly bind: (wanted: Wanted) => ListeningSocket;
+  /** Who knows where names live, at this time. */
+  readonly discovery: () => Resolver;
   /** Whether the password is right. */
   readonly login: (login: Login) => Promise<LoginAnswer>;
-  readonly log: {
-    readonly format: LogFormat;
-    /** Levels that are not logged. */
-    readonly quiet: readonly string[];
-    readonly write: (lines: string) => void;
-  };
+  /** What engines tell of connections and endpoints. */
+  readonly hear: (report: Report) => void;
+  readonly log: (message: Message) => void;
   /** Owns what runs for the engines. */
   readonly scope: Scope;
 }
 
-interface Engine {
-  readonly worker: Worker;
-  readonly port: MessagePort;
-  wake: number;
-  readonly ready: Promise<void>;
-  readonly stopped: Promise<void>;
+/** What is to hold: the addresses that listeners have, and the rules; `own` without what the kernel chooses. */
+export interface Desired {
+  readonly snapshot: Snapshot;
+  readonly wanted: readonly Wanted[];
 }
 
-/** An engine that does not start, and one that does not end, within this many ms is given up. */
-const START_TIME = 10_000, STOP_TIME = 3_000;
+/** An engine that does not end within this many ms is given up. */
+const STOP_TIME = 3000;
+/** Deaths within a minute that are too many: starting again does not help then. */
+const MOST_DEATHS = 5, MINUTE = 60_000;
+/** Rules that an engine takes at once. */
+const RULES = 64;
+/** Engines are looked at this often, ms; one that did not turn so many times in a row is stuck. */
+const LOOK_INTERVAL = 1000, STUCK_AFTER = 10;
 
-export class Supervisor {
-  readonly tally = new Tally();
+export class Supervisor implements Host {
   readonly #options: SupervisorOptions;
-  readonly #sockets: { readonly socket: ListeningSocket; readonly bound: Bound }[] = [];
-  readonly #engines: Engine[] = [];
-  readonly #limits = new SharedArrayBuffer(LIMITS_SIZE);
-  readonly #health: SharedArrayBuffer;
+  readonly #listening: Listening;
+  readonly #engines: EngineHost[] = [];
+  readonly #memory: SharedMemory;
+  /** Main counts nothing in it. */
+  readonly #ledger = makeLedger();
   readonly #seed = crypto.getRandomValues(new Int32Array(1))[0];
   readonly #broken = Promise.withResolvers<GateError>();
+  readonly #restarts: number[];
+  readonly #deaths: number[] = [];
+  /** By engine: its beat when it was looked at last, and how often that was the same. */
+  readonly #looked: { beat: number; same: number }[];
+  #looking: ReturnType<typeof setInterval> | undefined;
   #stopping = false;
   #snapshot: Snapshot;
 
-  private constructor(options: SupervisorOptions) {
+  private constructor(options: SupervisorOptions, snapshot: Snapshot) {
     this.#options = options;
-    this.#snapshot = options.snapshot;
-    const endpoints = options.snapshot.routes.flatMap((route) => route.to);
-    this.#health = new SharedArrayBuffer(
-      healthSize(1 + Math.max(0, ...endpoints.map(({ health }) => health))),
-    );
+    this.#snapshot = snapshot;
+    this.#memory = makeSharedMemory(options.threads);
+    this.#restarts = Array(options.threads).fill(0);
+    this.#looked = this.#restarts.map(() => ({ beat: 0, same: 0 }));
+    this.#listening = new Listening(options.bind, {
+      listen: (bound) => this.#order({ op: "listen", bound }),
+      unlisten: async ({ fd }) => {
+        await Promise.all(this.#engines.map((engine) => engine.unlisten(fd).catch(() => {}))); // it is dead then
+      },
+    });
   }
 
   /** Binds everything, starts every engine, then serves. Throws GateError, and leaves nothing open then. */
-  static async start(options: SupervisorOptions): Promise<Supervisor> {
-    const supervisor = new Supervisor(options);
+  static async start(options: SupervisorOptions, desired: Desired): Promise<Supervisor> {
+    // Most of what an engine allocates dies with its turn: a small young generation keeps pauses and memory small.
+    v8.setFlagsFromString("--max-semi-space-size=4");
+    const supervisor = new Supervisor(options, desired.snapshot);
     try {
-      supervisor.#bind();
-      supervisor.#startEngines();
-      await withDeadline(
-        Promise.all(supervisor.#engines.map(({ ready }) => ready)),
-        START_TIME,
-        "start an engine",
-      );
-      for (const { bound } of supervisor.#sockets) supervisor.#order({ op: "listen", bound });
+      const change = await supervisor.#listening.prepare(desired.wanted);
+      supervisor.#snapshot = withOwn(desired.snapshot, supervisor.#listening.addresses(change));
+      for (let engine = 0; engine < options.threads; engine++) supervisor.#startEngine(engine);
+      await Promise.all(supervisor.#engines.map(({ ready }) => ready));
+      await supervisor.#listening.commit(change);
+      supervisor.#looking = setInterval(() => supervisor.#look(), LOOK_INTERVAL);
       return supervisor;
     } catch (thrown) {
       await supervisor.stop();
@@ -84,23 +96,46 @@ export class Supervisor {
     }
   }
 
-  /** What listens where, with the ports that the kernel chose. */
-  get listening(): readonly { readonly listener: string; readonly address: string }[] {
-    return this.#sockets.map(({ socket, bound }) => ({
-      listener: bound.listener,
-      address: formatTarget(socket.address),
-    }));
+  /** Makes it hold, by difference; `holds` is called when nothing can fail any more. Throws GateError where an address cannot be bound: then nothing changed. */
+  async apply({ snapshot, wanted }: Desired, holds: () => void): Promise<void> {
+    const change = await this.#listening.prepare(wanted);
+    holds();
+    this.#snapshot = withOwn(snapshot, this.#listening.addresses(change));
+    for (const engine of this.#engines) this.#tellSnapshot(engine);
+    await this.#listening.commit(change);
   }
 
-  /** Answers when an engine ends by itself: what it carried is lost, and its share of new connections waits. */
+  /** What holds. */
+  get snapshot(): Snapshot {
+    return this.#snapshot;
+  }
+
+  /** What listens where, with the ports that the kernel chose. */
+  get listening(): readonly Bound[] {
+    return this.#listening.bound;
+  }
+
+  /** Answers when the engines cannot be kept running. */
   get broken(): Promise<GateError> {
     return this.#broken.promise;
   }
 
-  /** For the status page. */
-  status() {
-    const limits = new ConnectionLimits(this.#limits, this.#seed);
-    return { listeners: this.listening, connections: limits.connections, ...this.tally.status() };
+  get engines(): readonly EngineState[] {
+    return this.#engines.map((engine, number) => ({
+      engine: number,
+      restarts: this.#restarts[number],
+      alive: engine.alive && this.#looked[number].same < 2,
+    }));
+  }
+
+  /** Counters in shared memory, as they are now. */
+  get limits(): ConnectionLimits {
+    return new ConnectionLimits(this.#memory.limits, this.#ledger.limits, this.#seed);
+  }
+
+  /** Loads and failures of endpoints, as they are now. */
+  get health(): EndpointHealth {
+    return new Health(this.#memory.health, this.#ledger.health);
   }
 
   /** Names that these patterns cover changed their place: engines forget what they knew of them. */
@@ -108,150 +143,135 @@ export class Supervisor {
     this.#order({ op: "changed", patterns });
   }
 
+  /** `most` of the live connections, the newest first, and how many there are. */
+  async list(most: number): Promise<{ total: number; connections: readonly LiveConnection[] }> {
+    const lists = await Promise.all(this.#alive.map((engine) => engine.list(most)));
+    const connections = lists.flatMap(({ connections }) => connections);
+    return {
+      total: lists.reduce((sum, { total }) => sum + total, 0),
+      connections: connections.sort((a, b) => b.began - a.began || b.id - a.id).slice(0, most),
+    };
+  }
+
+  /** Resolves when the engines told all that they counted so far. */
+  async count(): Promise<void> {
+    await Promise.all(this.#alive.map((engine) => engine.count()));
+  }
+
+  /** Nothing new is taken from here on. */
+  async stopListening(): Promise<void> {
+    await this.#listening.close();
+  }
+
+  /** Resolves when nobody is left, at the latest after `ms`. */
+  async drain(ms: number): Promise<void> {
+    await Promise.all(this.#engines.map((engine) => engine.drain(ms).catch(() => {}))); // stop() cuts who is left
+  }
+
   /** Listeners close, connections end with a reset, the engines end. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    this.#order({ op: "stop" });
-    await Promise.all(this.#engines.map(async ({ worker, port, stopped }) => {
-      await withDeadline(stopped, STOP_TIME, "stop an engine").catch(() => {});
-      worker.terminate();
-      port.close();
-    }));
+    clearInterval(this.#looking);
+    await Promise.all([this.#listening.close(), ...this.#engines.map((engine) => engine.stop(STOP_TIME))]);
     this.#engines.length = 0;
-    for (const { socket } of this.#sockets) socket.close();
-    this.#sockets.length = 0;
   }
 
-  #bind(): void {
-    const names = Object.keys(this.#snapshot.listeners);
-    for (const { listener, address } of this.#options.addresses) {
-      const socket = listenOn(address);
-      const number = names.indexOf(listener);
-      const bound = { fd: socket.fd, listener, address: formatTarget(socket.address), number };
-      this.#sockets.push({ socket, bound });
+  heard(engine: EngineHost, report: Report): void {
+    if (report.op === "question") {
+      const answering = this.#answer(engine, report.id, report.question);
+      return this.#options.scope.spawn("answer", answering);
     }
-    const own = this.#sockets.map(({ socket }) => socket.address);
-    this.#snapshot = { ...this.#snapshot, own: [...this.#snapshot.own, ...own] };
-  }
-
-  #startEngines(): void {
-    // Most of what an engine allocates dies with its turn: a small young generation keeps pauses and memory small.
-    v8.setFlagsFromString("--max-semi-space-size=4");
-    const ownDials = new SharedArrayBuffer(OWN_DIALS_SIZE);
-    for (let engine = 0; engine < this.#options.threads; engine++) {
-      const { port1, port2 } = new MessageChannel();
-      const start: Start = {
-        snapshot: this.#snapshot,
-        port: port2,
-        engine,
-        engines: this.#options.threads,
-        limits: this.#limits,
-        health: this.#health,
-        ownDials,
-        seed: this.#seed,
-        log: { format: this.#options.log.format, connections: !this.#options.log.quiet.includes("info") },
-      };
-      this.#engines.push(this.#startEngine(start, port1));
+    if (report.op === "fault") {
+      const text = `engine fault (${report.what}): ${report.text}`;
+      return this.#options.log({ level: "error", event: "fault", text });
     }
+    this.#options.hear(report);
   }
 
-  #startEngine(start: Start, port: MessagePort): Engine {
-    const worker = new Worker(this.#options.worker, { type: "module", name: `engine-${start.engine}` });
-    const ready = Promise.withResolvers<void>(), stopped = Promise.withResolvers<void>();
-    ready.promise.catch(() => {}); // start() hears of it where it still matters
-    const engine: Engine = { worker, port, wake: -1, ready: ready.promise, stopped: stopped.promise };
-    worker.onmessage = ({ data }: MessageEvent<Report>) => {
-      if (data.op === "ready") {
-        engine.wake = data.wake;
-        ready.resolve();
-      } else if (data.op === "stopped") {
-        stopped.resolve();
-        this.#ended(new GateError("internal", "gate", "Cannot go on: an engine ended by itself"));
-      } else this.#hear(engine, data);
+  died(engine: EngineHost, reason: GateError, closed: number): void {
+    if (this.#stopping) return;
+    const now = performance.now();
+    this.#deaths.push(now);
+    while (this.#deaths[0] < now - MINUTE) this.#deaths.shift();
+    const again = this.#deaths.length <= MOST_DEATHS;
+    const then = again ? "it is started again" : "that is too often";
+    const text = `${reason.message}; ${closed} descriptors it left are closed, ${then}`;
+    this.#options.log({ level: "error", event: "engine", text });
+    if (!again || this.#looking === undefined) return this.#broken.resolve(reason);
+    this.#restarts[engine.number]++;
+    this.#options.scope.spawn(`engine ${engine.number}`, this.#restart(engine.number));
+  }
+
+  async #restart(number: number): Promise<void> {
+    const engine = this.#startEngine(number);
+    try {
+      await engine.ready;
+    } catch {
+      return; // it died again, or the gate stops
+    }
+    this.#tellSnapshot(engine); // it may be another one by now
+    for (const bound of this.#listening.bound) engine.tell({ op: "listen", bound });
+    this.#options.log({ level: "info", event: "engine", text: `engine ${number} serves again` });
+  }
+
+  #startEngine(number: number): EngineHost {
+    const start = {
+      snapshot: this.#snapshot,
+      engine: number,
+      engines: this.#options.threads,
+      memory: this.#memory,
+      seed: this.#seed,
+      restarts: this.#restarts[number],
     };
-    worker.onerror = (event) => {
-      event.preventDefault();
-      const reason = new GateError("internal", "gate", `Cannot run an engine: ${event.message}`);
-      this.#log("error", reason.message);
-      ready.reject(reason);
-      stopped.resolve();
-      this.#ended(reason);
-    };
-    worker.postMessage(start, [start.port]);
-    return engine;
+    return this.#engines[number] = new EngineHost(this.#options.worker, start, this);
   }
 
-  #ended(reason: GateError): void {
-    if (!this.#stopping) this.#broken.resolve(reason);
+  get #alive(): EngineHost[] {
+    return this.#engines.filter(({ alive }) => alive);
   }
 
-  #hear(engine: Engine, report: Report): void {
-    switch (report.op) {
-      case "question":
-        return this.#options.scope.spawn("answer", this.#answer(engine, report.id, report.question));
-      case "journal":
-        this.tally.add(report.batch);
-        if (report.batch.lines) this.#options.log.write(report.batch.lines);
-        return;
-      case "limits":
-        this.tally.hit(report.hits);
-        for (const [limit, times] of report.hits) this.#log("warn", `limit ${limit} was hit ${times} times`);
-        return;
-      case "endpoint":
-        return this.#tellEndpoint(report.endpoint, report.reason);
-      case "fault":
-        return this.#log("error", `engine fault (${report.what}): ${report.text}`);
+  /** One that is stuck cannot be ended from outside: the program has to, and who supervises it starts it again. */
+  #look(): void {
+    for (const [number, engine] of this.#engines.entries()) {
+      const looked = this.#looked[number];
+      looked.same = engine.alive && looked.beat === engine.beat ? looked.same + 1 : 0;
+      looked.beat = engine.beat;
+      if (looked.same < STUCK_AFTER) continue;
+      this.#broken.resolve(
+        new GateError("internal", "gate", `Cannot go on: engine ${number} did not turn for ${STUCK_AFTER} s`),
+      );
     }
   }
 
-  #tellEndpoint(endpoint: string, reason: string | undefined): void {
-    if (reason === undefined) this.#log("info", `endpoint ${endpoint} is back`);
-    else this.#log("warn", `endpoint ${endpoint} is left out for a while: ${reason}`);
-  }
-
-  async #answer(engine: Engine, id: number, question: Question): Promise<void> {
+  async #answer(engine: EngineHost, id: number, question: Question): Promise<void> {
+    const { discovery, login, scope } = this.#options;
     let answer: Answer;
     try {
       answer = question.ask === "resolve"
-        ? {
-          id,
-          destination: await this.#options.discovery.resolve(question.target, this.#options.scope.stopping),
-        }
-        : { id, login: await this.#options.login(question.login) };
+        ? { id, destination: await discovery().resolve(question.target, scope.stopping) }
+        : { id, login: await login(question.login) };
     } catch (thrown) {
       const { failure, side } = asGateError(thrown);
       answer = { id, failed: { failure, side, message: causeChain(thrown) } };
     }
-    this.#tell(engine, { op: "answer", answer });
+    engine.tell({ op: "answer", answer });
+  }
+
+  #tellSnapshot(engine: EngineHost): void {
+    const { routes, policy } = this.#snapshot;
+    for (let at = 0; at < Math.max(routes.length, policy.length); at += RULES) {
+      const end = at + RULES;
+      engine.tell({ op: "rules", routes: routes.slice(at, end), policy: policy.slice(at, end) });
+    }
+    engine.tell({ op: "snapshot", snapshot: { ...this.#snapshot, routes: [], policy: [] } });
   }
 
   #order(order: Order): void {
-    for (const engine of this.#engines) this.#tell(engine, order);
-  }
-
-  #tell(engine: Engine, order: Order): void {
-    if (engine.wake < 0) return;
-    engine.port.postMessage(order);
-    signalEvent(engine.wake);
-  }
-
-  #log(level: "info" | "warn" | "error", message: string): void {
-    const { format, write, quiet } = this.#options.log;
-    if (!quiet.includes(level)) write(messageLine(format, level, message));
+    for (const engine of this.#engines) engine.tell(order);
   }
 }
 
-async function withDeadline<T>(promise: Promise<T>, ms: number, act: string): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new GateError("timeout", "gate", `Cannot ${act}: no answer within ${ms} ms`)),
-      ms,
-    );
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** The addresses of this gate itself are denied by policy: also those that were given for port 0. */
+function withOwn(snapshot: Snapshot, addresses: Snapshot["own"]): Snapshot {
+  return { ...snapshot, own: [...snapshot.own, ...addresses] };
 }

@@ -3,6 +3,8 @@
 /** Program -> the package of Debian that has it. */
 const PACKAGES: Readonly<Record<string, string>> = {
   curl: "curl",
+  fish: "fish",
+  "fail2ban-regex": "fail2ban",
   haproxy: "haproxy",
   ip: "iproute2",
   mosquitto: "mosquitto",
@@ -12,11 +14,14 @@ const PACKAGES: Readonly<Record<string, string>> = {
   openssl: "openssl",
   ps: "procps",
   python3: "python3",
+  script: "bsdutils",
   socat: "socat",
   ssh: "openssh-client",
   "ssh-keygen": "openssh-client",
   sshd: "openssh-server",
+  "systemd-analyze": "systemd",
   unshare: "util-linux",
+  zsh: "zsh",
 };
 
 /** What every system test together asks for. */

@@ -4,7 +4,21 @@ import { equal, ok } from "./support/assert.ts";
 import { Folder } from "./support/child.ts";
 import { ugate } from "./support/program.ts";
 
-const VERBS = ["run", "check", "explain", "schema", "hash", "version"];
+const VERBS = [
+  "run",
+  "status",
+  "connections",
+  "top",
+  "reload",
+  "confirm",
+  "check",
+  "schema",
+  "hash",
+  "explain",
+  "completion",
+  "version",
+  "help",
+];
 const EDGE = `
 listeners:
   edge: { address: ":8443", protocols: [tls, ssh], fallback: "127.0.0.1:9000" }
@@ -41,7 +55,22 @@ const misuses: [args: string[], says: RegExp][] = [
   [[], /^Usage: ugate/],
   [["rnu"], /unknown command 'rnu'\n\(Did you mean run\?\)/],
   [["run", "--confg", "x"], /unknown option '--confg'\n\(Did you mean --config\?\)/],
-  [["run", "ugate.yaml"], /too many arguments/],
+  [["run", "ugate.yaml"], /too many arguments for 'run': ugate\.yaml\n\(Did you mean -c ugate\.yaml\?\)/],
+  [["check", "my conf"], /\(Did you mean -c my conf\?\)/],
+  [["reload", "new.yaml"], /\(Did you mean -c new\.yaml\?\)/],
+  [["reload", "--confirm", "60s"], /--confirm needs the FILE to try/],
+  [["reload", "--confirm", "soon", "new.yaml"], /'soon' is invalid\. Expected a duration such as/],
+  [["reload", "a", "b"], /too many arguments/],
+  [["status", "now"], /too many arguments/],
+  [
+    ["status", "--admin", "nowhere"],
+    /--admin <address>' argument 'nowhere' is invalid\. Expected an address/,
+  ],
+  [["connections", "--sort", "name"], /Allowed choices are up, down, age, rate/],
+  [["connections", "--most", "0"], /Expected a count from 1/],
+  [["connections", "--watch", "never"], /Expected seconds from 0\.1/],
+  [["top", "--once", "x"], /too many arguments/],
+  [["completion"], /missing required argument 'shell'/],
   [["check", "-c"], /argument missing/],
   [["explain"], /expected TARGET, or --hex BYTES, or --sni NAME/],
   [["explain", "example.com"], /expected host:port, got "example\.com"/],
@@ -62,6 +91,19 @@ Deno.test("version tells ugate's and the runtime's", async () => {
   const { code, stdout } = await ugate(["version"]);
   equal(code, 0);
   ok(/^ugate \d+\.\d+\.\d+ \(Deno \d+\.\d+\.\d+, \S+\)\n$/.test(stdout), stdout);
+});
+
+Deno.test("version and check speak JSON where they are asked to", async () => {
+  const version = await ugate(["version", "--json"]);
+  equal([version.code, Object.keys(JSON.parse(version.stdout))], [0, ["ugate", "deno", "target"]]);
+  const good = await withFile(EDGE.replace(/.*protocol: ssh.*\n/, ""), ["check", "--json"]);
+  const { valid, files, warnings, problems, configuration } = JSON.parse(good.stdout);
+  equal([good.code, good.stderr, valid, files.length, warnings.length, problems], [0, "", true, 1, 1, []]);
+  equal(configuration.discovery, ["file"]);
+  const bad = await withFile(BROKEN, ["check", "--json"]);
+  equal([bad.code, bad.stderr], [1, ""]);
+  const [first] = JSON.parse(bad.stdout).problems;
+  ok(first.place.endsWith("edge.yaml:3:20") && first.path === "listeners.edge.address", bad.stdout);
 });
 
 Deno.test("schema prints a JSON Schema that knows the keys", async () => {

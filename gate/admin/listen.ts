@@ -2,23 +2,27 @@
 import { formatTarget, isUnixHost } from "../address.ts";
 import type { Target } from "../contracts.ts";
 import { GateError } from "../errors.ts";
+import { HttpConnection, type Service } from "./connection.ts";
 
 export interface Listening {
   /** As printed, with the port that was given for port 0. */
   readonly address: string;
+  /** Takes no new connections, gives requests in work two seconds, and cuts what is left. */
   close(): Promise<void>;
 }
 
-type Handler = (request: Request) => Promise<Response>;
-
 /** ms that requests in work have at close. */
 const GRACE = 2000;
+/** ms without accepting, where the system gives no descriptor. */
+const REST = 50;
 /** Only the owner reads and writes: 0777 without these is 0600. */
 const PRIVATE = 0o177;
 
-/** Serves `handler` at a target; host "" is all addresses, v4 and v6. Throws GateError where it cannot listen. */
-export async function listenHttp(target: Target, handler: Handler): Promise<Listening> {
-  const unix = isUnixHost(target.host);
+/**
+ * Serves at a target; host "" is all addresses, v4 and v6. At most `most` connections: who keeps the server waiting
+ * longest makes room for the next one. Throws GateError where it cannot listen.
+ */
+export async function listenHttp(target: Target, most: number, service: Service): Promise<Listening> {
   if (target.host.startsWith("unix:@")) {
     throw new GateError(
       "unsupported",
@@ -27,7 +31,9 @@ export async function listenHttp(target: Target, handler: Handler): Promise<List
     );
   }
   try {
-    return unix ? await listenUnix(target.host.slice("unix:".length), handler) : listenTcp(target, handler);
+    return isUnixHost(target.host)
+      ? await listenUnix(target.host.slice("unix:".length), most, service)
+      : listenTcp(target, most, service);
   } catch (error) {
     if (error instanceof GateError) throw error;
     const place = formatTarget(target);
@@ -35,36 +41,35 @@ export async function listenHttp(target: Target, handler: Handler): Promise<List
   }
 }
 
-function listenTcp({ host, port }: Target, handler: Handler): Listening {
-  const abort = new AbortController();
-  const serve = (hostname: string) =>
-    Deno.serve({ hostname, port, signal: abort.signal, onListen: () => {} }, handler);
-  const server = serveAt(host, serve);
-  return { address: formatTarget({ host, port: server.addr.port }), close: () => close(server, abort) };
+function listenTcp({ host, port }: Target, most: number, service: Service): Listening {
+  const listener = listenAt(host, port);
+  const server = new HttpServer(listener, most, service);
+  return { address: formatTarget({ host, port: listener.addr.port }), close: () => server.close() };
 }
 
 /** All addresses are `::`, which takes IPv4 too, or `0.0.0.0` where the machine has no IPv6. */
-function serveAt<S>(host: string, serve: (hostname: string) => S): S {
-  if (host !== "") return serve(host);
+function listenAt(host: string, port: number): Deno.TcpListener {
+  if (host !== "") return Deno.listen({ hostname: host, port });
   try {
-    return serve("::");
+    return Deno.listen({ hostname: "::", port });
   } catch (error) {
     if (error instanceof Deno.errors.AddrInUse) throw error;
-    return serve("0.0.0.0");
+    return Deno.listen({ hostname: "0.0.0.0", port });
   }
 }
 
-async function listenUnix(path: string, handler: Handler): Promise<Listening> {
+async function listenUnix(path: string, most: number, service: Service): Promise<Listening> {
   await removeStale(path);
-  const abort = new AbortController();
   // The mode has to be there from the first moment, so the mask of the process is changed for this one call.
   const mask = Deno.umask(PRIVATE);
+  let listener: Deno.UnixListener;
   try {
-    const server = Deno.serve({ path, signal: abort.signal, onListen: () => {} }, handler);
-    return { address: `unix:${path}`, close: () => close(server, abort) };
+    listener = Deno.listen({ transport: "unix", path });
   } finally {
     Deno.umask(mask);
   }
+  const server = new HttpServer(listener, most, service);
+  return { address: `unix:${path}`, close: () => server.close() };
 }
 
 /** Removes the socket of a process that is gone; one that is alive, and anything else there, is an error. */
@@ -87,8 +92,57 @@ async function removeStale(path: string): Promise<void> {
 const inUse = (path: string, state: string): GateError =>
   new GateError("refused", "gate", `Cannot listen on unix:${path}: ${state}`);
 
-async function close(server: Deno.HttpServer<Deno.Addr>, abort: AbortController): Promise<void> {
-  const timer = setTimeout(() => abort.abort(), GRACE);
-  await Promise.race([server.shutdown(), server.finished]);
-  clearTimeout(timer);
+/** Accepts, and owns what it accepted. */
+class HttpServer {
+  readonly #connections = new Map<HttpConnection, Promise<void>>();
+  readonly #accepting: Promise<void>;
+  #closed = false;
+
+  constructor(
+    readonly listener: Deno.Listener<Deno.Conn>,
+    readonly most: number,
+    readonly service: Service,
+  ) {
+    this.#accepting = this.#accept();
+  }
+
+  async #accept(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        this.#take(await this.listener.accept());
+      } catch {
+        // The client is gone already, there is no descriptor, or this is the close.
+        if (!this.#closed) await new Promise((rested) => setTimeout(rested, REST));
+      }
+    }
+  }
+
+  #take(conn: Deno.Conn): void {
+    if (this.#connections.size >= this.most && !this.#makeRoom()) return conn.close();
+    const connection = new HttpConnection(conn, this.service);
+    this.#connections.set(connection, connection.serve().finally(() => this.#connections.delete(connection)));
+  }
+
+  /** Cuts who keeps this server waiting longest; false: it is the server that all wait for. */
+  #makeRoom(): boolean {
+    let oldest: HttpConnection | undefined;
+    for (const connection of this.#connections.keys()) {
+      if (connection.waits < (oldest?.waits ?? Infinity)) oldest = connection;
+    }
+    if (!oldest) return false;
+    this.#connections.delete(oldest); // its descriptor is given back: its promise ends in this turn
+    oldest.cut();
+    return true;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.listener.close();
+    await this.#accepting;
+    const running = [...this.#connections];
+    for (const [connection] of running) connection.close();
+    const timer = setTimeout(() => running.forEach(([connection]) => connection.cut()), GRACE);
+    await Promise.all(running.map(([, served]) => served));
+    clearTimeout(timer);
+  }
 }

@@ -22,7 +22,7 @@ export async function explain(
   using discovery = discoveryOf(config);
   const { signal } = new AbortController(); // each source of discovery has a deadline of its own
   const { text, json, exit } = await explainCommand(
-    compileSnapshot(config, 1),
+    compileSnapshot(config),
     { target, ...client },
     {
       protocols,

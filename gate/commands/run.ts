@@ -1,132 +1,156 @@
-/** `ugate run`: everything is checked, then bound, then served, until a signal. */
-import { type Admin, startAdmin } from "../admin/server.ts";
-import { compileSnapshot } from "../config/compile.ts";
-import { type Configuration, LOG_LEVELS } from "../config/configuration.ts";
-import { loadConfiguration } from "../config/load.ts";
+/** `ugate run`: everything is checked, then bound, then served, until a signal; then who is there may finish. */
+import type { Configuration } from "../config/configuration.ts";
+import { LastGood } from "../config/last_good.ts";
+import { ConfigurationError, type Loaded, loadFrom, parseConfiguration } from "../config/load.ts";
+import { recover } from "../config/recover.ts";
+import { ConfigurationSource } from "../config/source.ts";
+import { ConfigurationWatch } from "../config/watch.ts";
+import { listenOn } from "../engine/bind.ts";
+import { InheritedSockets } from "../engine/inherited.ts";
+import { openFilesLimit } from "../engine/sys.ts";
 import { causeChain } from "../errors.ts";
-import { type LogFormat, messageLine } from "../journal.ts";
+import type { Message } from "../log.ts";
+import { logFormat, messageLine } from "../log_line.ts";
 import { LogWriter } from "../log_writer.ts";
-import { Passwords } from "../passwords.ts";
 import { Scope } from "../scope.ts";
-import { Supervisor } from "../supervisor.ts";
-import { VERSION } from "../version.ts";
+import { Service } from "../service.ts";
+import { Systemd } from "../systemd.ts";
 import { protocols } from "../../protocols/mod.ts";
-import { discoveryOf } from "./discovery.ts";
 import { banner } from "./banner.ts";
+import { discoveryOf } from "./discovery.ts";
+import { Signals } from "./signals.ts";
 
-/** `deno task` delivers one Ctrl-C twice within a millisecond: a second signal counts from here on, ms. */
-const SECOND_SIGNAL = 500;
+export interface RunOptions {
+  /** Where the configuration on disk is broken, start with the last one that worked. */
+  readonly lastGood: boolean;
+  /** Reload when the configuration on disk changes. */
+  readonly watch: boolean;
+}
+
 const CLOSE_TIME = 2000;
 
-/** Serves until SIGINT or SIGTERM, or until an engine breaks. `path`: the configuration; the exit code. */
-export async function run(path: string | undefined): Promise<number> {
+/** Serves until SIGINT or SIGTERM, or until engines break. `path`: the configuration; the exit code. */
+export async function run(path: string | undefined, options: RunOptions): Promise<number> {
   if (Deno.build.os !== "linux") {
     console.error(`ugate: Cannot run on ${Deno.build.os}: the engine needs Linux (x86-64 or arm64, glibc)`);
     return 1;
   }
   try {
-    const { config, files, warnings } = await loadConfiguration(path, protocols);
-    for (const warning of warnings) console.error(`warning: ${warning}`);
-    return await serve(config, files);
+    const systemd = Systemd.fromEnvironment(Deno.env, (message) => console.error(`warning: ${message}`));
+    const source = new ConfigurationSource(path, Deno.env);
+    const loaded = await firstConfiguration(source, options.lastGood);
+    for (const warning of loaded.warnings) console.error(`warning: ${warning}`);
+    return await serve(loaded, source, systemd, options);
   } catch (thrown) {
     console.error(causeChain(thrown));
     return 1;
   }
 }
 
-async function serve(config: Configuration, files: readonly string[]): Promise<number> {
-  const format: LogFormat = config.log.format === "auto"
-    ? (Deno.stderr.isTerminal() ? "text" : "json")
-    : config.log.format;
-  const quiet = LOG_LEVELS.slice(0, LOG_LEVELS.indexOf(config.log.level));
-  const log = new LogWriter(
-    (bytes) => Deno.stderr.write(bytes),
-    (lines) => messageLine(format, "warn", `${lines} lines of this log are lost: nobody took them`),
-  );
-  const scope = new Scope();
-  const signals = catchSignals();
-  using discovery = discoveryOf(config);
-  const passwords = new Passwords(usersOf(config));
-  let supervisor: Supervisor | undefined, admin: Admin | undefined;
+/** What is on disk; where that is broken and `lastGood` says so, what worked last. */
+async function firstConfiguration(source: ConfigurationSource, lastGood: boolean): Promise<Loaded> {
   try {
-    supervisor = await Supervisor.start({
-      snapshot: compileSnapshot(config, 1),
-      addresses: Object.values(config.listeners).flatMap(({ name, addresses }) =>
-        addresses.map((address) => ({ listener: name, address }))
-      ),
-      threads: config.engine.threads,
-      worker: new URL("../threads/engine.ts", import.meta.url),
-      discovery,
-      login: (login) => passwords.check(login),
-      log: {
-        format,
-        quiet,
-        write: (lines) => log.write(lines),
-      },
-      scope,
-    });
-    const running = supervisor;
-    discovery.onChange((patterns) => running.forget(patterns));
-    admin = await startAdmin({
-      address: config.admin.address ?? "off",
-      metrics: config.admin.metrics ?? "off",
-      status: () => ({ version: VERSION, ...running.status() }),
-      healthy: () => true,
-      ready: () => true,
-    });
-    if (!quiet.includes("warn")) {
-      for (const warning of await startWarnings(config)) log.write(messageLine(format, "warn", warning));
+    return await loadFrom(source, protocols);
+  } catch (thrown) {
+    if (!lastGood || !(thrown instanceof ConfigurationError)) throw thrown;
+    try {
+      return await recover(thrown, source, protocols);
+    } catch (hopeless) {
+      console.error(causeChain(thrown));
+      throw hopeless;
     }
-    console.log(banner({ listening: running.listening, config, admin: admin.addresses, files }));
-    const broken = await Promise.race([signals.stopped, running.broken]);
-    if (broken === undefined) return 0;
-    console.error(causeChain(broken)); // who supervises us starts us again: better than a gate that accepts nobody
-    return 1;
-  } finally {
-    await admin?.close();
-    await supervisor?.stop();
-    await scope.close(CLOSE_TIME);
-    await log.flush(CLOSE_TIME);
-    signals.release();
   }
 }
 
-function usersOf(config: Configuration): Record<string, Readonly<Record<string, string>>> {
-  return Object.fromEntries(Object.values(config.listeners).map(({ name, users }) => [name, users ?? {}]));
+async function serve(
+  loaded: Loaded,
+  source: ConfigurationSource,
+  systemd: Systemd,
+  { watch }: RunOptions,
+): Promise<number> {
+  await using cleanup = new AsyncDisposableStack();
+  const inherited = cleanup.use(new InheritedSockets(systemd.passed));
+  const warnings = [...inherited.sortOut(placesOf(loaded.config)), ...descriptorWarnings(loaded.config)];
+  let running: Service | undefined;
+  const signals = cleanup.use(new Signals(() => void running?.reload()));
+  const service = running = await startService(loaded, source, systemd, inherited, cleanup);
+  const warn = (text: string) => service.say({ level: "warn", event: "warning", text });
+  for (const text of warnings) warn(text);
+  if (watch) cleanup.use(ConfigurationWatch.start(source, { changed: () => void service.reload(), warn }));
+  if (systemd.watchdog !== undefined) {
+    const timer = setInterval(() => service.healthy() && systemd.alive(), systemd.watchdog);
+    cleanup.defer(() => clearInterval(timer));
+  }
+  const { listening, config, adminAddresses: admin } = service;
+  console.log(banner({ listening, config, admin, files: loaded.files }));
+  systemd.ready(`serves ${listening.length} addresses`);
+  const broken = await Promise.race([signals.ending, service.broken]);
+  systemd.stopping();
+  if (broken !== undefined) {
+    console.error(causeChain(broken)); // who supervises us starts us again: better than a gate that accepts nobody
+    return 1;
+  }
+  await service.drain();
+  return 0;
 }
 
-/** The first signal stops; another one, if it is a second one and no echo, exits at once. */
-function catchSignals(): { readonly stopped: Promise<void>; release(): void } {
-  const stopped = Promise.withResolvers<void>();
-  let first = 0;
-  const caught = () => {
-    if (first === 0) {
-      first = performance.now();
-      stopped.resolve();
-    } else if (performance.now() - first > SECOND_SIGNAL) Deno.exit(1);
-  };
-  const names = ["SIGINT", "SIGTERM"] as const;
-  for (const name of names) Deno.addSignalListener(name, caught);
-  Deno.addSignalListener("SIGHUP", noReload);
-  return {
-    stopped: stopped.promise,
-    release: () => {
-      for (const name of names) Deno.removeSignalListener(name, caught);
-      Deno.removeSignalListener("SIGHUP", noReload);
-    },
-  };
+/** What it needs of this process; `cleanup` ends it. */
+async function startService(
+  loaded: Loaded,
+  source: ConfigurationSource,
+  systemd: Systemd,
+  inherited: InheritedSockets,
+  cleanup: AsyncDisposableStack,
+): Promise<Service> {
+  const terminal = Deno.stderr.isTerminal();
+  const formatOf = ({ log }: Configuration) => logFormat(log.format, { terminal, colors: !Deno.noColor });
+  const log = new LogWriter(
+    (bytes) => Deno.stderr.write(bytes),
+    (lines) => messageLine(formatOf(loaded.config), lostMessage(lines)),
+  );
+  cleanup.defer(() => log.flush(CLOSE_TIME));
+  const scope = new Scope();
+  cleanup.defer(async () => void await scope.close(CLOSE_TIME));
+  const service = await Service.start({
+    loaded,
+    read: () => loadFrom(source, protocols),
+    parse: (texts) => parseConfiguration(texts, protocols),
+    keep: (good) => keep(good, source),
+    busy: (reloading) => reloading ? systemd.reloading() : systemd.ready(),
+    worker: new URL("../threads/engine.ts", import.meta.url),
+    namesOf: discoveryOf,
+    bind: (wanted) => inherited.take(wanted) ?? listenOn(wanted.address),
+    formatOf,
+    log,
+    scope,
+  });
+  cleanup.defer(() => service.stop());
+  return service;
 }
 
-/** SIGHUP asks other gateways to reload, and comes when a terminal closes: neither is a reason to cut anyone. */
-const noReload = () => console.error("Cannot reload: start again to apply a changed configuration");
+/** For a start with --last-good. The built-in default is always there. */
+async function keep({ texts, files, config }: Loaded, source: ConfigurationSource): Promise<void> {
+  if (files.length > 0) await new LastGood(config.node.state, source.paths[0]).write(texts);
+}
+
+const placesOf = ({ listeners }: Configuration) =>
+  Object.values(listeners).flatMap(({ name, addresses }) =>
+    addresses.map((address) => ({ listener: name, address }))
+  );
+
+const lostMessage = (lines: number): Message => ({
+  level: "warn",
+  event: "log-lost",
+  text: `${lines} lines of this log are lost: nobody took them`,
+  fields: { lines },
+});
 
 /** Descriptors of a connection, and what the process needs besides. */
 const PER_CONNECTION = 2, BESIDES = 100;
 
 /** What an operator should know before the first connection. */
-async function startWarnings({ limits }: Configuration): Promise<string[]> {
-  const text = await Deno.readTextFile("/proc/self/limits");
-  const descriptors = Number(/^Max open files +(\d+)/m.exec(text)?.[1] ?? Infinity);
+function descriptorWarnings({ limits }: Configuration): string[] {
+  const descriptors = openFilesLimit(); // a compiled gate may not read /proc
   const enough = Math.floor((descriptors - BESIDES) / PER_CONNECTION);
   if (enough >= limits.connections) return [];
   return [

@@ -3,11 +3,13 @@ import { cidrWithin, parseCidr } from "../address.ts";
 import type { Protocols } from "../contracts.ts";
 import { LINK_LOCAL } from "../own_address.ts";
 import type { PolicyRule } from "../snapshot.ts";
-import { knownProtocol, trustsItsMachine } from "./check_listeners.ts";
-import { knownListener } from "./check_routes.ts";
+import { trustsItsMachine } from "./check_listeners.ts";
+import { isListener } from "./check_names.ts";
 import type { ListenerConfiguration } from "./configuration.ts";
-import type { Findings } from "./problems.ts";
+import { ruleMatches } from "./left_out.ts";
+import { type Findings, listed } from "./problems.ts";
 import type { Located, Part } from "./read.ts";
+import { nodeAt } from "./tree.ts";
 
 type Listeners = Part<Map<string, Located<ListenerConfiguration>>>;
 
@@ -17,38 +19,41 @@ export function checkPolicy(
   protocols: Protocols,
   findings: Findings,
 ): void {
-  const known = policy.items.filter((rule) => isKnown(rule, protocols, findings));
-  for (const { path, value } of known) {
+  const isKnown = ({ listener = [], protocol = [] }: PolicyRule) =>
+    listener.every((name) => isListener(name, findings.root)) &&
+    protocol.every((name) => Object.hasOwn(protocols, name));
+  for (const { path, value } of ruleMatches(policy, findings)) {
+    if (!isKnown(value)) continue;
     const certain = listeners.whole || value.listener?.every((name) => listeners.items.has(name));
-    const met = Array.from(listeners.items.values(), (listener) => listener.value)
-      .filter((listener) => listener.protocols.some((name) => canMeet(value, listener, name, protocols)));
-    if (met.length === 0 && certain && !isBarring(value)) {
+    const meets = (listener: ListenerConfiguration) =>
+      listener.protocols.some((name) => canMeet(value, listener, name, protocols));
+    const named = value.listener?.flatMap((name) => listeners.items.get(name) ?? []);
+    const asked = named ?? Array.from(listeners.items.values());
+    if (
+      certain && !isBarring({ path, value }, findings) && !asked.some((listener) => meets(listener.value))
+    ) {
       findings.error(path, `can never meet a connection: ${whyNever(value, listeners)}`);
     }
-    const open = met.filter((listener) => value.verdict === "allow" && isOpen(value, listener));
+    const open = isUnlimited(value)
+      ? asked.filter((listener) => isUnguarded(listener.value) && meets(listener.value))
+      : [];
     if (open.length > 0) {
-      const names = open.map(({ name }) => name).join(", ");
+      const names = listed(open.map((listener) => listener.value.name));
       findings.warn(path, `lets whoever reaches ${names} go anywhere: give users there, or sources here`);
     }
     if (value.verdict === "allow") warnOfMetadata({ path, value }, findings);
   }
-  if (!policy.whole || known.length < policy.items.length) return;
-  for (const { path, value } of listeners.items.values()) checkProxy(path, value, known, protocols, findings);
+  if (!policy.whole || !policy.items.every(({ value }) => isKnown(value))) return;
+  for (const { path, value } of listeners.items.values()) {
+    checkProxy(path, value, policy.items, protocols, findings);
+  }
 }
 
-function isKnown({ path, value }: Located<PolicyRule>, protocols: Protocols, findings: Findings): boolean {
-  const at = (key: string, i: number) => findings.item([...path, value.verdict, key], i);
-  const listens = value.listener?.map((name, i) => knownListener(name, at("listener", i), findings)) ?? [];
-  const speaks =
-    value.protocol?.map((name, i) => knownProtocol(name, at("protocol", i), protocols, findings)) ?? [];
-  return ![...listens, ...speaks].includes(false);
-}
-
-/** A deny of sources alone holds for every connection, whatever it asks for. */
-function isBarring(rule: PolicyRule): boolean {
-  const { verdict, sources, protocol, user } = rule;
-  return verdict === "deny" && sources !== undefined && protocol === undefined && user === undefined &&
-    rule.hosts === undefined && rule.addresses === undefined && rule.ports === undefined;
+/** A deny of sources alone, as it is written, holds for every connection, whatever it asks for. */
+function isBarring({ path, value }: Located<PolicyRule>, findings: Findings): boolean {
+  const node = nodeAt(findings.root, [...path, value.verdict]);
+  return value.verdict === "deny" && value.sources !== undefined && node?.kind === "map" &&
+    node.entries.keys().every((key) => key === "sources" || key === "listener");
 }
 
 /** Whether the rule may be asked about a target that a client of this listener names in this protocol. */
@@ -75,21 +80,24 @@ function canMeet(
 function whyNever(rule: PolicyRule, listeners: Listeners): string {
   const where = rule.listener?.join(", ") ?? "these listeners";
   if (rule.user) {
-    const users = Array.from(listeners.items.values(), ({ value }) => Object.keys(value.users ?? {})).flat();
-    const missing = rule.user.filter((user) => !users.includes(user)).join(", ");
-    if (missing !== "") return `no listener has the user ${missing}`;
+    const all = Array.from(listeners.items.values(), ({ value }) => Object.keys(value.users ?? {})).flat();
+    const users = new Set(all);
+    const missing = rule.user.filter((user) => !users.has(user));
+    if (missing.length > 0) return `no listener has the user ${listed(missing)}`;
   }
   const what = rule.protocol ? `clients of ${rule.protocol.join(", ")} at ${where}` : `clients of ${where}`;
   return `${what} name no target that it could judge`;
 }
 
-/** An allow of everything, for everybody, on a listener that asks nobody who they are. */
-function isOpen(
-  { user, sources, hosts, addresses, ports }: PolicyRule,
-  listener: ListenerConfiguration,
-): boolean {
-  const limited = [user, sources, hosts, addresses, ports].some((given) => given !== undefined);
-  return !limited && listener.users === undefined && !trustsItsMachine(listener);
+/** An allow of everything, for everybody. */
+function isUnlimited({ verdict, user, sources, hosts, addresses, ports }: PolicyRule): boolean {
+  return verdict === "allow" &&
+    [user, sources, hosts, addresses, ports].every((given) => given === undefined);
+}
+
+/** Whether a listener asks nobody who they are. */
+function isUnguarded(listener: ListenerConfiguration): boolean {
+  return listener.users === undefined && !trustsItsMachine(listener);
 }
 
 function warnOfMetadata({ path, value }: Located<PolicyRule>, findings: Findings): void {

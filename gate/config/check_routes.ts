@@ -1,39 +1,44 @@
 /** Routes that cannot match, and connections that nothing routes. */
 import type { Naming, Protocols } from "../contracts.ts";
-import type { ListenerConfiguration, RouteConfiguration } from "./configuration.ts";
-import { knownProtocol } from "./check_listeners.ts";
+import { trustsItsMachine } from "./check_listeners.ts";
+import { OwnListeners, reportLoop } from "./check_loops.ts";
+import { isListener } from "./check_names.ts";
+import type { ListenerConfiguration } from "./configuration.ts";
+import type { RouteMatch } from "./left_out.ts";
 import type { Findings } from "./problems.ts";
 import type { Located, Part } from "./read.ts";
-import { suggestion } from "./suggest.ts";
-import { nodeAt, type Path } from "./tree.ts";
 
 type Listeners = Part<Map<string, Located<ListenerConfiguration>>>;
 
-/** One kind of connection: a protocol on a listener. */
+/** One kind of connection: a protocol on a listener, or on every one that speaks it. */
 interface Kind {
-  readonly listener: string;
+  readonly listener?: string;
   readonly protocol: string;
 }
 
-/** Reports a listener that there is not. */
-export function knownListener(name: string, path: Path, findings: Findings): boolean {
-  const section = nodeAt(findings.root, ["listeners"]);
-  const names = section?.kind === "map" ? Array.from(section.entries.keys()) : [];
-  if (names.includes(name)) return true;
-  findings.error(path, `there is no listener ${findings.written(path)}${suggestion(name, names)}`);
-  return false;
-}
+/** The names of the listeners that speak a protocol. */
+type Speakers = ReadonlyMap<string, readonly string[]>;
 
 export function checkRoutes(
-  routes: Part<Located<RouteConfiguration>[]>,
+  routes: Part<Located<RouteMatch>[]>,
   listeners: Listeners,
   protocols: Protocols,
   findings: Findings,
+  /** Of policy: names of protocols that some allow rule gives. */
+  allowed: ReadonlySet<string>,
 ): void {
-  const covered = new Coverage();
-  const known = routes.items.filter((route) => isKnown(route, protocols, findings));
+  const speakers = speakersOf(listeners);
+  const covered = new Coverage(speakers);
+  const own = new OwnListeners(Array.from(listeners.items.values(), ({ value }) => value));
+  const known = routes.items.filter(({ value }) => isKnown(value, protocols, findings));
   for (const { path, value } of known) {
-    const kinds = kindsOf(value, listeners, protocols);
+    const kinds = kindsOf(value, listeners, speakers, protocols);
+    for (const [i, { target }] of value.to?.entries() ?? []) {
+      const name = own.at(target);
+      const back = name !== undefined && passedOn(kinds, name, listeners, protocols)
+        .some((kind) => !covered.covers(kind, value, protocols));
+      if (back) reportLoop(name, path[0] === "listeners" ? path : [...path, "to"], i, findings);
+    }
     const earlier = covered.add(value, kinds, protocols);
     const certain = value.listener === undefined ? listeners.whole : listeners.items.has(value.listener);
     if (!certain) continue;
@@ -41,58 +46,86 @@ export function checkRoutes(
     else if (earlier) findings.error(path, `can never match: ${earlier} takes all of it before`);
   }
   if (routes.whole && known.length === routes.items.length) {
-    checkUnrouted(covered, listeners, protocols, findings);
+    checkUnrouted(covered, listeners, protocols, findings, allowed);
   }
 }
 
-/** Whether the listener and the protocol of a route are there; those of a plain forward are. */
-function isKnown(
-  { path, value }: Located<RouteConfiguration>,
-  protocols: Protocols,
-  findings: Findings,
-): boolean {
-  if (path[0] === "listeners") return true;
-  const { protocol, listener } = value;
-  const speaks = protocol === undefined ||
-    knownProtocol(protocol, [...path, "protocol"], protocols, findings);
-  return (listener === undefined || knownListener(listener, [...path, "listener"], findings)) && speaks;
+/** Whether the listener and the protocol of a route are there. */
+function isKnown({ protocol, listener }: RouteMatch, protocols: Protocols, findings: Findings): boolean {
+  return (protocol === undefined || Object.hasOwn(protocols, protocol)) &&
+    (listener === undefined || isListener(listener, findings.root));
 }
 
-/** What comes in and names no target needs a route. */
+/** What comes in and names no target needs a route; what names its server does, where nobody may ask for others. */
 function checkUnrouted(
   covered: Coverage,
   listeners: Listeners,
   protocols: Protocols,
   findings: Findings,
+  allowed: ReadonlySet<string>,
 ): void {
-  for (const { path, value: { name: listener, protocols: listed } } of listeners.items.values()) {
+  for (const { path, value } of listeners.items.values()) {
+    const { name: listener, protocols: listed } = value;
     const proxy = listed.some((name) => protocols[name].naming === "target");
     for (const protocol of listed) {
       if (covered.has({ listener, protocol })) continue;
       const { naming, sniff } = protocols[protocol];
+      const closed = "such connections are closed";
       if (sniff === undefined && naming === "nothing") {
         const needed = `a route { listener: ${listener}, to: ... }, or to in place of protocols`;
         findings.error(path, `[${protocol}] needs ${needed}`);
       } else if (naming === "nothing" || (naming === "host" && !proxy)) {
-        findings.warn(path, `no route takes ${protocol}: such connections are closed`);
+        findings.warn(path, `no route takes ${protocol}: ${closed}`);
+      } else if (naming === "serverName" && value.users) {
+        findings.warn(path, `no route takes ${protocol}, and its clients cannot log in as users: ${closed}`);
+      } else if (naming === "serverName" && !trustsItsMachine(value) && !allowed.has(protocol)) {
+        findings.warn(path, `no route takes ${protocol}, and no allow rule of policy names it: ${closed}`);
       }
     }
   }
 }
 
 /** The kinds of connections a route is asked about: as gate/match.ts matches them. */
-function kindsOf(route: RouteConfiguration, listeners: Listeners, protocols: Protocols): Kind[] {
-  const kinds: Kind[] = [];
-  for (const [name, { value }] of listeners.items) {
-    if (route.listener !== undefined && route.listener !== name) continue;
-    for (const protocol of value.protocols) {
-      if (takes(route, protocol, protocols[protocol].naming)) kinds.push({ listener: name, protocol });
-    }
-  }
-  return kinds;
+function kindsOf(
+  route: RouteMatch,
+  listeners: Listeners,
+  speakers: Speakers,
+  protocols: Protocols,
+): Kind[] {
+  const { listener } = route;
+  const spoken = listener === undefined
+    ? Array.from(speakers.keys())
+    : listeners.items.get(listener)?.value.protocols ?? [];
+  return spoken.filter((protocol) => takes(route, protocol, protocols[protocol].naming))
+    .map((protocol) => ({ listener, protocol }));
 }
 
-function takes(route: RouteConfiguration, protocol: string, naming: Naming): boolean {
+/** The kinds that come in at the listener with the very bytes that were sent there, and are of the route's again. */
+function passedOn(
+  kinds: readonly Kind[],
+  name: string,
+  listeners: Listeners,
+  protocols: Protocols,
+): Kind[] {
+  return kinds.filter(({ listener = name, protocol }) =>
+    listener === name && protocols[protocol].naming !== "target" &&
+    listeners.items.get(name)!.value.protocols.includes(protocol)
+  ).map(({ protocol }) => ({ listener: name, protocol }));
+}
+
+function speakersOf(listeners: Listeners): Speakers {
+  const speakers = new Map<string, string[]>();
+  for (const [name, { value }] of listeners.items) {
+    for (const protocol of value.protocols) {
+      const names = speakers.get(protocol);
+      if (names) names.push(name);
+      else speakers.set(protocol, [name]);
+    }
+  }
+  return speakers;
+}
+
+function takes(route: RouteMatch, protocol: string, naming: Naming): boolean {
   if (route.protocol === undefined ? naming === "target" || naming === "host" : route.protocol !== protocol) {
     return false;
   }
@@ -100,7 +133,7 @@ function takes(route: RouteConfiguration, protocol: string, naming: Naming): boo
 }
 
 function whyNever(
-  { listener, protocol, host }: RouteConfiguration,
+  { listener, protocol, host }: RouteMatch,
   listeners: Listeners,
   protocols: Protocols,
 ) {
@@ -122,19 +155,17 @@ class Coverage {
   /** Kind -> host pattern -> place; "" for routes that take every connection of the kind. */
   readonly #kinds = new Map<string, Map<string, string>>();
 
+  constructor(readonly speakers: Speakers) {}
+
   /** The place of an earlier route that leaves this one nothing, if every kind of it is taken. */
-  add(route: RouteConfiguration, kinds: readonly Kind[], protocols: Protocols): string | undefined {
+  add(route: RouteMatch, kinds: readonly Kind[], protocols: Protocols): string | undefined {
     let earlier: string | undefined;
     let left = kinds.length === 0;
     for (const kind of kinds) {
-      const key = `${kind.listener} ${kind.protocol}`;
-      const taken = this.#kinds.get(key) ?? new Map<string, string>();
-      this.#kinds.set(key, taken);
-      // `*` covers even connections without a name, but for targets that are addresses.
-      const all = route.host === undefined ||
-        (route.host === "*" && protocols[kind.protocol].naming !== "target");
-      const host = all ? "" : route.host!;
-      const by = coveredBy(host, taken);
+      const taken = this.#taken(kind) ?? new Map<string, string>();
+      this.#kinds.set(keyOf(kind), taken);
+      const host = hostOf(route, kind, protocols);
+      const by = this.#earlier(kind, host);
       if (by === undefined) left = true;
       earlier ??= by;
       if (!taken.has(host)) taken.set(host, route.place);
@@ -142,13 +173,47 @@ class Coverage {
     return left ? undefined : earlier;
   }
 
+  /** Whether earlier routes take all that this one would of the kind. */
+  covers(kind: Kind, route: RouteMatch, protocols: Protocols): boolean {
+    return this.#earlier(kind, hostOf(route, kind, protocols)) !== undefined;
+  }
+
   has(kind: Kind): boolean {
-    return this.#kinds.has(`${kind.listener} ${kind.protocol}`);
+    return this.#taken(kind) !== undefined || this.#taken({ protocol: kind.protocol }) !== undefined;
+  }
+
+  #taken(kind: Kind): Map<string, string> | undefined {
+    return this.#kinds.get(keyOf(kind));
+  }
+
+  /** By routes of every listener, or those of this one; where it is for every listener, by those of each. */
+  #earlier({ listener, protocol }: Kind, host: string): string | undefined {
+    const general = coveredBy(host, this.#taken({ protocol }));
+    if (general !== undefined || listener !== undefined) {
+      return general ?? coveredBy(host, this.#taken({ listener, protocol }));
+    }
+    let first: string | undefined;
+    for (const speaker of this.speakers.get(protocol) ?? []) {
+      const own = coveredBy(host, this.#taken({ listener: speaker, protocol }));
+      if (own === undefined) return undefined;
+      first ??= own;
+    }
+    return first;
   }
 }
 
+/** `*` covers even connections without a name, but for targets that are addresses. */
+function hostOf({ host = "" }: RouteMatch, { protocol }: Kind, protocols: Protocols): string {
+  return host === "*" && protocols[protocol].naming !== "target" ? "" : host;
+}
+
+function keyOf({ listener = "", protocol }: Kind): string {
+  return `${listener} ${protocol}`;
+}
+
 /** A route without a host, the pattern itself, or a wildcard above it. */
-function coveredBy(host: string, taken: ReadonlyMap<string, string>): string | undefined {
+function coveredBy(host: string, taken: ReadonlyMap<string, string> | undefined): string | undefined {
+  if (taken === undefined) return undefined;
   let by = taken.get("") ?? taken.get(host);
   if (host === "") return by;
   const first = host.startsWith("*.") ? 2 : 0;

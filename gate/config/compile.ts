@@ -1,50 +1,118 @@
 /** The configuration as the engines match it. */
 import { formatTarget, normalName } from "../address.ts";
 import type { Target } from "../contracts.ts";
+import { type EndpointHealth, MOST_ENDPOINTS } from "../health.ts";
+import type { LogFormat } from "../log_line.ts";
+import { type ConnectionLimits, MOST_LISTENERS, MOST_RESERVED } from "../limits.ts";
+import { Numbers } from "../numbers.ts";
 import type { ListenerRules, RouteRule, Snapshot } from "../snapshot.ts";
-import type { Configuration, ListenerConfiguration, RouteConfiguration } from "./configuration.ts";
+import { type Configuration, LOG_LEVELS, type LogLevel } from "./configuration.ts";
+import type { ListenerConfiguration, RouteConfiguration } from "./configuration.ts";
 
-/** Plain data. Each distinct target of a route has a row of the health table, numbered from 0 over all routes. */
-export function compileSnapshot(config: Configuration, version: number): Snapshot {
-  const { routes, listeners, policy, limits } = config;
-  const rows = { next: 0 };
+/** Which rows of shared memory belong to whom: kept from one snapshot to the next. */
+export interface Numbering {
+  readonly listeners: Numbers;
+  readonly reserved: Numbers;
+  readonly endpoints: Numbers;
+}
+
+export const makeNumbering = (): Numbering => ({
+  listeners: new Numbers("listener", MOST_LISTENERS),
+  reserved: new Numbers("reserved protocol", MOST_RESERVED),
+  endpoints: new Numbers("endpoint", MOST_ENDPOINTS),
+});
+
+/** What a snapshot has besides the configuration. */
+export interface Compiling {
+  readonly version: number;
+  readonly numbering: Numbering;
+  /** Digests of passwords, by listener and user. */
+  readonly users: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** `auto` as it was decided. */
+  readonly format: LogFormat;
+}
+
+/** Rows that nothing of this snapshot has are free for others, unless somebody is counted there. */
+export function freeNumbers(
+  numbering: Numbering,
+  { listeners, reserved, routes }: Snapshot,
+  busy: { readonly limits: ConnectionLimits; readonly health: EndpointHealth },
+): void {
+  const { limits, health } = busy;
+  numbering.listeners.keep(new Set(Object.keys(listeners)), (number) => limits.ofListener(number) === 0);
+  const kept = new Set(reserved.map(({ protocol }) => protocol));
+  numbering.reserved.keep(kept, (number) => limits.ofReserved(number) === 0);
+  const endpoints = new Set(
+    routes.flatMap(({ to, check }) => to.map(({ target }) => rowName(target, check))),
+  );
+  for (const row of numbering.endpoints.keep(endpoints, (row) => health.load(row) === 0)) health.reset(row);
+}
+
+/** As Compiling, for who only looks at it. */
+const ALONE = (): Compiling => ({ version: 1, numbering: makeNumbering(), users: {}, format: "json" });
+
+/** Plain data. Throws GateError where there is more than the tables hold. */
+export function compileSnapshot(config: Configuration, compiling = ALONE()): Snapshot {
+  const { routes, listeners, policy, limits, log } = config;
+  const { version, numbering, users, format } = compiling;
   return {
     version,
     listeners: Object.fromEntries(
-      Object.entries(listeners).map(([name, rules]) => [name, listenerRules(rules)]),
+      Object.values(listeners).map((listener) => {
+        const { name } = listener;
+        return [name, listenerRules(listener, numbering.listeners.of(name), users[name])];
+      }),
     ),
-    routes: routes.map((route) => routeRule(route, rows)),
+    routes: routes.map((route) => routeRule(route, numbering.endpoints)),
     policy,
     limits,
+    reserved: Object.entries(limits.reserve).map(([protocol, slots]) => (
+      { protocol, slots, number: numbering.reserved.of(protocol) }
+    )),
+    log: { format, connections: logs(log.level, "info") },
     own: ownAddresses(config),
     hostAddresses: hostAddresses(config),
   };
 }
 
-function listenerRules(listener: ListenerConfiguration): ListenerRules {
+/** Whether a log of this level has lines of that one. */
+export const logs = (level: LogLevel, line: LogLevel): boolean =>
+  LOG_LEVELS.indexOf(line) >= LOG_LEVELS.indexOf(level);
+
+function listenerRules(
+  listener: ListenerConfiguration,
+  number: number,
+  digests: Readonly<Record<string, string>> | undefined,
+): ListenerRules {
   const { name, addresses, protocols, fallback, sniffTimeout, users, proxyProtocol, limits } = listener;
   return {
     name,
+    number,
     addresses: addresses.map(formatTarget),
     protocols,
     fallback,
     sniffTimeout,
     asksUser: users !== undefined,
+    users: users && digests,
     proxyProtocol,
     connections: limits.connections,
     perSource: limits.perSource,
   };
 }
 
-function routeRule(route: RouteConfiguration, rows: { next: number }): RouteRule {
-  const health = new Map<string, number>();
+/**
+ * Routes to one target share its row: loads and failed dials are the target's, not the route's. Where routes check it
+ * they share another one, or a check that is taken away would leave its last word for ever.
+ */
+function routeRule(route: RouteConfiguration, endpoints: Numbers): RouteRule {
   const to = route.to.map(({ target, weight }) => {
-    const key = formatTarget(target);
-    if (!health.has(key)) health.set(key, rows.next++);
-    return { target, weight, health: health.get(key)! };
+    return { target, weight, health: endpoints.of(rowName(target, route.check)) };
   });
   return { ...route, to };
 }
+
+const rowName = (target: Target, check: RouteRule["check"]): string =>
+  `${formatTarget(target)}${check ? " checked" : ""}`;
 
 /** Before anything is bound: a port 0 is for whoever binds it to replace. */
 function ownAddresses({ listeners, admin }: Configuration): Target[] {

@@ -24,9 +24,10 @@ export const DISCOVERY_SOURCES = ["file", "dns"] as const;
 export type DiscoverySource = typeof DISCOVERY_SOURCES[number];
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = typeof LOG_LEVELS[number];
 export const LOG_FORMATS = ["auto", "text", "json"] as const;
 export interface LogConfiguration {
-  readonly level: typeof LOG_LEVELS[number];
+  readonly level: LogLevel;
   readonly format: typeof LOG_FORMATS[number];
 }
 

@@ -20,13 +20,20 @@ export function completeNode(
   return {
     ...node,
     name: node.name ?? normalName(Deno.hostname()) ?? "localhost",
-    state: node.state ?? stateOf(env),
+    state: node.state ?? defaultState(env),
   };
 }
 
-/** As the XDG Base Directory Specification has it for users. */
-function stateOf(env: Environment): string {
-  if (Deno.uid() === 0) return "/var/lib/ugate";
-  const home = env.get("XDG_STATE_HOME") || `${env.get("HOME") ?? ""}/.local/state`;
-  return `${home}/ugate`;
+/** A service's place: root's, and of who has no home, as a process has none that began with an empty environment. */
+const SYSTEM_STATE = "/var/lib/ugate";
+
+/**
+ * node.state where none is given. As the XDG Base Directory Specification has it for users: a path that is not
+ * absolute does not count.
+ */
+export function defaultState(env: Environment, uid = Deno.uid()): string {
+  if (uid === 0) return SYSTEM_STATE;
+  const given = env.get("XDG_STATE_HOME") ?? "", home = env.get("HOME") ?? "";
+  if (given.startsWith("/")) return `${given}/ugate`;
+  return home.startsWith("/") ? `${home}/.local/state/ugate` : SYSTEM_STATE;
 }

@@ -1,15 +1,11 @@
-/** YAML into trees. Bounded: what a parser would spend seconds on is refused unparsed. */
+/** YAML into trees: values that know their place, aliases as what they stand for. */
 import {
   type Alias,
-  type ErrorCode,
   isAlias,
   isCollection,
   isMap,
   isScalar,
-  Lexer,
-  LineCounter,
   type Node as YamlNode,
-  parseDocument,
   Scalar as YamlScalar,
   type YAMLMap,
 } from "yaml";
@@ -17,41 +13,10 @@ import { type Environment, substitute } from "./environment.ts";
 import { MOST_BYTES, TOO_LARGE } from "./files.ts";
 import { givenTwice, type Problem } from "./problems.ts";
 import { type Entry, formatPath, type Node, type Path, type Source } from "./tree.ts";
+import { DEEPEST, readYaml, TOO_DEEP } from "./yaml.ts";
 
-const MOST_TOKENS = 200_000;
 /** What aliases stand for, counted wherever they stand. */
 const MOST_VALUES = 200_000;
-const DEEPEST = 32;
-const TOO_DEEP = `nested more than ${DEEPEST} deep`;
-/** A broken file breaks the same way again and again. */
-const MOST_SYNTAX_PROBLEMS = 20;
-
-/** In our words: the parser's repeat what is written, and that may be a password. */
-const SYNTAX: Record<ErrorCode, string> = {
-  ALIAS_PROPS: "an alias takes no tag and no anchor of its own",
-  BAD_ALIAS: "an alias or anchor without a right name",
-  BAD_COLLECTION_TYPE: "a tag that does not fit what it stands at",
-  BAD_DIRECTIVE: "a directive that YAML does not know",
-  BAD_DQ_ESCAPE: "an escape that double quotes do not know (single quotes take backslashes as they are)",
-  BAD_INDENT: "the indentation does not fit what is around it, or a brace or bracket is missing",
-  BAD_PROP_ORDER: "an anchor or tag in the wrong place",
-  BAD_SCALAR_START: "a text that begins with this character needs quotes",
-  BLOCK_AS_IMPLICIT_KEY: "a list or map inside one line needs brackets or braces",
-  BLOCK_IN_FLOW: "a list or map of lines cannot stand inside brackets or braces",
-  DUPLICATE_KEY: "this key is given twice",
-  IMPOSSIBLE: "not YAML",
-  KEY_OVER_1024_CHARS: "a key of more than 1024 characters",
-  MISSING_CHAR: "a character is missing: a comma, colon, space, closing quote, bracket or brace",
-  MULTILINE_IMPLICIT_KEY: "a key goes over several lines",
-  MULTIPLE_ANCHORS: "more than one anchor",
-  MULTIPLE_DOCS: "expected one YAML document, got another after ---",
-  MULTIPLE_TAGS: "more than one tag",
-  NON_STRING_KEY: "expected a text as key",
-  RESOURCE_EXHAUSTION: "nested too deep",
-  TAB_AS_INDENT: "a tab indents here: YAML takes spaces alone",
-  TAG_RESOLVE_FAILED: "a tag (a word after !) is not used here; a text that begins with ! needs quotes",
-  UNEXPECTED_TOKEN: "not expected here: a quote, bracket or indentation before it may be missing",
-};
 
 /** The tree of one file; undefined: it is no tree, and `problems` says why. */
 export function readTree(
@@ -62,38 +27,20 @@ export function readTree(
 ): Node | undefined {
   const refuse = (message: string) => void problems.push({ place: file, path: "", message });
   if (text.length > MOST_BYTES) return refuse(TOO_LARGE);
-  const excess = excessOf(text);
-  if (excess) return refuse(excess);
-  const lines = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    prettyErrors: false,
-    uniqueKeys: false, // the parser compares every key with every other
-    logLevel: "error",
-  });
+  const reading = readYaml(text);
+  if ("faults" in reading) {
+    for (const { message, at } of reading.faults) {
+      problems.push({ place: at ? `${file}:${at.line}:${at.col}` : file, path: "", message });
+    }
+    return undefined;
+  }
+  const { contents, lines } = reading;
+  if (contents === null) return refuse("the file is empty");
   const place = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return `${file}:${line}:${col}`;
   };
-  const faults = [...document.errors, ...document.warnings];
-  for (const { code, pos } of faults.slice(0, MOST_SYNTAX_PROBLEMS)) {
-    problems.push({ place: place(pos[0]), path: "", message: SYNTAX[code] });
-  }
-  if (faults.length > 0) return undefined;
-  if (document.contents === null) return refuse("the file is empty");
-  return new Builder({ file, place }, env, problems).build(document.contents);
-}
-
-/** What the parser would take too long for; its lexer is quick with anything. */
-function excessOf(text: string): string | undefined {
-  let tokens = 0, depth = 0;
-  for (const token of new Lexer().lex(text)) {
-    if (token === "[" || token === "{") depth++;
-    else if (token === "]" || token === "}") depth--;
-    if (depth > DEEPEST) return TOO_DEEP;
-    if (++tokens > MOST_TOKENS) return `expected at most ${MOST_TOKENS} words and signs, got more`;
-  }
-  return undefined;
+  return new Builder({ file, place }, env, problems).build(contents);
 }
 
 interface Built {

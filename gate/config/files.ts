@@ -12,34 +12,63 @@ const DEFAULT_FILES = ["ugate.yaml", "/etc/ugate/ugate.yaml"];
 /** Of all files together; some 8,000 routes, which a slow machine reads in a second. */
 export const MOST_BYTES = 1024 * 1024;
 export const TOO_LARGE = "expected at most 1 MiB of configuration";
-const MOST_FILES = 256;
+export const MOST_FILES = 256;
 
-/**
- * `path`, else `$UGATE_CONFIG`, else ./ugate.yaml, else /etc/ugate/ugate.yaml; undefined: none of them is there, or
- * the first that is. A directory is its `*.yaml` in the order of their names. Throws ConfigurationError.
- */
+/** Where a configuration is looked for: the first of these that is there. */
+export interface Places {
+  readonly paths: readonly string[];
+  /** Whether it may be at none of them: nobody named one. */
+  readonly optional: boolean;
+}
+
+/** `path`, else `$UGATE_CONFIG`, else ./ugate.yaml or /etc/ugate/ugate.yaml. */
+export function placesOf(path: string | undefined, env: Environment): Places {
+  const named = path ?? (env.get("UGATE_CONFIG") || undefined);
+  return { paths: named === undefined ? DEFAULT_FILES : [named], optional: named === undefined };
+}
+
+/** A place where something is. */
+export interface Place {
+  readonly path: string;
+  readonly info: Deno.FileInfo;
+}
+
+/** undefined: at none of them, where that is allowed. Throws ConfigurationError. */
+export async function findPlace({ paths, optional }: Places): Promise<Place | undefined> {
+  for (const path of paths) {
+    const info = await Deno.stat(path).catch((fault) => {
+      if (optional && fault instanceof Deno.errors.NotFound) return undefined;
+      throw unreadable(path, fault);
+    });
+    if (info) return { path, info };
+  }
+  return undefined;
+}
+
+/** The file, or a directory's `*.yaml` in the order of their names. Throws ConfigurationError. */
+export async function readPlace({ path, info }: Place): Promise<ConfigurationText[]> {
+  return info.isDirectory ? await readDirectory(path) : [await readText(path)];
+}
+
+/** What is at the first place that is there; undefined: at none of them. Throws ConfigurationError. */
 export async function readFiles(
   path: string | undefined,
   env: Environment,
 ): Promise<ConfigurationText[] | undefined> {
-  const named = path ?? (env.get("UGATE_CONFIG") || undefined);
-  for (const place of named === undefined ? DEFAULT_FILES : [named]) {
-    const info = await Deno.stat(place).catch((fault) => {
-      if (named === undefined && fault instanceof Deno.errors.NotFound) return undefined;
-      throw unreadable(place, fault);
-    });
-    if (info) return info.isDirectory ? await readDirectory(place) : [await readText(place)];
-  }
-  return undefined;
+  const place = await findPlace(placesOf(path, env));
+  return place && await readPlace(place);
+}
+
+/** Whether this entry of a directory belongs to the configuration. */
+export function isPart({ name, isDirectory }: Deno.DirEntry): boolean {
+  return !isDirectory && name.endsWith(".yaml") && !name.startsWith(".");
 }
 
 /** Symbolic links are followed, hidden names left out: Kubernetes keeps its generations in `..data`. */
 async function readDirectory(directory: string): Promise<ConfigurationText[]> {
   const names: string[] = [];
   try {
-    for await (const { name, isDirectory } of Deno.readDir(directory)) {
-      if (!isDirectory && name.endsWith(".yaml") && !name.startsWith(".")) names.push(name);
-    }
+    for await (const entry of Deno.readDir(directory)) if (isPart(entry)) names.push(entry.name);
   } catch (fault) {
     throw unreadable(directory, fault);
   }

@@ -3,10 +3,11 @@ import type { Protocols } from "../contracts.ts";
 import type { Configuration } from "./configuration.ts";
 import { completeNode, DEFAULT_CONFIGURATION, DEFAULT_FILE } from "./defaults.ts";
 import type { Environment } from "./environment.ts";
-import { type ConfigurationText, MOST_BYTES, readFiles, TOO_LARGE } from "./files.ts";
+import { type ConfigurationText, MOST_BYTES, TOO_LARGE } from "./files.ts";
 import { mergeTrees } from "./merge.ts";
 import { byPlace, ConfigurationError, Findings, type Problem } from "./problems.ts";
 import type { Sections } from "./sections.ts";
+import { ConfigurationSource } from "./source.ts";
 import { type Node, shown } from "./tree.ts";
 
 export { ConfigurationError, type Problem } from "./problems.ts";
@@ -15,6 +16,8 @@ export interface Loaded {
   readonly config: Configuration;
   /** What was read; none: the built-in default. */
   readonly files: readonly string[];
+  /** Of what was read; the built-in default's too. */
+  readonly texts: readonly ConfigurationText[];
   /** Each with its place. */
   readonly warnings: readonly string[];
   /** What was written, for showing: `${NAME}` not replaced, secrets as `***`. */
@@ -30,7 +33,16 @@ export async function loadConfiguration(
   protocols: Protocols,
   env: Environment = Deno.env,
 ): Promise<Loaded> {
-  const texts = await readFiles(path, env);
+  return await loadFrom(new ConfigurationSource(path, env), protocols, env);
+}
+
+/** What is there now, else the built-in default. Throws ConfigurationError with every mistake. */
+export async function loadFrom(
+  source: ConfigurationSource,
+  protocols: Protocols,
+  env: Environment = Deno.env,
+): Promise<Loaded> {
+  const texts = await source.read();
   const loaded = await parseConfiguration(
     texts ?? [{ file: DEFAULT_FILE, text: DEFAULT_CONFIGURATION }],
     protocols,
@@ -48,23 +60,23 @@ export async function parseConfiguration(
   const problems: Problem[] = [];
   const root = await readRoot(texts, env, problems);
   if (root === undefined) throw new ConfigurationError(problems);
-  const findings = new Findings(root);
+  const findings = new Findings(root, problems);
   const { readSections } = await import("./sections.ts");
   const { checkSections } = await import("./check.ts");
   const sections = readSections(findings);
   checkSections(sections, protocols, findings);
-  problems.push(...findings.problems);
   if (problems.length > 0) throw new ConfigurationError(problems.sort(byPlace));
   return {
     config: configurationOf(sections, env),
     files: texts.map(({ file }) => file),
+    texts,
     warnings: findings.warnings,
     shown: shown(root),
   };
 }
 
 /** One tree of all files, with the default listeners where there are none; undefined: there is nothing to check. */
-async function readRoot(
+export async function readRoot(
   texts: readonly ConfigurationText[],
   env: Environment,
   problems: Problem[],

@@ -6,6 +6,7 @@ import {
   type Node,
   nodeAt,
   type Path,
+  type Placed,
   placeOf,
   withoutLogin,
 } from "./tree.ts";
@@ -24,6 +25,9 @@ export function givenTwice(first: string): string {
 
 /** More would hide the first ones. */
 const MOST_SHOWN = 100;
+const MOST_LISTED = 8;
+/** Reading ends there: a suggestion for each of 50,000 unknown keys would take a second. */
+export const MOST_FOUND = 200;
 
 /** `message` has a line for every problem. */
 export class ConfigurationError extends Error {
@@ -46,12 +50,20 @@ function formatProblem({ place, path, message }: Problem): string {
   return path === "" ? `${place}: ${message}` : `${place} ${path}: ${message}`;
 }
 
-/** Collects what is found while a tree is read. */
+/** Collects what is found while a tree is read. Throws ConfigurationError with it where it is too much. */
 export class Findings {
-  readonly problems: Problem[] = [];
   readonly warnings: string[] = [];
 
-  constructor(readonly root: Node) {}
+  /** What is found is added to `problems`. */
+  constructor(readonly root: Node, readonly problems: Problem[] = []) {}
+
+  /** Whether a mistake at the path, or in what stands there, is among what was found. */
+  isReported(path: Path): boolean {
+    const around = formatPath(path);
+    return this.problems.some((problem) => {
+      return problem.path.startsWith(around) && /^(?:$|[.[])/.test(problem.path.slice(around.length));
+    });
+  }
 
   /** `ugate.yaml:12:5 routes[3]` */
   locate(path: Path): string {
@@ -59,15 +71,14 @@ export class Findings {
   }
 
   error(path: Path, message: string): void {
-    this.problems.push({ place: placeOf(nearestPlace(this.root, path)), path: formatPath(path), message });
+    this.#add(nearestPlace(this.root, path), path, message);
   }
 
   /** The mistake is the key itself. */
   errorAtKey(path: Path, message: string): void {
     const around = nodeAt(this.root, path.slice(0, -1));
     const key = around?.kind === "map" ? around.entries.get(String(path.at(-1)))?.key : undefined;
-    const place = placeOf(key ?? nearestPlace(this.root, path));
-    this.problems.push({ place, path: formatPath(path), message });
+    this.#add(key ?? nearestPlace(this.root, path), path, message);
   }
 
   /** The path of an item of what may be one thing or a list of them. */
@@ -80,8 +91,9 @@ export class Findings {
     this.error(path, `expected ${expected}, got ${this.written(path, part)}`);
   }
 
+  /** Beyond MOST_FOUND a warning is dropped. */
   warn(path: Path, message: string): void {
-    this.warnings.push(`${this.locate(path)}: ${message}`);
+    if (this.warnings.length < MOST_FOUND) this.warnings.push(`${this.locate(path)}: ${message}`);
   }
 
   /** What stands at the path, for a sentence: never a secret, and `${NAME}` as it is. */
@@ -89,10 +101,22 @@ export class Findings {
     const node = nodeAt(this.root, path);
     if (node === undefined || (node.kind === "scalar" && node.raw === null)) return "nothing";
     if (node.kind !== "scalar") return node.kind === "map" ? "a map" : "a list";
+    if (node.text === "" && node.raw !== "") return `nothing from ${quoted(node.raw!)}`; // variables alone
     if (isSecret(path)) return "a text that is not shown";
     const text = (node.raw === node.text ? part : undefined) ?? node.raw!;
     return /^[0-9]{1,20}$/.test(text) ? text : quoted(withoutLogin(text));
   }
+
+  #add(at: Placed, path: Path, message: string): void {
+    this.problems.push({ place: placeOf(at), path: formatPath(path), message });
+    if (this.problems.length >= MOST_FOUND) throw new ConfigurationError(this.problems.sort(byPlace));
+  }
+}
+
+/** Names inside a sentence: the first of them. */
+export function listed(names: readonly string[]): string {
+  const rest = names.length - MOST_LISTED;
+  return names.slice(0, MOST_LISTED).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
 }
 
 /** A text from outside inside a sentence: one line, at most 60 characters of it. */

@@ -32,12 +32,19 @@ function report(issue: Issue, around: Path, findings: Findings): void {
   } else if (issue.code === "invalid_key") {
     findings.errorAtKey(path, issue.issues[0].message);
   } else if (issue.code === "invalid_type" || issue.code === "invalid_union") {
-    findings.expected(path, issue.message.replace(/^expected /, ""));
+    const expected = issue.message.replace(/^expected /, "");
+    const glued = issue.code === "invalid_type" && issue.expected === "object" && isGlued(node);
+    findings.expected(path, glued ? `${expected}, with a space after each colon` : expected);
   } else if (issue.code === "custom" && issue.params) {
     findings.expected(path, issue.message.replace(/^expected /, ""), issue.params.part);
   } else {
     findings.error(path, issue.message);
   }
+}
+
+/** `to:127.0.0.1:80`, which is one text to YAML. */
+function isGlued(node: Node | undefined): boolean {
+  return node?.kind === "scalar" && /^\w+:\S/.test(node.text ?? "");
 }
 
 /** Of the forms a value may have, the one that was tried: its issues are inside the value, or about its text. */
@@ -58,6 +65,30 @@ export interface Located<T> {
 export interface Part<T> {
   readonly whole: boolean;
   readonly items: T;
+  /** Of the maps that have mistakes, in the order of the file. */
+  readonly leftOut: readonly Path[];
+}
+
+/** The keys of a map that are right, each read by itself: for a map that is left out. */
+export function readRightKeys<S extends Readonly<Record<string, z.ZodType>>>(
+  shape: S,
+  path: Path,
+  findings: Findings,
+): { readonly [K in keyof S]?: z.output<S[K]> } {
+  const right: Record<string, unknown> = {};
+  for (const [key, schema] of Object.entries(shape)) {
+    const node = nodeAt(findings.root, [...path, key]);
+    const result = node && !isBroken(node) ? schema.safeParse(plain(node)) : undefined;
+    if (result?.success) right[key] = result.data;
+  }
+  return right as { [K in keyof S]?: z.output<S[K]> };
+}
+
+/** Whether every key that is written in the map is one of the shape, and none of `keys` has a mistake. */
+export function areRight(shape: object, keys: readonly string[], path: Path, findings: Findings): boolean {
+  const node = nodeAt(findings.root, path);
+  return node?.kind === "map" && node.entries.keys().every((key) => Object.hasOwn(shape, key)) &&
+    !keys.some((key) => findings.isReported([...path, key]));
 }
 
 /** A map of names, by the normal form of each that `readName` gives. */
@@ -69,9 +100,9 @@ export function readNamed<S extends z.ZodType>(
 ): Part<Map<string, Located<z.output<S>>>> {
   const items = new Map<string, Located<z.output<S>>>();
   const node = nodeAt(findings.root, [section]);
-  if (node === undefined) return { whole: true, items };
+  if (node === undefined) return { whole: true, items, leftOut: [] };
   if (node.kind !== "map") findings.expected([section], "a map of names");
-  let whole = node.kind === "map";
+  const leftOut: Path[] = [];
   for (const key of node.kind === "map" ? node.entries.keys() : []) {
     const path = [section, key];
     const value = readPart(schema, path, findings);
@@ -80,9 +111,9 @@ export function readNamed<S extends z.ZodType>(
     if (name instanceof Mistake) findings.errorAtKey(path, `expected ${name.expected}`);
     else if (there) findings.errorAtKey(path, `the same name as ${findings.locate(there.path)}`);
     else if (value !== undefined) items.set(name, { path, value });
-    whole &&= !(name instanceof Mistake) && !there && value !== undefined;
+    if (name instanceof Mistake || there || value === undefined) leftOut.push(path);
   }
-  return { whole, items };
+  return { whole: node.kind === "map" && leftOut.length === 0, items, leftOut };
 }
 
 export function readList<S extends z.ZodType>(
@@ -92,13 +123,15 @@ export function readList<S extends z.ZodType>(
 ): Part<Located<z.output<S>>[]> {
   const items: Located<z.output<S>>[] = [];
   const node = nodeAt(findings.root, [section]);
-  if (node === undefined) return { whole: true, items };
+  if (node === undefined) return { whole: true, items, leftOut: [] };
   if (node.kind !== "list") findings.expected([section], "a list");
   const length = node.kind === "list" ? node.items.length : 0;
+  const leftOut: Path[] = [];
   for (let i = 0; i < length; i++) {
     const path = [section, i];
     const value = readPart(schema, path, findings);
     if (value !== undefined) items.push({ path, value });
+    else leftOut.push(path);
   }
-  return { whole: node.kind === "list" && items.length === length, items };
+  return { whole: node.kind === "list" && leftOut.length === 0, items, leftOut };
 }

@@ -70,6 +70,12 @@ export function readHostAddress(text: string): Reading<HostAddress> {
   return target instanceof Mistake && !target.got ? new Mistake("an address IP or IP:port") : target;
 }
 
+/** `IP`, or `IP:port` where a server of names is not asked at port 53. */
+export function readServer(text: string): Reading<Target> {
+  const address = readHostAddress(text);
+  return address instanceof Mistake ? address : { port: 53, ...address };
+}
+
 export function readCidr(text: string): Reading<string> {
   return parseCidr(text) === undefined ? new Mistake("a network such as 10.0.0.0/8 or fd00::/8") : text;
 }

@@ -1,4 +1,4 @@
-/** The keys of ugate.yaml: names, shapes, defaults. What keys mean together is in check_*.ts. */
+/** The keys of ugate.yaml: names, shapes, defaults, meanings. What keys mean together is in check_*.ts. */
 import { z } from "zod";
 import { DISCOVERY_SOURCES, LOG_FORMATS, LOG_LEVELS } from "./configuration.ts";
 import * as scalars from "./scalars.ts";
@@ -7,7 +7,11 @@ import { duration, integer, keys, list, oneOf, oneOrMany, related, scalar, size 
 
 const text = (expected: string) => scalar(expected, (written) => written || new Mistake(expected));
 const name = scalar(scalars.NAME, scalars.readName);
+/** Which names there are the registry says: see json_schema.ts. */
+export const protocol = text("the name of a protocol");
+export const layer = text("the name of a protocol");
 const domain = scalar("a name", scalars.readDomain);
+const user = scalar("a user name without a colon", scalars.readUser);
 const target = scalar(scalars.TARGET, scalars.readTarget);
 const listen = scalar(scalars.LISTEN, scalars.readListen);
 const cidrs = oneOrMany(scalar("a network such as 10.0.0.0/8 or fd00::/8", scalars.readCidr));
@@ -19,27 +23,38 @@ const ports = scalar('a port or a range such as 443 or "8000-8999"', scalars.rea
 const CONNECTIONS = integer(1, 10_000_000);
 
 export const node = keys({
-  name: domain.optional(),
-  domain: scalar("a name", (written) => written === "" ? "" : scalars.readDomain(written)).prefault(""),
-  trustDomain: domain.prefault("cluster.local"),
-  namespace: name.prefault("default"),
-  state: text("a directory").optional(),
+  name: ["what this gate is called; the name of the host where it is absent", domain.optional()],
+  domain: [
+    "the domain that this gate's names end with",
+    scalar("a name", (written) => written === "" ? "" : scalars.readDomain(written)).prefault(""),
+  ],
+  trustDomain: ["the trust domain of identities", domain.prefault("cluster.local")],
+  namespace: ["the namespace of identities", name.prefault("default")],
+  state: ["where the gate keeps what has to outlive it", text("a directory").optional()],
 }).prefault({});
+
+const users = z.record(
+  user,
+  scalar("a password, or a hash as `ugate hash` prints it", scalars.readPassword),
+  { error: "expected a map of user names and passwords" },
+).refine((users) => Object.keys(users).length > 0, { error: "expected at least one" });
 
 export const listener = related(
   keys({
-    address: oneOrMany(listen),
-    protocols: list(text("the name of a protocol")).optional(),
-    to: target.optional(),
-    fallback: target.optional(),
-    sniffTimeout: duration().optional(),
-    users: z.record(
-      scalar("a user name without a colon", scalars.readUser),
-      scalar("a password, or a hash as `ugate hash` prints it", scalars.readPassword),
-      { error: "expected a map of user names and passwords" },
-    ).refine((users) => Object.keys(users).length > 0, { error: "expected at least one" }).optional(),
-    proxyProtocol: cidrs.optional(),
-    limits: keys({ connections: CONNECTIONS.optional(), perSource: CONNECTIONS.optional() }).prefault({}),
+    address: ["where connections come in", oneOrMany(listen)],
+    protocols: ["what may come in; several are told apart by their first bytes", list(protocol).optional()],
+    to: ["where everything goes, and nothing is looked at: a plain forward", target.optional()],
+    fallback: ["where unknown bytes go, and clients that stay silent", target.optional()],
+    sniffTimeout: ["how long first bytes may take", duration().optional()],
+    users: ["who may use the proxies of this listener: user names and passwords", users.optional()],
+    proxyProtocol: ["who has to send a PROXY header first", cidrs.optional()],
+    limits: [
+      "bounds of this listener alone",
+      keys({
+        connections: ["connections at once", CONNECTIONS.optional()],
+        perSource: ["connections at once of one source address", CONNECTIONS.optional()],
+      }).prefault({}),
+    ],
   }),
   { right: (has) => has("protocols") || has("to"), error: "expected protocols, or to for a plain forward" },
   {
@@ -54,25 +69,43 @@ export const listener = related(
   },
 );
 
-const weighted = keys({ to: target, weight: integer(1, 1000).prefault("1") });
+const weighted = keys({
+  to: ["where connections go", target],
+  weight: ["its share, beside those of the others", integer(1, 1000).prefault("1")],
+});
 const TO = `expected ${scalars.TARGET}, a list of them, or a list of { to, weight }`;
 
 export const route = keys({
-  listener: name.optional(),
-  protocol: text("the name of a protocol").optional(),
-  host: pattern.optional(),
-  sources: cidrs.optional(),
-  to: z.union([target, list(z.union([target, weighted], { error: TO }))], { error: TO }),
-  proxyProtocol: oneOf(["v1", "v2"]).optional(),
-  check: keys({ interval: duration().prefault("5s"), timeout: duration().prefault("2s") }).optional(),
+  listener: ["the only listener it is for", name.optional()],
+  protocol: ["the only protocol it is for", protocol.optional()],
+  host: ["the only names it is for (SNI, Host)", pattern.optional()],
+  sources: ["the only clients it serves; others are closed", cidrs.optional()],
+  to: [
+    "where connections go; several targets are balanced",
+    z.union([target, list(z.union([target, weighted], { error: TO }))], { error: TO }),
+  ],
+  proxyProtocol: ["the PROXY header that is written to the target", oneOf(["v1", "v2"]).optional()],
+  check: [
+    "the active health check of its targets: a TCP connect",
+    keys({
+      interval: ["the time between checks", duration().prefault("5s")],
+      timeout: ["how long one may take", duration().prefault("2s")],
+    }).optional(),
+  ],
 });
 
 export const host = related(
   keys({
-    addresses: list(scalar("an address IP or IP:port", scalars.readHostAddress)).optional(),
-    via: target.optional(),
-    layers: list(text("the name of a protocol")).optional(),
-    credentials: scalar("user:password", scalars.readCredentials).optional(),
+    addresses: [
+      "where this name lives",
+      list(scalar("an address IP or IP:port", scalars.readHostAddress)).optional(),
+    ],
+    via: ["the proxy that is dialed instead, and asked for the name", target.optional()],
+    layers: ["what is spoken there, outermost first", list(layer).optional()],
+    credentials: [
+      "who asks the proxy",
+      scalar("user:password", scalars.readCredentials).optional(),
+    ],
   }),
   { right: (has) => has("addresses") || has("via"), error: "expected addresses, or via and layers" },
   { right: (has) => !has("addresses") || !has("via"), error: "excludes addresses", key: "via" },
@@ -88,78 +121,77 @@ export const host = related(
 export const discovery = list(oneOf(DISCOVERY_SOURCES)).prefault(["file", "dns"]);
 
 export const dns = keys({
-  servers: list(scalar("an address IP:port", scalars.readSocketAddress)).optional(),
-  search: list(domain).optional(),
+  servers: [
+    "who is asked, in place of those of /etc/resolv.conf",
+    list(scalar("an address IP or IP:port", scalars.readServer)).optional(),
+  ],
+  search: ["the domains that short names are completed with", list(domain).optional()],
 }).prefault({});
 
-const matches = keys({
-  listener: oneOrMany(name).optional(),
-  protocol: oneOrMany(text("the name of a protocol")).optional(),
-  user: oneOrMany(scalar("a user name without a colon", scalars.readUser)).optional(),
-  sources: cidrs.optional(),
-  hosts: oneOrMany(pattern).optional(),
-  addresses: oneOrMany(scalar("a network such as 10.0.0.0/8, or unix:/path", scalars.readReach)).optional(),
-  ports: oneOrMany(ports).optional(),
+export const matches = keys({
+  listener: ["where the client came in", oneOrMany(name).optional()],
+  protocol: ["what it speaks", oneOrMany(protocol).optional()],
+  user: ["who has logged in", oneOrMany(user).optional()],
+  sources: ["where the client is", cidrs.optional()],
+  hosts: ["the names that are asked for", oneOrMany(pattern).optional()],
+  addresses: [
+    "the addresses that are dialed",
+    oneOrMany(scalar("a network such as 10.0.0.0/8, or unix:/path", scalars.readReach)).optional(),
+  ],
+  ports: ["the ports that are asked for", oneOrMany(ports).optional()],
 });
 
 export const rule = related(
-  keys({ allow: matches.optional(), deny: matches.optional() }),
+  keys({
+    allow: ["whom it lets through, and to where; all that is given has to match", matches.optional()],
+    deny: ["whom it refuses, and where; all that is given has to match", matches.optional()],
+  }),
   { right: (has) => has("allow") !== has("deny"), error: "expected either allow or deny" },
 );
 
+const reserve = z.record(z.string(), CONNECTIONS, { error: "expected a map of protocols and slots" });
+
 export const limits = keys({
-  connections: CONNECTIONS.prefault("20000"),
-  perSource: CONNECTIONS.prefault("1000"),
-  reserve: z.record(z.string(), CONNECTIONS, { error: "expected a map of protocols and slots" }).prefault({}),
-  sniffTimeout: duration().prefault("3s"),
-  handshakeTimeout: duration().prefault("10s"),
-  dialTimeout: duration().prefault("10s"),
-  idleTimeout: duration().prefault("1h"),
-  headSize: size(1024, 16 * 1024 * 1024).prefault("64KiB"),
-  grace: duration(0).prefault("30s"),
+  connections: ["connections at once, of all listeners", CONNECTIONS.prefault("20000")],
+  perSource: ["connections at once of one source address (IPv6: /64)", CONNECTIONS.prefault("1000")],
+  reserve: ["slots that only this protocol may use, by its name", reserve.prefault({})],
+  sniffTimeout: ["how long first bytes may take; the default of all listeners", duration().prefault("3s")],
+  handshakeTimeout: ["how long a protocol's handshake may take", duration().prefault("10s")],
+  dialTimeout: ["how long it may take to reach a target", duration().prefault("10s")],
+  idleTimeout: ["how long a connection may carry nothing", duration().prefault("1h")],
+  headSize: ["the size of a request's head", size(1024, 16 * 1024 * 1024).prefault("64KiB")],
+  grace: ["how long connections may go on when the gate stops", duration(0).prefault("30s")],
 }).prefault({});
 
-export const engine = keys({ threads: integer(1, 256).prefault("1") }).prefault({});
+export const engine = keys({
+  threads: ["threads that carry connections; needs a restart", integer(1, 256).prefault("1")],
+}).prefault({});
 
 const listenOrOff = scalar(
   `${scalars.LISTEN}, or off`,
   (written) => written === "off" ? undefined : scalars.readListen(written),
 );
 export const admin = keys({
-  address: listenOrOff.prefault("127.0.0.1:15000"),
-  metrics: listenOrOff.prefault("off"),
+  address: ["where the admin page is: loopback, or a unix socket", listenOrOff.prefault("127.0.0.1:15000")],
+  metrics: ["where metrics and health are answered to anyone who asks", listenOrOff.prefault("off")],
 }).prefault({});
 
 export const log = keys({
-  level: oneOf(LOG_LEVELS).prefault("info"),
-  format: oneOf(LOG_FORMATS).prefault("auto"),
-})
-  .prefault({});
+  level: ["the least important lines that are written", oneOf(LOG_LEVELS).prefault("info")],
+  format: ["auto: text on a terminal, JSON elsewhere", oneOf(LOG_FORMATS).prefault("auto")],
+}).prefault({});
 
 /** The whole file. Its parts are read one by one, so that a mistake in one hides none in another. */
 export const file = keys({
-  node,
-  listeners: z.record(name, listener).optional(),
-  routes: z.array(route).optional(),
-  hosts: z.record(pattern, host).optional(),
-  discovery,
-  dns,
-  policy: z.array(rule).optional(),
-  limits,
-  engine,
-  admin,
-  log,
+  node: ["who this gate is", node],
+  listeners: ["where connections come in, by a name for each", z.record(name, listener).optional()],
+  routes: ["where what came in goes: the first that matches", z.array(route).optional()],
+  hosts: ["where names live", z.record(pattern, host).optional()],
+  discovery: ["who is asked for names, in this order", discovery],
+  dns: ["how the DNS is asked", dns],
+  policy: ["what clients may ask for: the first rule that matches", z.array(rule).optional()],
+  limits: ["bounds of sizes, times and connections", limits],
+  engine: ["what carries the connections", engine],
+  admin: ["where the gate answers about itself", admin],
+  log: ["what is told of connections and of the gate", log],
 });
-
-/** For editors and validators (JSON Schema 2020-12): what may be written, before the environment is put in. */
-export function jsonSchema(): object {
-  return z.toJSONSchema(file, {
-    io: "input",
-    override: ({ jsonSchema }) => {
-      // zod says { type: string } of every scalar here; where a shape of its own is given, that alone holds.
-      if (jsonSchema.anyOf && jsonSchema.type === "string") delete jsonSchema.type;
-      const number = typeof jsonSchema.default === "string" && /^[0-9]+$/.test(jsonSchema.default);
-      if (number) jsonSchema.default = Number(jsonSchema.default);
-    },
-  });
-}

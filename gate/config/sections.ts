@@ -9,7 +9,7 @@ import type {
   RouteConfiguration,
 } from "./configuration.ts";
 import type { Findings } from "./problems.ts";
-import { type Located, type Part, readList, readNamed, readPart } from "./read.ts";
+import { type Located, type Part, readList, readNamed, readPart, readRightKeys } from "./read.ts";
 import { readName, readPattern } from "./scalars.ts";
 import * as schema from "./schema.ts";
 import { suggestion } from "./suggest.ts";
@@ -29,7 +29,7 @@ export interface Sections {
 
 export function readSections(findings: Findings): Sections {
   unknownKeys(findings);
-  const limits = readOrDefault(schema.limits, "limits", findings);
+  const limits = readKeys(schema.limits, "limits", findings);
   const listeners = readNamed(schema.listener, "listeners", readName, findings);
   const forwards = Array.from(listeners.items).flatMap(([name, from]) => forwardOf(name, from, findings));
   const routes = mapPart(readList(schema.route, "routes", findings), ({ path, value }) => ({
@@ -39,14 +39,14 @@ export function readSections(findings: Findings): Sections {
   return {
     node: readOrDefault(schema.node, "node", findings),
     listeners: mapNamed(listeners, (name, value) => listenerOf(name, value, limits.sniffTimeout)),
-    routes: { whole: routes.whole && listeners.whole, items: [...forwards, ...routes.items] },
+    routes: { ...routes, items: [...forwards, ...routes.items] },
     hosts: mapNamed(readNamed(schema.host, "hosts", readPattern, findings), hostOf),
     policy: mapPart(readList(schema.rule, "policy", findings), ({ path, value }) => ({
       path,
       value: ruleOf(findings.locate(path), value),
     })),
     limits,
-    admin: readOrDefault(schema.admin, "admin", findings),
+    admin: readKeys(schema.admin, "admin", findings),
     rest: {
       discovery: readOrDefault(schema.discovery, "discovery", findings),
       dns: readOrDefault(schema.dns, "dns", findings),
@@ -69,15 +69,27 @@ function readOrDefault<S extends z.ZodType>(part: S, section: string, findings: 
   return readPart(part, [section], findings) ?? part.parse(undefined);
 }
 
+/** As readOrDefault, but for the keys that are right. */
+function readKeys<S extends z.ZodPrefault<z.ZodObject<Readonly<Record<string, z.ZodType>>>>>(
+  part: S,
+  section: string,
+  findings: Findings,
+): z.output<S> {
+  const whole = readPart(part, [section], findings);
+  if (whole !== undefined) return whole;
+  const { shape } = part.unwrap();
+  return Object.assign(part.parse(undefined), readRightKeys(shape, [section], findings));
+}
+
 function mapPart<A, B>(part: Part<A[]>, map: (item: A) => B): Part<B[]> {
-  return { whole: part.whole, items: part.items.map(map) };
+  return { ...part, items: part.items.map(map) };
 }
 
 function mapNamed<A, B>(part: Part<Map<string, Located<A>>>, map: (name: string, value: A) => B) {
   const items = Array.from(part.items, ([name, { path, value }]) => {
     return [name, { path, value: map(name, value) }] as const;
   });
-  return { whole: part.whole, items: new Map<string, Located<B>>(items) };
+  return { ...part, items: new Map<string, Located<B>>(items) };
 }
 
 function listenerOf(
@@ -108,14 +120,14 @@ function forwardOf(
 }
 
 function routeOf(place: string, { to, ...rest }: z.output<typeof schema.route>): RouteConfiguration {
-  const endpoints = Array.isArray(to) ? to : [to];
-  return {
-    ...rest,
-    place,
-    to: endpoints.map((one) =>
-      "to" in one ? { target: one.to, weight: one.weight } : { target: one, weight: 1 }
-    ),
-  };
+  return { ...rest, place, to: endpointsOf(to) };
+}
+
+/** One target, or a list of them, weighted or not. */
+export function endpointsOf(to: z.output<typeof schema.route>["to"]): RouteConfiguration["to"] {
+  return (Array.isArray(to) ? to : [to]).map((one) =>
+    "to" in one ? { target: one.to, weight: one.weight } : { target: one, weight: 1 }
+  );
 }
 
 function ruleOf(place: string, { allow, deny }: z.output<typeof schema.rule>): PolicyRule {

@@ -20,7 +20,12 @@ export function scalar<T>(expected: string, read: (text: string) => Reading<T>, 
 export function oneOf<const T extends string>(words: readonly T[]) {
   const expected = `one of ${words.join(", ")}`;
   const read = (text: string) => words.find((word) => word === text) ?? new Mistake(expected);
-  return scalar(expected, read, { anyOf: [{ enum: words }, FROM_ENVIRONMENT] });
+  return scalar(expected, read, oneOfWords(words));
+}
+
+/** In a JSON Schema: one of a closed set. */
+export function oneOfWords(words: readonly string[]): object {
+  return { anyOf: [{ enum: words }, FROM_ENVIRONMENT] };
 }
 
 export function integer(least: number, most: number) {
@@ -48,9 +53,18 @@ export function size(least: number, most: number) {
   return scalar(scalars.SIZE, read, { pattern: "^[0-9]+(B|KiB|MiB|GiB)$|\\$\\{" });
 }
 
-/** Every key is known, or a mistake of its own: one line of the message for each. */
-export function keys<S extends z.core.$ZodLooseShape>(shape: S) {
-  const known = Object.keys(shape);
+/** A key: what it is for, and what may stand there. */
+type Described = readonly [meaning: string, schema: z.ZodType];
+
+/**
+ * A map of these keys. Every key is known, or a mistake of its own: one line of the message for each. An editor shows
+ * the meanings.
+ */
+export function keys<const S extends Readonly<Record<string, Described>>>(described: S) {
+  const known = Object.keys(described);
+  const shape = Object.fromEntries(
+    Object.entries(described).map(([key, [meaning, schema]]) => [key, describe(meaning, schema)]),
+  ) as { [K in keyof S]: S[K][1] };
   return z.strictObject(shape, {
     error: ({ code, keys }) =>
       code === "unrecognized_keys"
@@ -61,6 +75,14 @@ export function keys<S extends z.core.$ZodLooseShape>(shape: S) {
 
 export function list<T extends z.core.SomeType>(item: T) {
   return z.array(item, { error: "expected a list" }).min(1, { error: "expected at least one" });
+}
+
+/** The meaning, and the form of the text where it is one. */
+function describe(meaning: string, schema: z.ZodType): z.ZodType {
+  let inner: z.core.$ZodType = schema;
+  while (inner instanceof z.ZodOptional || inner instanceof z.ZodPrefault) inner = inner.unwrap();
+  const form = inner instanceof z.ZodPipe ? inner.description : undefined;
+  return schema.describe(form === undefined ? meaning : `${meaning}; ${form}`);
 }
 
 /** A list in any case, of what may be a list itself. */

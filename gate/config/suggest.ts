@@ -2,17 +2,22 @@
 
 /** What follows a complaint about `word`: `; did you mean "address"?`, or which words there are, or nothing. */
 export function suggestion(word: string, known: readonly string[]): string {
+  const [key] = word.split(":", 1);
+  if (key.length < word.length && known.includes(key)) return `; a space is missing after "${key}:"`;
   const near = nearest(word, known);
   if (near !== undefined) return `; did you mean "${near}"?`;
   return known.length > 0 && known.length <= 16 ? `; expected one of ${known.join(", ")}` : "";
 }
+
+/** A word costs microseconds for each that it is compared with. */
+const MOST_COMPARED = 200;
 
 /** A third of the letters may be wrong, one in any case; compared without case. */
 function nearest(word: string, known: readonly string[]): string | undefined {
   if (word.length > 64) return undefined;
   let best: string | undefined;
   let least = Math.max(1, Math.floor(word.length / 3)) + 1;
-  for (const candidate of known) {
+  for (const candidate of known.slice(0, MOST_COMPARED)) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < least) [best, least] = [candidate, distance];
   }

@@ -9,7 +9,7 @@ export interface Source {
 
 export type Node = Scalar | List | Mapping;
 
-interface Placed {
+export interface Placed {
   readonly source: Source;
   readonly offset: number;
 }
@@ -117,5 +117,6 @@ export function shown(node: Node, path: Path = []): unknown {
 
 /** A login that someone wrote in front of a host, where none belongs, is a secret all the same. */
 export function withoutLogin(text: string): string {
-  return text.replace(/[^\s/:@]+:[^\s/@]+@/g, "***@");
+  // Begins at the start of a word, or a long text without an @ would be looked through from each of its characters.
+  return text.replace(/(?<![^\s/@])[^\s/@]+@/g, (login) => /[^:]:[^@]/.test(login) ? "***@" : login);
 }

@@ -5,18 +5,21 @@
 import type { Target } from "../contracts.ts";
 import { AF_UNIX, ECONNABORTED, EINTR, EMFILE, ENFILE, ENOBUFS, ENOMEM } from "./layout.ts";
 import { EPOLLEXCLUSIVE, EPOLLIN, SOCK_CLOEXEC, SOCK_NONBLOCK } from "./layout.ts";
-import { after, unwatch, watch, type Watcher } from "./loop.ts";
+import { after, again, unwatch, watch, type Watcher } from "./loop.ts";
+import { closeOwned, owned } from "./owned.ts";
 import { readSocketAddress, SOCKADDR_MAX } from "./sockaddr.ts";
 import { errno, libc } from "./sys.ts";
 
 /** Connections of one listener in one turn, before others get theirs. */
 const TURN = 64;
+/** Turns that a closing one spends on those who were in its queue: a flood must not keep it open. */
+const LAST_TURNS = 256;
 /** How long accepting rests when descriptors or memory ran out, ms. */
 const PAUSE = 50;
 
 const address = new Uint8Array(SOCKADDR_MAX);
 const addressSize = new Uint32Array(1), addressSizeBytes = new Uint8Array(addressSize.buffer);
-let spare = libc.eventfd(0, SOCK_CLOEXEC);
+let spare = owned(libc.eventfd(0, SOCK_CLOEXEC));
 
 export interface Accepting {
   /** A new connection; its descriptor belongs to who is called. */
@@ -34,9 +37,14 @@ export class Acceptor implements Watcher {
   }
 
   onEvent(): void {
+    this.#accept();
+  }
+
+  /** Whether there may be more in the queue. */
+  #accept(): boolean {
     for (let i = 0; i < TURN && !this.#closed; i++) {
       addressSize[0] = SOCKADDR_MAX;
-      const fd = libc.accept4(this.fd, address, addressSizeBytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      const fd = owned(libc.accept4(this.fd, address, addressSizeBytes, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (fd >= 0) {
         const family = addressSize[0] >= 2 ? address[0] : AF_UNIX;
         this.owner.accepted(fd, readSocketAddress(address, addressSize[0]), family);
@@ -45,8 +53,16 @@ export class Acceptor implements Watcher {
       const code = errno();
       if (code === EINTR || code === ECONNABORTED) continue;
       if (code === EMFILE || code === ENFILE || code === ENOBUFS || code === ENOMEM) this.#rest();
-      return;
+      return false;
     }
+    return !this.#closed;
+  }
+
+  /** Takes who is in the queue, for closing the socket would reset them; then closes and tells. */
+  finish(closed: () => void, turns = LAST_TURNS): void {
+    if (turns > 0 && !this.#paused && this.#accept()) return again(() => this.finish(closed, turns - 1));
+    this.close();
+    closed();
   }
 
   /** The listening socket stays open: it is main's. */
@@ -71,10 +87,10 @@ export class Acceptor implements Watcher {
   }
 
   #rest(): void {
-    if (spare >= 0) libc.close(spare);
+    if (spare >= 0) closeOwned(spare);
     const fd = libc.accept4(this.fd, null, null, SOCK_CLOEXEC);
     if (fd >= 0) libc.close(fd);
-    spare = libc.eventfd(0, SOCK_CLOEXEC);
+    spare = owned(libc.eventfd(0, SOCK_CLOEXEC));
     this.#paused = true;
     unwatch(this.fd, false);
     this.owner.paused();

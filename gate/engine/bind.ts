@@ -1,11 +1,13 @@
 /** Listening sockets: made once for each address on the main thread, shared by all engines. */
 import type { Target } from "../contracts.ts";
 import { formatTarget, isUnixHost } from "../address.ts";
-import { GateError } from "../errors.ts";
-import { AF_INET6, AF_UNIX, EACCES, EADDRINUSE, EADDRNOTAVAIL, ECONNREFUSED, errnoName } from "./layout.ts";
+import { type Failure, GateError } from "../errors.ts";
+import { AF_INET6, AF_UNIX, EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EMFILE } from "./layout.ts";
+import { ENFILE, ENOBUFS, ENOENT, ENOMEM, ENOTDIR, EROFS, errnoName } from "./layout.ts";
 import { IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, SOCK_CLOEXEC, SOCK_NONBLOCK } from "./layout.ts";
 import { SOCK_STREAM, SOL_SOCKET } from "./layout.ts";
 import { localAddress, type SocketAddress, socketAddress } from "./sockaddr.ts";
+import { isDead, SocketFile, takeTurn } from "./socket_file.ts";
 import { errno, libc, setOption, tuneTcp } from "./sys.ts";
 
 /** Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn. */
@@ -15,80 +17,94 @@ export interface ListeningSocket {
   readonly fd: number;
   /** With the port that the kernel chose, where 0 was asked for. */
   readonly address: Target;
-  /** Closes, and removes the file of a unix socket. */
+  /**
+   * Removes the file of a unix socket, if it is still this socket's, and gives the descriptor back: connections that
+   * nobody accepted are reset. Once; later calls do nothing.
+   */
   close(): void;
 }
 
-/** `host` "" is every address, IPv6 and IPv4. Throws GateError with the reason in words. */
+/**
+ * `host` "" is every address, IPv6 and IPv4. A unix socket takes the place of one whose process is dead; its mode is
+ * 0777 without the process's umask, and who may write may connect. Throws GateError with the reason in words.
+ */
 export function listenOn(target: Target): ListeningSocket {
-  if (target.host !== "") return bind(target, socketAddress(target), false);
+  if (isPath(target)) return listenAtPath(target);
+  if (target.host !== "") return listenAt(target, socketAddress(target), false);
   try {
-    return bind(target, socketAddress({ ...target, host: "::" }), true);
+    return listenAt(target, socketAddress({ ...target, host: "::" }), true);
   } catch (thrown) {
     if (!(thrown instanceof GateError) || thrown.failure !== "unsupported") throw thrown;
-    return bind(target, socketAddress({ ...target, host: "0.0.0.0" }), false); // a kernel without IPv6
+    return listenAt(target, socketAddress({ ...target, host: "0.0.0.0" }), false); // a kernel without IPv6
   }
 }
 
-function bind(target: Target, to: SocketAddress, dualStack: boolean): ListeningSocket {
-  const fd = libc.socket(to.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) throw cannot(target, errno(), "unsupported");
+function listenAt(target: Target, to: SocketAddress, dualStack: boolean): ListeningSocket {
+  const fd = open(target, to.family);
   setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   if (to.family === AF_INET6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, dualStack ? 0 : 1);
   if (to.family !== AF_UNIX) tuneTcp(fd); // accepted sockets inherit it
-  let code = bindOnce(fd, to);
-  const path = target.host.slice(5);
-  if (code === EADDRINUSE && isPath(target) && isAbandoned(path, to) && wasRemoved(path)) {
-    code = bindOnce(fd, to);
-  }
-  if (code === 0 && libc.listen(fd, BACKLOG) < 0) code = errno();
+  const code = bind(fd, to) || listen(fd);
   if (code !== 0) {
     libc.close(fd);
-    throw cannot(target, code, "refused");
+    throw cannot(target, code);
   }
   const address = to.family === AF_UNIX
     ? target
     : { host: target.host, port: localAddress(fd)?.port ?? target.port };
-  return { fd, address, close: () => closeListening(fd, target) };
+  return { fd, address, close: once(() => libc.close(fd)) };
 }
 
-const bindOnce = (fd: number, to: SocketAddress): number =>
-  libc.bind(fd, to.bytes, to.size) < 0 ? errno() : 0;
+/** From bind until it listens a socket looks dead to others, so all of it is one turn. */
+function listenAtPath(target: Target): ListeningSocket {
+  const path = pathOf(target), to = socketAddress(target);
+  const fd = open(target, AF_UNIX);
+  using _turn = takeTurn(path);
+  let code = bind(fd, to);
+  if (code === EADDRINUSE && replaceDead(path, to)) code = bind(fd, to);
+  const file = code === 0 ? SocketFile.at(path) : undefined;
+  code ||= listen(fd);
+  if (code !== 0) {
+    file?.remove();
+    libc.close(fd);
+    throw cannot(target, code);
+  }
+  return { fd, address: target, close: once(() => closeAtPath(fd, path, file)) };
+}
+
+function replaceDead(path: string, to: SocketAddress): boolean {
+  const found = SocketFile.at(path);
+  return found !== undefined && isDead(to) && found.remove();
+}
+
+/** The file goes first: while the descriptor is open, another socket at its path cannot be taken for it. */
+function closeAtPath(fd: number, path: string, file: SocketFile | undefined): void {
+  using _turn = takeTurn(path);
+  file?.remove();
+  libc.close(fd);
+}
+
+function open(target: Target, family: number): number {
+  const fd = libc.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw cannot(target, errno());
+  return fd;
+}
+
+/** 0, or errno. */
+const bind = (fd: number, to: SocketAddress): number => libc.bind(fd, to.bytes, to.size) < 0 ? errno() : 0;
+const listen = (fd: number): number => libc.listen(fd, BACKLOG) < 0 ? errno() : 0;
+
+/** A closed descriptor's number may be somebody else's at once. */
+function once(close: () => void): () => void {
+  let closed = false;
+  return () => {
+    if (!closed) close();
+    closed = true;
+  };
+}
 
 const isPath = ({ host }: Target): boolean => isUnixHost(host) && !host.startsWith("unix:@");
-
-/** A unix socket whose process is dead refuses; one that answers is somebody's, and so is any other file. */
-function isAbandoned(path: string, to: SocketAddress): boolean {
-  try {
-    if (!Deno.lstatSync(path).isSocket) return false;
-  } catch {
-    return false; // it cannot be looked at, so nobody can tell: the address stays in use
-  }
-  const fd = libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return false;
-  const code = libc.connect(fd, to.bytes, to.size) < 0 ? errno() : 0;
-  libc.close(fd);
-  return code === ECONNREFUSED;
-}
-
-function wasRemoved(path: string): boolean {
-  try {
-    Deno.removeSync(path);
-    return true;
-  } catch (thrown) {
-    return thrown instanceof Deno.errors.NotFound; // else it may not be removed: the address stays in use
-  }
-}
-
-function closeListening(fd: number, target: Target): void {
-  libc.close(fd);
-  if (!isPath(target)) return;
-  try {
-    Deno.removeSync(target.host.slice(5));
-  } catch (thrown) {
-    if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
-  }
-}
+const pathOf = ({ host }: Target): string => host.slice("unix:".length);
 
 const REASONS: Readonly<Record<number, string>> = {
   [EADDRINUSE]: "another program has it",
@@ -96,10 +112,29 @@ const REASONS: Readonly<Record<number, string>> = {
   [EADDRNOTAVAIL]: "this machine has no such address",
 };
 
-function cannot(target: Target, code: number, failure: "unsupported" | "refused"): GateError {
-  return new GateError(
-    failure,
-    "gate",
-    `Cannot listen on ${formatTarget(target)}: ${REASONS[code] ?? errnoName(code)}`,
-  );
+const PATH_REASONS: Readonly<Record<number, string>> = {
+  [EADDRINUSE]: "another program listens there",
+  [EACCES]: "this user may not write into its directory",
+  [ENOENT]: "its directory is not there",
+  [ENOTDIR]: "its directory is a file",
+  [EROFS]: "its filesystem is read-only",
+};
+
+const FAILURES: Readonly<Record<number, Failure>> = {
+  [EAFNOSUPPORT]: "unsupported",
+  [EMFILE]: "exhausted",
+  [ENFILE]: "exhausted",
+  [ENOBUFS]: "exhausted",
+  [ENOMEM]: "exhausted",
+};
+
+function cannot(target: Target, code: number): GateError {
+  const reason = isPath(target) ? pathReason(target, code) : REASONS[code];
+  const message = `Cannot listen on ${formatTarget(target)}: ${reason ?? errnoName(code)}`;
+  return new GateError(FAILURES[code] ?? "refused", "gate", message);
+}
+
+function pathReason(target: Target, code: number): string | undefined {
+  if (code === EADDRINUSE && !SocketFile.at(pathOf(target))) return "there is a file that is no socket";
+  return PATH_REASONS[code];
 }

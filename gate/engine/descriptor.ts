@@ -16,6 +16,7 @@ import {
 } from "./layout.ts";
 import { errnoName, ETIMEDOUT, MSG_NOSIGNAL, SHUT_WR } from "./layout.ts";
 import { promiseResolved, unwatch, watch, type Watcher } from "./loop.ts";
+import { closeOwned, disown } from "./owned.ts";
 import { errno, libc, resetAndClose, socketError } from "./sys.ts";
 
 /** What drives a socket whose bytes flow without promises (a relay, a joint, a dial). */
@@ -154,6 +155,7 @@ export class Descriptor implements Watcher {
     if (this.fd < 0) return;
     this.reason = reason;
     unwatch(this.fd, true);
+    disown(this.fd);
     resetAndClose(this.fd);
     this.#ended();
   }
@@ -161,7 +163,7 @@ export class Descriptor implements Watcher {
   close(): void {
     if (this.fd < 0) return;
     unwatch(this.fd, true);
-    libc.close(this.fd);
+    closeOwned(this.fd);
     this.#ended();
   }
 
@@ -169,6 +171,7 @@ export class Descriptor implements Watcher {
   release(): number {
     const fd = this.open();
     unwatch(fd, false);
+    disown(fd);
     this.#ended();
     return fd;
   }

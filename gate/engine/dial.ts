@@ -3,7 +3,7 @@
  * passed, the first that stands wins and the others are closed.
  */
 import type { Target } from "../contracts.ts";
-import { asGateError, type Failure, GateError } from "../errors.ts";
+import { asGateError, atLimit, type Failure, GateError } from "../errors.ts";
 import { formatTarget } from "../address.ts";
 import type { Expiring } from "./deadlines.ts";
 import type { Descriptor, Mover } from "./descriptor.ts";
@@ -21,6 +21,7 @@ import {
 import { ENOMEM, EPERM, EPOLLERR, EPOLLHUP, EPOLLOUT, errnoName, ETIMEDOUT } from "./layout.ts";
 import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from "./layout.ts";
 import { after, deadlines, now, promiseResolved } from "./loop.ts";
+import { closeOwned, owned } from "./owned.ts";
 import { type SocketAddress, socketAddress } from "./sockaddr.ts";
 import { Socket } from "./socket.ts";
 import { errno, libc, socketError, tuneTcp } from "./sys.ts";
@@ -65,7 +66,8 @@ export class Dial implements Mover, Expiring {
 
   expired(): void {
     const where = this.#addresses.slice(0, 3).map(formatTarget).join(", ");
-    this.cancel(new GateError("timeout", "upstream", `Cannot connect to ${where}: no answer in time`));
+    const reason = new GateError("timeout", "upstream", `Cannot connect to ${where}: no answer in time`);
+    this.cancel(atLimit("dialTimeout", reason));
   }
 
   moved(socket: Descriptor, events: number): void {
@@ -110,20 +112,20 @@ export class Dial implements Mover, Expiring {
       this.#failure = asGateError(thrown);
       return false;
     }
-    const fd = libc.socket(to.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const fd = owned(libc.socket(to.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (fd < 0) return this.#note(address, errno());
     try {
       if (to.family !== AF_UNIX) tuneTcp(fd);
       this.#owner.beforeConnect?.(fd, address, to.family);
     } catch (thrown) {
-      libc.close(fd);
+      closeOwned(fd);
       this.#failure = asGateError(thrown);
       return false;
     }
     const connected = libc.connect(fd, to.bytes, to.size);
     const code = connected < 0 ? errno() : 0;
     if (code !== 0 && code !== EINPROGRESS) {
-      libc.close(fd);
+      closeOwned(fd);
       return this.#note(address, code);
     }
     this.#watch(fd, to.family, address, code === 0);
@@ -135,7 +137,7 @@ export class Dial implements Mover, Expiring {
     try {
       socket = new Socket(fd, "upstream", family);
     } catch (thrown) {
-      libc.close(fd);
+      closeOwned(fd);
       return this.#finish(undefined, asGateError(thrown));
     }
     const open = { socket, address };

@@ -6,6 +6,7 @@
 import type { Descriptor } from "./descriptor.ts";
 import { EAGAIN, EINTR, SPLICE_F_MOVE_NONBLOCK } from "./layout.ts";
 import { borrowPipe, type Pipe, PIPE_SIZE, returnPipe } from "./pool.ts";
+import type { Inspect } from "./relay.ts";
 import { errno, libc } from "./sys.ts";
 
 /** Rounds of one direction before others get their turn. */
@@ -32,13 +33,20 @@ export class Flow {
   #bulk = false;
   /** Still to be read; Infinity: up to the end, which is then passed on. */
   #left: number;
+  readonly #inspect: Inspect | undefined;
 
-  /** `held` goes first. With `bytes`, only so many are read after it, and the sink stays open. */
-  constructor(source: Descriptor, sink: Descriptor, held: Uint8Array, bytes = Infinity) {
+  /**
+   * `held` goes first. With `bytes`, only so many are read after it, and the sink stays open. `inspect` sees the first
+   * bytes, before there is bulk: what is spliced nobody sees.
+   */
+  constructor(source: Descriptor, sink: Descriptor, held: Uint8Array, bytes = Infinity, inspect?: Inspect) {
     this.source = source;
     this.sink = sink;
     this.#left = bytes;
-    if (held.length > 0) this.#unsent = held;
+    this.#inspect = inspect;
+    if (held.length === 0) return;
+    inspect?.(held, 0, held.length);
+    this.#unsent = held;
   }
 
   /** Moves what can be moved now; true: there is more, give others a turn first. Throws GateError. */
@@ -78,6 +86,7 @@ export class Flow {
     const size = this.source.recv(this.#left < buffer.length ? buffer.subarray(0, this.#left) : buffer);
     if (size < 0) return false;
     if (size === 0) return this.#ended = true;
+    this.#inspect?.(buffer, 0, size);
     this.#left -= size;
     if (size === buffer.length && !this.source.urgent) this.#bulk = true;
     const sent = this.sink.send(buffer, size);

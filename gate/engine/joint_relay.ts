@@ -8,7 +8,7 @@ import type { Expiring } from "./deadlines.ts";
 import { LayeredSide } from "./layered_side.ts";
 import { deadlines, now } from "./loop.ts";
 import { RawSide } from "./raw_side.ts";
-import type { Relay, RelayOwner } from "./relay.ts";
+import { idleTooLong, type Inspect, type Relay, type RelayOwner } from "./relay.ts";
 import { Socket } from "./socket.ts";
 
 /** One end of the relay: where bytes come from, and where the other end's bytes go. */
@@ -41,10 +41,10 @@ export class JointRelay implements Relay, Expiring {
   #active = now;
   over = false;
 
-  constructor(client: Stream, upstream: Stream, idle: number, owner: RelayOwner) {
+  constructor(client: Stream, upstream: Stream, idle: number, owner: RelayOwner, inspect?: Inspect) {
     this.#owner = owner;
     this.#idle = idle;
-    this.#client = this.#side(client);
+    this.#client = this.#side(client, inspect);
     this.#slot = deadlines.claim(this);
     deadlines.set(this.#slot, now + idle);
     try {
@@ -76,7 +76,7 @@ export class JointRelay implements Relay, Expiring {
 
   expired(): void {
     if (now - this.#active < this.#idle) return deadlines.set(this.#slot, this.#active + this.#idle);
-    this.end(new GateError("timeout", "gate", "Cannot go on: nothing moved for the idle time"));
+    this.end(idleTooLong());
   }
 
   /** Something moved, or ended. */
@@ -96,9 +96,9 @@ export class JointRelay implements Relay, Expiring {
     this.#owner.relayed(this.up, this.down, failure);
   }
 
-  #side(stream: Stream): Side {
-    if (stream instanceof Socket) return new RawSide(this, stream);
-    if (stream.joint) return new LayeredSide(this, stream.joint());
+  #side(stream: Stream, inspect?: Inspect): Side {
+    if (stream instanceof Socket) return new RawSide(this, stream, inspect);
+    if (stream.joint) return new LayeredSide(this, stream.joint(), inspect);
     throw new GateError("internal", "gate", "Cannot relay a stream: it has neither a socket nor a joint");
   }
 }

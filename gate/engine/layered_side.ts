@@ -1,8 +1,9 @@
 /** The layered end of a joint relay: what its peer sends is handed to the other side where it was opened. */
 import type { Joint, Taker } from "../contracts.ts";
-import type { GateError } from "../errors.ts";
+import { asGateError, type GateError } from "../errors.ts";
 import type { JointRelay, Side } from "./joint_relay.ts";
 import { Outlet } from "./outlet.ts";
+import type { Inspect } from "./relay.ts";
 
 export class LayeredSide implements Side, Taker {
   received = 0;
@@ -11,12 +12,14 @@ export class LayeredSide implements Side, Taker {
   readonly joint: Joint;
   readonly #relay: JointRelay;
   readonly #outlet: Outlet;
+  readonly #inspect: Inspect | undefined;
   #other!: Side;
   #finish = false;
 
-  constructor(relay: JointRelay, joint: Joint) {
+  constructor(relay: JointRelay, joint: Joint, inspect?: Inspect) {
     this.#relay = relay;
     this.joint = joint;
+    this.#inspect = inspect;
     this.#outlet = new Outlet(joint, (bytes) => this.#other.delivered(bytes));
   }
 
@@ -29,6 +32,11 @@ export class LayeredSide implements Side, Taker {
 
   take(bytes: Uint8Array, at: number, size: number): void {
     if (this.#relay.over) return;
+    try {
+      this.#inspect?.(bytes, at, size);
+    } catch (thrown) {
+      return this.#relay.end(asGateError(thrown)); // of this stream alone, not of the layer that hands it over
+    }
     this.received += size;
     this.#other.put(bytes, at, size);
   }

@@ -1,6 +1,6 @@
 /** What `look` and `next` have in common on raw and on layered streams. */
 import type { Phase } from "../contracts.ts";
-import { GateError, type Side } from "../errors.ts";
+import { atLimit, GateError, type Side } from "../errors.ts";
 
 /** The most that `look` and `next` can be asked for, bytes. */
 export const LOOK_MAX = 65536;
@@ -11,7 +11,8 @@ export function needed(asked: number, size: number, phase: Phase, side: Side): n
     throw new GateError("closed", side, "Cannot read a whole message: the peer ended in the middle");
   }
   if (phase === "late") {
-    throw new GateError("timeout", side, "Cannot read a whole message: the peer is too slow");
+    const reason = new GateError("timeout", side, "Cannot read a whole message: the peer is too slow");
+    throw atLimit("sniffTimeout", reason);
   }
   const need = Math.max(asked, size + 1);
   if (need <= LOOK_MAX) return need;

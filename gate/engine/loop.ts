@@ -14,6 +14,7 @@ import {
   EPOLLRDHUP,
   errnoName,
 } from "./layout.ts";
+import { owned } from "./owned.ts";
 import { errno, layout, libc } from "./sys.ts";
 import { GateError } from "../errors.ts";
 import { Timers } from "./timers.ts";
@@ -32,7 +33,7 @@ const YIELD_INTERVAL = 2;
 /** The longest sleep, ms: bounds how late a deadline is. */
 const LONGEST_SLEEP = 250;
 
-const epoll = libc.epoll_create1(0x80000);
+const epoll = owned(libc.epoll_create1(0x80000));
 if (epoll < 0) throw new Error("Cannot start an engine: epoll_create1 failed");
 const size = layout.epollEventSize, dataOffset = layout.epollDataOffset;
 const events = new Uint8Array(size * BATCH), eventView = new DataView(events.buffer);
@@ -51,6 +52,7 @@ export let now = performance.now();
 
 let promisesWait = false;
 let running = false;
+let beats: Int32Array | undefined, beat = 0;
 let report: (what: string, thrown: unknown) => void = () => {};
 
 /** Where faults of the engine itself are told; they end nothing. */
@@ -101,6 +103,12 @@ export function stop(): void {
   running = false;
 }
 
+/** Every turn counts one in place `at` of the shared memory: who looks from outside sees that this thread turns. */
+export function beatInto(shared: SharedArrayBuffer, at: number): void {
+  beats = new Int32Array(shared);
+  beat = at;
+}
+
 /** Until stop(). */
 export async function run(): Promise<void> {
   running = true;
@@ -109,6 +117,7 @@ export async function run(): Promise<void> {
     const count = libc.epoll_wait(epoll, events, BATCH, sleepTime());
     const failed = count < 0 ? errno() : 0;
     now = performance.now();
+    if (beats) beats[beat]++;
     if (failed !== 0 && failed !== EINTR) throw new Error(`Cannot wait for events: ${errnoName(failed)}`);
     for (let i = 0, at = 0; i < count; i++, at += size) dispatch(at);
     if (eager.length > 0) { for (const act of eager.splice(0)) guarded(act); }

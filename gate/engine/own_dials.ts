@@ -11,7 +11,9 @@ import { GateError } from "../errors.ts";
 
 const PORTS = 65536, NAMES = 1 << 20;
 /** Bytes of the shared memory. */
-export const OWN_DIALS_SIZE = PORTS + NAMES;
+export const OWN_DIALS_SIZE = 2 * (PORTS + NAMES);
+/** A mark is a depth, and above its bits who made it. */
+const DEPTH_BITS = 3, DEPTH = (1 << DEPTH_BITS) - 1;
 /** A connection that came through the gate this often is a loop. */
 export const MOST_DEPTH = 4;
 
@@ -19,10 +21,13 @@ const ANY_V4 = ipSocketAddress(parseIp("0.0.0.0")!, 0), ANY_V6 = ipSocketAddress
 const AUTOBIND = { bytes: new Uint8Array([AF_UNIX, 0]), size: 2 };
 
 export class OwnDials {
-  readonly #depths: Uint8Array;
+  readonly #marks: Uint16Array;
+  readonly #engine: number;
 
-  constructor(shared: SharedArrayBuffer) {
-    this.#depths = new Uint8Array(shared);
+  /** For the marks of one engine. */
+  constructor(shared: SharedArrayBuffer, engine: number) {
+    this.#marks = new Uint16Array(shared);
+    this.#engine = engine;
   }
 
   /** Marks the fresh socket `fd` with the depth of the connection it will make. The mark is 0 again once released. */
@@ -33,19 +38,27 @@ export class OwnDials {
       throw new GateError("exhausted", "gate", `Cannot connect to this gate itself: ${errnoName(errno())}`);
     }
     const place = this.#place(bound);
-    this.#depths[place] = depth;
+    this.#marks[place] = this.#engine << DEPTH_BITS | depth;
     return place;
   }
 
   release(place: number): void {
-    this.#depths[place] = 0;
+    this.#marks[place] = 0;
+  }
+
+  /** Takes away what this engine marked: it is dead. */
+  forget(): void {
+    const marks = this.#marks, engine = this.#engine;
+    for (let place = 0; place < marks.length; place++) {
+      if (marks[place] !== 0 && marks[place] >> DEPTH_BITS === engine) marks[place] = 0;
+    }
   }
 
   /** How often a connection from there came through this gate already; 0: it did not. */
   depth(host: string, port: number): number {
     if (host === "unix") return 0;
     const place = this.#place({ host, port });
-    return place < 0 ? 0 : this.#depths[place];
+    return place < 0 ? 0 : this.#marks[place] & DEPTH;
   }
 
   #place({ host, port }: { host: string; port: number }): number {

@@ -3,6 +3,7 @@
  * They are large where the kernel permits: each splice then moves up to 1 MiB.
  */
 import { F_SETPIPE_SZ, O_CLOEXEC, O_NONBLOCK } from "./layout.ts";
+import { closeOwned, owned } from "./owned.ts";
 import { libc } from "./sys.ts";
 
 export interface Pipe {
@@ -36,15 +37,15 @@ export function returnPipe(pipe: Pipe, empty: boolean): void {
     idle.push(pipe);
     return;
   }
-  libc.close(pipe.read);
-  libc.close(pipe.write);
+  closeOwned(pipe.read);
+  closeOwned(pipe.write);
   open--;
 }
 
 function makePipe(): Pipe | undefined {
   if (libc.pipe2(endBytes, O_NONBLOCK | O_CLOEXEC) < 0) return undefined;
   open++;
-  const [read, write] = ends;
+  const read = owned(ends[0]), write = owned(ends[1]);
   for (const size of LARGE) if (libc.fcntl(write, F_SETPIPE_SZ, size) >= size) return { read, write, size };
   return { read, write, size: PIPE_SIZE };
 }

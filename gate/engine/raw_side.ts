@@ -6,6 +6,7 @@ import type { JointRelay, Side } from "./joint_relay.ts";
 import { fill } from "./layered.ts";
 import { EPOLLERR } from "./layout.ts";
 import { again } from "./loop.ts";
+import type { Inspect } from "./relay.ts";
 import type { Socket } from "./socket.ts";
 
 /** Asked of `reserve`: a layer gives what it has, up to this. */
@@ -22,14 +23,17 @@ export class RawSide implements Side, Mover {
   readonly #socket: Socket;
   #other: Side | undefined;
   #held: Uint8Array;
+  readonly #inspect: Inspect | undefined;
   #unsent = new ByteQueue();
   #finish = false;
   #scheduled = false;
 
-  constructor(relay: JointRelay, socket: Socket) {
+  constructor(relay: JointRelay, socket: Socket, inspect?: Inspect) {
     this.#relay = relay;
     this.#socket = socket;
+    this.#inspect = inspect;
     this.#held = socket.unread();
+    if (this.#held.length > 0) inspect?.(this.#held, 0, this.#held.length);
     socket.given = true;
     socket.mover = this;
   }
@@ -111,6 +115,7 @@ export class RawSide implements Side, Mover {
       } else {
         size = this.#socket.recv(room.bytes.subarray(room.at[0], room.at[0] + room.size[0]));
         if (size < 0) return;
+        if (size > 0) this.#inspect?.(room.bytes, room.at[0], size);
       }
       if (size === 0) {
         this.ended = true;

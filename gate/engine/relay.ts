@@ -2,13 +2,23 @@
  * A relay joins two streams until both directions ended, one was reset, or nothing moved for the idle time. It owns
  * both: a reset of one is passed on as a reset of the other, an end as an end.
  */
-import type { GateError } from "../errors.ts";
+import { atLimit, GateError } from "../errors.ts";
 
 /** What a relay tells its owner. */
 export interface RelayOwner {
   /** Everything moved, or why not; the streams are closed. */
   relayed(up: number, down: number, failure: GateError | undefined): void;
 }
+
+/**
+ * Sees what the client sends before it goes on, `size` bytes from `at`, valid during the call. What it throws ends the
+ * relay as a failure, and those bytes go nowhere.
+ */
+export type Inspect = (bytes: Uint8Array, at: number, size: number) => void;
+
+/** Nothing moved for so long that it ends. */
+export const idleTooLong = (): GateError =>
+  atLimit("idleTimeout", new GateError("timeout", "gate", "Cannot go on: nothing moved for the idle time"));
 
 /** A relay under way. */
 export interface Relay {

@@ -1,11 +1,11 @@
 /** A relay of two raw sockets. */
-import { asGateError, GateError } from "../errors.ts";
+import { asGateError, type GateError } from "../errors.ts";
 import type { Expiring } from "./deadlines.ts";
 import type { Descriptor, Mover } from "./descriptor.ts";
 import { Flow } from "./flow.ts";
 import { EPOLLERR } from "./layout.ts";
 import { again, deadlines, now } from "./loop.ts";
-import type { Relay, RelayOwner } from "./relay.ts";
+import { idleTooLong, type Inspect, type Relay, type RelayOwner } from "./relay.ts";
 import type { Socket } from "./socket.ts";
 import { tuneKeepalive } from "./sys.ts";
 
@@ -24,10 +24,10 @@ export class SpliceRelay implements Relay, Mover, Expiring {
   #kept = false;
   #over = false;
 
-  constructor(client: Socket, upstream: Socket, idle: number, owner: RelayOwner) {
+  constructor(client: Socket, upstream: Socket, idle: number, owner: RelayOwner, inspect?: Inspect) {
     this.#client = client;
     this.#upstream = upstream;
-    this.#toUpstream = new Flow(client, upstream, client.unread());
+    this.#toUpstream = new Flow(client, upstream, client.unread(), Infinity, inspect);
     this.#toClient = new Flow(upstream, client, upstream.unread());
     this.#owner = owner;
     this.#idle = idle;
@@ -69,7 +69,7 @@ export class SpliceRelay implements Relay, Mover, Expiring {
   expired(): void {
     const since = now - this.#active;
     if (since >= this.#idle) {
-      return this.#end(new GateError("timeout", "gate", "Cannot go on: nothing moved for the idle time"));
+      return this.#end(idleTooLong());
     }
     if (!this.#kept) {
       this.#kept = true;

@@ -34,7 +34,9 @@ const library = Deno.dlopen("libc.so.6", {
   epoll_create1: { parameters: ["i32"], result: "i32" },
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
   epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
+  getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   read: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   write: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   __errno_location: { parameters: [], result: "pointer" },
@@ -60,7 +62,7 @@ export function setOption(fd: number, level: number, name: number, value: number
 }
 
 /** getsockopt of an int; -1 where it fails. */
-function getOption(fd: number, level: number, name: number): number {
+export function getOption(fd: number, level: number, name: number): number {
   int[0] = 0;
   length[0] = 4;
   return libc.getsockopt(fd, level, name, intBytes, lengthBytes) < 0 ? -1 : int[0];
@@ -104,4 +106,14 @@ const counter = new Uint8Array(8);
 /** Empties an eventfd. */
 export function clearEvent(fd: number): void {
   while (libc.read(fd, counter, 8) < 0 && errno() === EINTR);
+}
+
+const RLIMIT_NOFILE = 7;
+
+/** Descriptors that this process may have open (`ulimit -n`); Infinity where nothing bounds them. */
+export function openFilesLimit(): number {
+  const bytes = new Uint8Array(16); // soft and hard limit, u64 each; RLIM_INFINITY is all ones
+  if (libc.getrlimit(RLIMIT_NOFILE, bytes) < 0) return Infinity;
+  const soft = new DataView(bytes.buffer).getBigUint64(0, true);
+  return soft === 0xffff_ffff_ffff_ffffn ? Infinity : Number(soft);
 }

@@ -1,5 +1,5 @@
 import type { Conn } from "../../gate/contracts.ts";
-import { GateError } from "../../gate/errors.ts";
+import { atLimit, GateError } from "../../gate/errors.ts";
 import { refuse } from "../common/refuse.ts";
 import { plainAnswer } from "./answer.ts";
 import type { Fault } from "./head.ts";
@@ -8,5 +8,6 @@ import type { Fault } from "./head.ts";
 export async function refuseFault(conn: Conn, { fault, state }: Fault): Promise<never> {
   const failure = fault === 505 ? "unsupported" : "malformed";
   const reason = new GateError(failure, "client", `Cannot read the request head: ${state}`);
+  if (fault === 431) atLimit("headSize", reason);
   return await refuse(conn, reason, () => plainAnswer(fault, failure));
 }

@@ -44,6 +44,7 @@ const preface: Protocol = { naming: "nothing", sniff: (head) => head[0] === 0x0d
 
 function listener(name: string, given: Partial<ListenerRules> = {}): ListenerRules {
   const rules = {
+    number: 0,
     addresses: [":443"],
     protocols: ["proxy", "hello"],
     sniffTimeout: 1,
@@ -164,8 +165,9 @@ Deno.test("explain --from, --user and --sni are who the client is", async () => 
     /from 10\.0\.0\.1/,
     /closed before its first byte, by policy\[0\]/,
   );
-  await says({ target: "a:80", user: "alice", listener: "edge" }, given, 0, /goes to 192\.0\.2\.1:80/);
-  await says({ target: "a:80", user: "bob", listener: "edge" }, given, 1, /its user is another/);
+  const here = { from: "203.0.113.1", listener: "edge" };
+  await says({ target: "a:80", user: "alice", ...here }, given, 0, /goes to 192\.0\.2\.1:80/);
+  await says({ target: "a:80", user: "bob", ...here }, given, 1, /its user is another/);
   await says(
     { sni: "svc", from: "192.0.2.9", listener: "edge" },
     given,
@@ -216,6 +218,102 @@ Deno.test("explain --hex tells each protocol's verdict and what the bytes ask fo
     0,
     /goes to 10\.0\.0\.2:1/,
   );
+});
+
+const TO = [{ target: { host: "10.0.0.2", port: 1 }, weight: 1, health: 0 }];
+
+Deno.test("without --from, explain shows how each kind of source fares, and fails where not all would stand", async () => {
+  const byRoute = { routes: [{ host: "svc", sources: ["198.51.100.0/24"], to: TO }] };
+  await says(
+    { sni: "svc", listener: "edge" },
+    byRoute,
+    1,
+    /^listener edge depends on the source: give --from\n/,
+    /^listener edge, from a source in no network of these rules\n[^]*refused \(denied\)[^]*without an address/m,
+    /^listener edge, from 198\.51\.100\.0, for example\n[^]*goes to 10\.0\.0\.2:1/m,
+  );
+  await says({ sni: "svc", listener: "edge", from: "198.51.100.9" }, byRoute, 0, /goes to 10\.0\.0\.2:1/);
+  const barred = {
+    policy: [{ verdict: "deny" as const, sources: ["10.0.0.0/8"] }],
+    routes: [{ listener: "forward", to: TO }],
+  };
+  await says(
+    { target: "a:80", listener: "forward" },
+    barred,
+    1,
+    /depends on the source/,
+    /from 10\.0\.0\.0, for example\n {2}closed before its first byte/,
+  );
+  await says({ hex: "00", listener: "forward" }, barred, 1, /depends on the source/);
+  // The one address that is let through is the last of a network that is not.
+  const nested = {
+    policy: [{ sources: ["10.0.0.255/32"] }, { verdict: "deny" as const, sources: ["10.0.0.0/24"] }],
+  };
+  await says({ target: "a:80", listener: "edge" }, nested, 1, /from 10\.0\.0\.255, for example\n[^]*goes to/);
+  const elsewhere = {
+    routes: [{ listener: "edge2", sources: ["10.0.0.0/8"], to: TO }, { listener: "forward", to: TO }],
+    policy: [{ listener: ["local"], sources: ["10.0.0.0/8"] }],
+  };
+  const other = await run({ target: "a:80", listener: "forward" }, elsewhere);
+  equal([other.exit, /depends/.test(other.text)], [0, false], other.text);
+});
+
+Deno.test("what is the same for every source does not depend on it", async () => {
+  const given = {
+    policy: [{ sources: ["10.0.0.0/8"], hosts: ["z"] }],
+    routes: [{ host: "svc", to: TO }],
+  };
+  const { text, exit } = await run({ sni: "svc", listener: "edge" }, given);
+  equal([exit, text.match(/^listener/gm)?.length], [0, 1], text);
+});
+
+Deno.test("without --user, explain shows how users fare whom rules name, on a listener that asks for them", async () => {
+  const given = { policy: [{ user: ["alice"], hosts: ["a"] }, { verdict: "deny" as const, hosts: ["*"] }] };
+  await says(
+    { target: "a:80", listener: "local" },
+    given,
+    1,
+    /^listener local depends on the user: give --user\n/,
+    /from 127\.0\.0\.1, not logged in\n[^]*refused \(unauthenticated\)/,
+    /from 127\.0\.0\.1, user another that no rule names\n[^]*refused \(denied\)/,
+    /from 127\.0\.0\.1, user alice\n[^]*goes to 192\.0\.2\.1:80/,
+  );
+  await says({ target: "a:80", listener: "local", user: "alice" }, given, 0, /goes to 192\.0\.2\.1:80/);
+  const both = { policy: [{ user: ["alice"], sources: ["10.0.0.0/8"], hosts: ["a"] }] };
+  const asking = { listeners: { edge: listener("edge", { asksUser: true }) } };
+  await says(
+    { target: "a:80" },
+    { ...both, ...asking },
+    1,
+    /depends on the source and the user: give --from and --user/,
+  );
+  const bytes = await run({ hex: "50 61", listener: "local" }, given);
+  equal(/depends/.test(bytes.text), false, bytes.text); // who it is, its bytes say
+});
+
+Deno.test("of more networks and users than it looks at, explain says that they may decide", async () => {
+  const sources = Array.from({ length: 40 }, (_, i) => `10.0.${i}.0/24`);
+  const user = Array.from({ length: 10 }, (_, i) => `user${i}`);
+  const given = {
+    listeners: { edge: listener("edge", { asksUser: true }) },
+    policy: [{ sources, user, hosts: ["a"] }],
+  };
+  const { text, json } = await run({ target: "a:80" }, given);
+  ok(/give --from and --user/.test(text), text);
+  ok(Array.isArray(json) && json.length < 10, text); // one of each kind, however many networks there are
+});
+
+Deno.test("a name is resolved once, however many kinds of clients ask for it", async () => {
+  const asked: string[] = [];
+  const policy = [{ sources: ["10.0.0.0/8", "192.168.0.0/16"], addresses: ["192.0.2.0/24"] }];
+  await explainCommand(snapshotOf({ listeners, policy }), { target: "a:80", listener: "edge" }, {
+    protocols,
+    preface,
+    serverNameTarget: (host) => ({ host, port: 443 }),
+    resolve: (target) => (asked.push(target.host), resolve(target)),
+    isOwnIp: () => false,
+  });
+  equal(asked, ["a"]);
 });
 
 Deno.test("explain tells wrong usage apart", async () => {

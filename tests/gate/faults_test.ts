@@ -135,10 +135,14 @@ for (const how of ["a reset", "an end"]) {
         await ending(client);
       });
     }
-    for (let i = 0; i < 60 && (openSockets() > before || gate.supervisor.status().connections > 0); i++) {
+    for (
+      let i = 0;
+      i < 60 && (openSockets() > before || (await gate.service.status()).connections > 0);
+      i++
+    ) {
       await pause(50);
     }
-    equal([gate.supervisor.status().connections, openSockets() - before], [0, 0]);
+    equal([(await gate.service.status()).connections, openSockets() - before], [0, 0]);
     await pause(300); // records come in batches
     const outer = gate.records.filter(({ parent }) => parent === undefined);
     equal(outer.length, connections);
@@ -249,8 +253,8 @@ admin: { address: "off" }`);
   ok(endings.every((how) => how === "end" || how === "ECONNRESET"));
   await Promise.all(silent.map((each) => each[Symbol.asyncDispose]()));
   const late = performance.now() + 2000; // each counts until its end was answered, at most a second
-  while (gate.supervisor.status().connections > 1 && performance.now() < late) await pause(20);
-  equal(gate.supervisor.status().connections, 1);
+  while ((await gate.service.status()).connections > 1 && performance.now() < late) await pause(20);
+  equal((await gate.service.status()).connections, 1);
 });
 
 Deno.test("readers that stop keep nothing of what waits for them in the gate's memory", async () => {
@@ -333,7 +337,7 @@ admin: { address: "off" }`);
     });
     for (let i = 0; i < 80 && openSockets() > before; i++) await pause(50);
     equal([stack, openSockets() - before], [stack, 0]);
-    equal(near.supervisor.status().connections, 0);
+    equal((await near.service.status()).connections, 0);
   }
-  equal(far.supervisor.status().connections, 0);
+  equal((await far.service.status()).connections, 0);
 });

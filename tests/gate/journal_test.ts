@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { GateError } from "../../gate/errors.ts";
-import { Journal, type JournalBatch, type JournalEntry, type LogFormat } from "../../gate/journal.ts";
+import { DURATIONS, Journal, type JournalBatch, type JournalEntry, peerText } from "../../gate/journal.ts";
+import { LOG_FIELDS, NUMBER_FIELDS } from "../../gate/log.ts";
+import type { LogFormat } from "../../gate/log_line.ts";
 import { equal, ok } from "../support/assert.ts";
 
 const ENTRY: JournalEntry = {
@@ -10,15 +12,26 @@ const ENTRY: JournalEntry = {
   record: { protocol: "socks", target: "example.com:443", endpoint: "", user: "", up: 10, down: 20 },
   began: Date.UTC(2026, 0, 2, 3, 4, 5),
   duration: 12.6,
+  stages: { sniff: 0.2, handshake: 1.4, dial: 10.6 },
+  counted: { up: 0, down: 0 },
   failure: undefined,
 };
 
-function written(format: LogFormat, entries: readonly JournalEntry[], logged = true): JournalBatch[] {
+/** What a journal posts of what `act` does to it. */
+function posted(
+  act: (journal: Journal) => void,
+  format: LogFormat = "json",
+  connections = true,
+): JournalBatch[] {
   const batches: JournalBatch[] = [];
-  const journal = new Journal(format, (batch) => batches.push(batch));
-  for (const entry of entries) journal.write(entry, logged);
+  const journal = new Journal({ format, connections }, (batch) => batches.push(batch));
+  act(journal);
   journal.flush();
   return batches;
+}
+
+function written(format: LogFormat, entries: readonly JournalEntry[], connections = true): JournalBatch[] {
+  return posted((journal) => entries.forEach((entry) => journal.write(entry)), format, connections);
 }
 
 Deno.test("a line tells what there is to tell, the same in both formats, at the time of its end", () => {
@@ -26,7 +39,8 @@ Deno.test("a line tells what there is to tell, the same in both formats, at the 
   const { time, level, event, ...facts } = JSON.parse(json);
   equal([time, level, event], ["2026-01-02T03:04:05.012Z", "info", "connection"]);
   equal(facts, {
-    id: 7,
+    outcome: "ok",
+    ms: 13,
     listener: "edge",
     peer: "[2001:db8::1]:4711",
     protocol: "socks",
@@ -34,13 +48,16 @@ Deno.test("a line tells what there is to tell, the same in both formats, at the 
     target: "example.com:443",
     up: 10,
     down: 20,
-    ms: 13,
-    outcome: "ok",
+    sniffMs: 0,
+    handshakeMs: 1,
+    dialMs: 11,
+    id: 7,
   });
   equal(
     written("text", [ENTRY])[0].lines,
-    "2026-01-02T03:04:05.012Z info  connection listener=edge peer=[2001:db8::1]:4711 protocol=socks layers=tls " +
-      "target=example.com:443 up=10 down=20 ms=13 outcome=ok\n",
+    "2026-01-02T03:04:05.012Z info  connection outcome=ok          ms=13    listener=edge   protocol=socks   " +
+      "peer=[2001:db8::1]:4711    target=example.com:443 up=10 down=20 layers=tls sniffMs=0 handshakeMs=1 dialMs=11 " +
+      "id=7\n",
   );
 });
 
@@ -86,6 +103,93 @@ Deno.test("connections are counted by listener, protocol, outcome and side, logg
     "b\tsocks\tok\t": 1,
   });
   equal(bytes, [["edge", 30, 60], ["b", 10, 20]]);
+});
+
+Deno.test("every field of a connection's line is in the table of fields, with its type", () => {
+  const failure = new GateError("timeout", "upstream", "Cannot go on");
+  const { record } = ENTRY;
+  const full: JournalEntry = {
+    ...ENTRY,
+    parent: 3,
+    peer: { ...ENTRY.peer, serverName: "example.com" },
+    record: { ...record, endpoint: "10.0.0.1:443", user: "alice" },
+    route: "routes[0]",
+    stages: { ...ENTRY.stages, resolve: 3 },
+    failure,
+  };
+  const fields = Object.entries(JSON.parse(written("json", [full])[0].lines));
+  equal(fields.length, 24);
+  for (const [name, value] of fields) {
+    ok(name in LOG_FIELDS, name);
+    equal(typeof value, NUMBER_FIELDS.some((number) => number === name) ? "number" : "string", name);
+  }
+});
+
+Deno.test("a fault of the gate is an error, and told where other connections are not", () => {
+  const denied = { ...ENTRY, failure: new GateError("denied", "gate", "Cannot go on") };
+  const fault = { ...ENTRY, failure: new GateError("internal", "gate", "Cannot go on") };
+  const [{ lines, counts }] = written("json", [ENTRY, denied, fault], false);
+  const [line, ...more] = lines.trimEnd().split("\n").map((text) => JSON.parse(text));
+  equal([line.level, line.outcome, more.length, counts.length], ["error", "internal", 0, 3]);
+  equal(JSON.parse(written("json", [denied])[0].lines).level, "info");
+});
+
+Deno.test("bytes that were told while a connection lived are not counted again at its end", () => {
+  const [{ bytes, counts }] = posted((journal) => {
+    journal.moved("edge", 4, 0);
+    journal.write({ ...ENTRY, counted: { up: 4, down: 0 } });
+    journal.moved("idle", 0, 0);
+  });
+  equal(bytes, [["edge", 10, 20]]);
+  equal(counts.length, 1);
+});
+
+Deno.test("durations fall into the first bucket that holds them", () => {
+  const [{ sniff, dial, lines, bytes }] = posted((journal) => {
+    for (const ms of [0, 1, 1.1, 10_000, 10_001]) journal.sniffed(ms);
+    journal.dialed(30);
+  });
+  const filled = (counts: readonly number[]) => [...counts.entries()].filter(([, count]) => count > 0);
+  equal(sniff.sum, 20_002 + 1.1);
+  equal(filled(sniff.counts), [[0, 2], [1, 1], [DURATIONS.length - 1, 1], [DURATIONS.length, 1]]);
+  equal([filled(dial.counts), dial.sum], [[[DURATIONS.indexOf(50), 1]], 30]);
+  equal([sniff.counts.length, lines, bytes], [DURATIONS.length + 1, "", []]);
+});
+
+Deno.test("a batch has what came since the one before, whatever of it there is, and only then", () => {
+  const batches = posted((journal) => {
+    journal.authFailed("edge", "socks");
+    journal.authFailed("edge", "socks");
+    journal.flush();
+    journal.flush();
+    journal.moved("edge", 1, 2);
+    journal.flush();
+    journal.dialed(3);
+  });
+  equal(batches.map(({ authFailures }) => authFailures), [[["edge\tsocks", 2]], [], []]);
+  equal(batches.map(({ bytes }) => bytes), [[], [["edge", 1, 2]], []]);
+  equal(batches.map(({ dial }) => dial.sum), [0, 0, 3]);
+  equal(structuredClone(batches), batches);
+});
+
+Deno.test("a reload changes the form of the lines that follow", () => {
+  const [{ lines, counts }] = posted((journal) => {
+    journal.write(ENTRY);
+    journal.configure({ format: "text", connections: true });
+    journal.write(ENTRY);
+    journal.configure({ format: "text", connections: false });
+    journal.write(ENTRY);
+  });
+  const [json, text, ...more] = lines.trimEnd().split("\n");
+  ok(json.startsWith("{") && text.includes(" connection outcome=ok "));
+  equal([more, counts], [[], [["edge\tsocks\tok\t", 3]]]);
+});
+
+Deno.test("a peer is told with its port, where it has one", () => {
+  const peer = { layers: [] };
+  equal(peerText({ ...peer, address: "unix" }), "unix");
+  equal(peerText({ ...peer, address: "192.0.2.1", port: 7 }), "192.0.2.1:7");
+  equal(peerText({ ...peer, address: "2001:db8::1", port: 7 }), "[2001:db8::1]:7");
 });
 
 Deno.test("lines leave in batches, and nothing leaves when there is nothing", () => {

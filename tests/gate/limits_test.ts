@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { ConnectionLimits, LIMITS_SIZE } from "../../gate/limits.ts";
-import type { Limits } from "../../gate/contracts.ts";
+import { LIMITS } from "../support/fake_gate.ts";
 import { equal, ok } from "../support/assert.ts";
 import { startGate, type TestGate } from "../support/gate.ts";
 import { type Client, connect, listen, listenEcho } from "../support/net.ts";
@@ -9,9 +9,14 @@ function limits(
   connections: number,
   reserve: Record<string, number> = {},
 ): [ConnectionLimits, ConnectionLimits] {
-  const shared = new SharedArrayBuffer(LIMITS_SIZE);
-  const engines = [new ConnectionLimits(shared, 7), new ConnectionLimits(shared, 7)] as const;
-  for (const engine of engines) engine.configure({ connections, reserve } as unknown as Limits);
+  const memory = () => new SharedArrayBuffer(LIMITS_SIZE);
+  const shared = memory();
+  const engines = [
+    new ConnectionLimits(shared, memory(), 7),
+    new ConnectionLimits(shared, memory(), 7),
+  ] as const;
+  const reserved = Object.entries(reserve).map(([protocol, slots], number) => ({ protocol, slots, number }));
+  for (const engine of engines) engine.configure({ ...LIMITS, connections }, reserved);
   return [engines[0], engines[1]];
 }
 
@@ -167,7 +172,7 @@ listeners:
     to: "127.0.0.1:${echo.port}"
     limits: { connections: 1 }
 admin: { address: "off" }`);
-  const [first, second] = gate.supervisor.listening.filter(({ listener }) => listener === "fwd")
+  const [first, second] = gate.service.listening.filter(({ listener }) => listener === "fwd")
     .map(({ address }) => Number(address.slice(address.lastIndexOf(":") + 1)));
   await using v4 = await connect(first);
   equal(await served(v4), true);

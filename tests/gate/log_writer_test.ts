@@ -41,6 +41,7 @@ Deno.test("who does not read holds nobody: what waits is bounded, and what was l
   await take(() => text().endsWith(" lost\n"));
   equal(text().split("\n").length - 2, 4096);
   ok(text().endsWith(`\n${10_000 - 4096} lost\n`));
+  equal(log.lost, 10_000 - 4096);
   log.write("again\n");
   await take(() => text().endsWith("again\n"));
 });
@@ -58,4 +59,5 @@ Deno.test("a log that fails loses its lines and nothing else, and says so once i
   log.write("three\n");
   await log.flush(1000);
   equal(text, "three\n2 lost\n");
+  equal(log.lost, 2);
 });

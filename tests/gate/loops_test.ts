@@ -20,9 +20,10 @@ Deno.test("a forward to itself, and two forwards to each other", async () => {
   const [one, two, three] = freePorts(3);
   await using gate = await startGate(`
 listeners:
-  one:   { address: "127.0.0.1:${one}", to: "127.0.0.1:${one}" }
+  one:   { address: "127.0.0.1:${one}", to: "me.test:${one}" }
   two:   { address: "127.0.0.1:${two}", to: "127.0.0.1:${three}" }
   three: { address: "127.0.0.1:${three}", to: "127.0.0.1:${two}" }
+hosts: { me.test: { addresses: [127.0.0.1] } }
 admin: { address: "off" }`);
   for (const [times, port] of [one, two].entries()) {
     await using client = await connect(port);
@@ -36,8 +37,9 @@ Deno.test("the same over IPv6, on every address of the machine, and over two eng
   const [one, two] = freePorts(2);
   await using gate = await startGate(`
 listeners:
-  one: { address: "[::1]:${one}", to: "[::1]:${one}" }
-  two: { address: ":${two}", to: "127.0.0.2:${two}" }
+  one: { address: "[::1]:${one}", to: "me.test:${one}" }
+  two: { address: ":${two}", to: "other.test:${two}" }
+hosts: { me.test: { addresses: ["::1"] }, other.test: { addresses: [127.0.0.2] } }
 engine: { threads: 2 }
 admin: { address: "off" }`);
   for (const [times, [host, port]] of ([["::1", one], ["127.0.0.1", two]] as const).entries()) {
@@ -48,13 +50,15 @@ admin: { address: "off" }`);
   }
 });
 
-Deno.test("unix sockets to themselves, by path and by abstract name", async () => {
+Deno.test("unix sockets to each other, by path and by abstract name", async () => {
   await using folder = await Folder.make();
   const path = `${folder.path}/s`;
   await using gate = await startGate(`
 listeners:
-  path: { address: "unix:${path}", to: "unix:${path}" }
-  abstract: { address: "unix:@ugate-loop-${Deno.pid}", to: "unix:@ugate-loop-${Deno.pid}" }
+  path: { address: "unix:${path}", to: "unix:${path}-back" }
+  back: { address: "unix:${path}-back", to: "unix:${path}" }
+  abstract: { address: "unix:@ugate-loop-${Deno.pid}", to: "unix:@ugate-loop-${Deno.pid}-back" }
+  again: { address: "unix:@ugate-loop-${Deno.pid}-back", to: "unix:@ugate-loop-${Deno.pid}" }
   way: { address: "127.0.0.1:0", to: "unix:@ugate-loop-${Deno.pid}" }
 admin: { address: "off" }`);
   {
@@ -72,10 +76,11 @@ admin: { address: "off" }`);
 Deno.test("a route by SNI, a balanced one and a fallback that lead back", async () => {
   const [edge] = freePorts(1);
   await using gate = await startGate(`
-listeners: { edge: { address: ["127.0.0.1:${edge}", "127.0.0.2:${edge}"], protocols: [tls], fallback: "127.0.0.1:${edge}" } }
+listeners: { edge: { address: ["127.0.0.1:${edge}", "127.0.0.2:${edge}"], protocols: [tls], fallback: "me.test:${edge}" } }
+hosts: { me.test: { addresses: [127.0.0.1] }, other.test: { addresses: [127.0.0.2] } }
 routes:
-  - { host: a.test, to: "127.0.0.1:${edge}" }
-  - { host: b.test, to: ["127.0.0.1:${edge}", "127.0.0.2:${edge}"] }
+  - { host: a.test, to: "me.test:${edge}" }
+  - { host: b.test, to: ["me.test:${edge}", "other.test:${edge}"] }
 admin: { address: "off" }`);
   let before = 0;
   for (

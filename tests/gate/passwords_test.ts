@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { hashPassword, parseHash, Passwords, verifyHash } from "../../gate/passwords.ts";
+import type { Throttled } from "../../gate/throttle.ts";
 import { equal, ok } from "../support/assert.ts";
 
 /** Cheap, so that tests do not wait: N=16, r=1, p=1 of "secret". */
@@ -50,7 +51,7 @@ Deno.test("a hash that is no power of two, costs too much or is cut is none", ()
 });
 
 Deno.test("plain and hashed passwords are right for their user on their listener alone", async () => {
-  const passwords = new Passwords({ proxy: { alice: "plain", bob: CHEAP }, open: {} }, () => 0);
+  const passwords = new Passwords({ proxy: { alice: "plain", bob: CHEAP }, open: {} }, { now: () => 0 });
   equal(await passwords.check(login("alice", "plain")), "right");
   equal(await passwords.check(login("bob", "secret")), "right");
   equal(await passwords.check(login("bob", CHEAP)), "wrong");
@@ -63,7 +64,7 @@ Deno.test("plain and hashed passwords are right for their user on their listener
 
 Deno.test("a source that fails ten times waits, right passwords too, and others do not", async () => {
   let now = 0;
-  const passwords = new Passwords({ proxy: { alice: "plain" } }, () => now);
+  const passwords = new Passwords({ proxy: { alice: "plain" } }, { now: () => now });
   for (let i = 0; i < 10; i++) equal(await passwords.check(login("alice", `guess${i}`)), "wrong");
   equal(await passwords.check(login("alice", "plain")), "throttled");
   equal(await passwords.check(login("alice", "plain", "192.0.2.2")), "right");
@@ -74,7 +75,7 @@ Deno.test("a source that fails ten times waits, right passwords too, and others 
 });
 
 Deno.test("attempts that run at once count before they are answered", async () => {
-  const passwords = new Passwords({ proxy: { bob: CHEAP } }, () => 0);
+  const passwords = new Passwords({ proxy: { bob: CHEAP } }, { now: () => 0 });
   const guesses = Array.from({ length: 30 }, (_, i) => passwords.check(login("bob", `guess${i}`)));
   const answers = await Promise.all(guesses);
   equal(answers.filter((answer) => answer === "wrong").length, 10);
@@ -82,7 +83,7 @@ Deno.test("attempts that run at once count before they are answered", async () =
 });
 
 Deno.test("an IPv6 /64 is one source, and a unix socket is none", async () => {
-  const passwords = new Passwords({ proxy: { alice: "plain" } }, () => 0);
+  const passwords = new Passwords({ proxy: { alice: "plain" } }, { now: () => 0 });
   for (let i = 1; i <= 10; i++) await passwords.check(login("alice", "x", `2001:db8::${i}`));
   equal(await passwords.check(login("alice", "plain", "2001:db8::ff:1")), "throttled");
   equal(await passwords.check(login("alice", "plain", "2001:db8:0:1::1")), "right");
@@ -91,7 +92,7 @@ Deno.test("an IPv6 /64 is one source, and a unix socket is none", async () => {
 });
 
 Deno.test("a source may ask the same right password many times at once", async () => {
-  const passwords = new Passwords({ proxy: { alice: "plain", bob: CHEAP } }, () => 0);
+  const passwords = new Passwords({ proxy: { alice: "plain", bob: CHEAP } }, { now: () => 0 });
   for (const attempt of [login("bob", "secret"), login("bob", "secret"), login("alice", "plain")]) {
     for (let i = 0; i < 3; i++) {
       const answers = await Promise.all(Array.from({ length: 40 }, () => passwords.check(attempt)));
@@ -101,7 +102,7 @@ Deno.test("a source may ask the same right password many times at once", async (
 });
 
 Deno.test("right answers never use up what a source may fail", async () => {
-  const passwords = new Passwords({ proxy: { alice: "plain", bob: CHEAP } }, () => 0);
+  const passwords = new Passwords({ proxy: { alice: "plain", bob: CHEAP } }, { now: () => 0 });
   for (let i = 0; i < 40; i++) {
     equal(await passwords.check(login(i % 2 ? "alice" : "bob", i % 2 ? "plain" : "secret")), "right");
   }
@@ -120,8 +121,65 @@ Deno.test("a right answer is remembered until the stored password changes", asyn
   equal(await passwords.check(login("bob", "secret")), "wrong");
 });
 
+Deno.test("a password that a reload replaces while it is verified is wrong, for all who asked", async () => {
+  const passwords = new Passwords({ proxy: { bob: CHEAP } });
+  const answers = [1, 2, 3].map((i) => passwords.check(login("bob", "secret", `198.51.100.${i}`)));
+  passwords.replace({ proxy: { bob: "another" } });
+  equal(await Promise.all(answers), ["wrong", "wrong", "wrong"]);
+  const later = passwords.check(login("bob", "another"));
+  passwords.replace({ proxy: { bob: "another", carol: "x" } });
+  equal(await later, "right");
+});
+
+Deno.test("digests tell that a password changed, and nothing else of it", () => {
+  const users = {
+    proxy: { alice: "secret", bob: "secret", carol: CHEAP },
+    open: { alice: "secret" },
+    none: {},
+  };
+  const passwords = new Passwords(users);
+  const before = passwords.digests();
+  equal(Object.keys(before), ["proxy", "open", "none"]);
+  equal(Object.keys(before.proxy), ["alice", "bob", "carol"]);
+  const all = Object.values(before).flatMap((digests) => Object.values(digests));
+  equal(new Set(all).size, 4, "the same password of two users has two digests");
+  ok(all.every((digest) => /^[\w+/]{16}$/.test(digest)), all.join(" "));
+  equal(passwords.digests(), before);
+  passwords.replace({ ...users, proxy: { ...users.proxy, alice: "changed" } });
+  const after = passwords.digests();
+  ok(after.proxy.alice !== before.proxy.alice);
+  equal({ ...after, proxy: { ...after.proxy, alice: "" } }, {
+    ...before,
+    proxy: { ...before.proxy, alice: "" },
+  });
+  ok(new Passwords(users).digests().proxy.alice !== before.proxy.alice, "the key is the process's own");
+});
+
+Deno.test("a source that has to wait is told once, with where it guessed last", async () => {
+  const told: Throttled[] = [];
+  const passwords = new Passwords({ proxy: { alice: "plain", bob: CHEAP } }, {
+    now: () => 0,
+    throttled: (throttled) => told.push(throttled),
+  });
+  const guesses = Array.from({ length: 30 }, (_, i) => ({
+    ...login(i % 2 ? "alice" : "bob", `guess${i}`),
+    protocol: "socks",
+  }));
+  await Promise.all(guesses.map((guess) => passwords.check(guess)));
+  equal(told, [{ source: "192.0.2.1", listener: "proxy", protocol: "socks", failures: 10 }]);
+});
+
+Deno.test("many users of one source who log in at once are no guessers", async () => {
+  const told: Throttled[] = [];
+  const users = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`user${i}`, CHEAP]));
+  const passwords = new Passwords({ proxy: users }, { throttled: (throttled) => told.push(throttled) });
+  const answers = Object.keys(users).map((user) => passwords.check(login(user, "secret")));
+  equal(await Promise.all(answers), Array(9).fill("right"));
+  equal(told, []);
+});
+
 Deno.test("beyond what may run and wait the answer is busy, and busy is no failure of the client", async () => {
-  const passwords = new Passwords({ proxy: { bob: CHEAP } }, () => 0);
+  const passwords = new Passwords({ proxy: { bob: CHEAP } }, { now: () => 0 });
   const source = (i: number) => `198.51.100.${i}`;
   const answers = await Promise.all(
     Array.from({ length: 200 }, (_, i) => passwords.check(login("bob", `guess${i}`, source(i)))),
@@ -132,7 +190,7 @@ Deno.test("beyond what may run and wait the answer is busy, and busy is no failu
 });
 
 Deno.test("the same question asked at once is verified once", async () => {
-  const passwords = new Passwords({ proxy: { bob: CHEAP } }, () => 0);
+  const passwords = new Passwords({ proxy: { bob: CHEAP } }, { now: () => 0 });
   const answers = await Promise.all(
     Array.from({ length: 200 }, (_, i) => passwords.check(login("bob", "secret", `198.51.100.${i}`))),
   );

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import type { Phase, Protocol, Protocols, Verdict } from "../../gate/contracts.ts";
-import { sniffer } from "../../gate/sniff.ts";
+import { GateError } from "../../gate/errors.ts";
+import { sniffer, withoutPreface } from "../../gate/sniff.ts";
 import { protocols, proxyProtocol } from "../../protocols/mod.ts";
 import { equal, ok } from "../support/assert.ts";
 import { clientHello } from "../support/client_hello.ts";
@@ -55,6 +56,38 @@ Deno.test("the preface of an untrusted source is nobody's", () => {
   equal(told(["ab"], "PROXY", "open", begins("PROXY")), { unknown: "preface" });
   equal(told(["ab"], "PR", "open", begins("PROXY")), 5);
   equal(told(["ab"], "ab", "open", begins("PROXY")), { protocol: "ab" });
+});
+
+/** So many bytes of `said` go on, in pieces that end at these places. */
+function goneOn(said: Uint8Array, ends: readonly number[]): number {
+  const inspect = withoutPreface(proxyProtocol), shared = new Uint8Array(said.length + 3);
+  let at = 0;
+  for (const end of [...ends, said.length]) {
+    shared.fill(0x21).set(said.subarray(at, end), 3); // what was shown before is not there any more
+    try {
+      inspect(shared, 3, end - at);
+    } catch (thrown) {
+      ok(thrown instanceof GateError && thrown.failure === "denied", String(thrown));
+      break;
+    }
+    at = end;
+  }
+  return at;
+}
+
+Deno.test("behind silence a PROXY header does not go on, wherever it is split, and all else does", () => {
+  const v2 = Uint8Array.of(13, 10, 13, 10, 0, 13, 10, 0x51, 0x55, 0x49, 0x54, 10, 0x20, 0, 0, 0);
+  for (const [header, signature] of [[bytes("PROXY UNKNOWN\r\n"), 6], [v2, 12]] as const) {
+    for (let one = 1; one < header.length; one++) {
+      for (let two = one; two < header.length; two++) {
+        const open = [two, one, 0].find((end) => end < signature);
+        equal(goneOn(header, [one, two]), open!);
+        const other = header.slice();
+        other[signature - 1] ^= 1;
+        equal(goneOn(other, [one, two]), other.length);
+      }
+    }
+  }
 });
 
 const SAMPLES: Record<string, Uint8Array> = {

@@ -1,30 +1,42 @@
 import { Scope } from "../../gate/scope.ts";
 import { Supervisor, type SupervisorOptions } from "../../gate/supervisor.ts";
-import { equal } from "../support/assert.ts";
+import { equal, ok } from "../support/assert.ts";
 import { snapshotOf } from "../support/rules.ts";
 
-async function startWith(worker: string): Promise<Supervisor> {
+async function startWith(worker: string, messages: string[] = []): Promise<Supervisor> {
   const options: SupervisorOptions = {
-    snapshot: snapshotOf({}),
-    addresses: [],
     threads: 1,
     worker: new URL(`../support/${worker}`, import.meta.url),
-    discovery: { resolve: () => Promise.resolve(undefined) },
+    bind: () => {
+      throw new Error("nothing is to be bound");
+    },
+    discovery: () => ({ resolve: () => Promise.resolve(undefined) }),
     login: () => Promise.resolve("wrong"),
-    log: { format: "json", quiet: [], write: () => {} },
+    hear: () => {},
+    log: ({ text }) => messages.push(text),
     scope: new Scope(),
   };
-  return await Supervisor.start(options);
+  return await Supervisor.start(options, { snapshot: snapshotOf({}), wanted: [] });
 }
 
-Deno.test("an engine that ends by itself is told", async () => {
-  const supervisor = await startWith("dying_worker.ts");
-  equal((await supervisor.broken).message, "Cannot go on: an engine ended by itself");
+Deno.test("an engine that ends again and again is given up, and every death is told", async () => {
+  const messages: string[] = [];
+  const supervisor = await startWith("dying_worker.ts", messages);
+  equal((await supervisor.broken).message, "Cannot go on: engine 0 ended by itself");
+  equal(supervisor.engines[0].restarts, 5);
+  const deaths = messages.filter((text) => text.startsWith("Cannot go on: engine 0 ended by itself; "));
+  equal(deaths.map((text) => text.split(", ").at(-1)), [
+    ...Array(5).fill("it is started again"),
+    "that is too often",
+  ]);
   await supervisor.stop();
 });
 
 Deno.test("an engine that is stopped is not told as broken", async () => {
-  const supervisor = await startWith("engine_worker.ts");
+  const messages: string[] = [];
+  const supervisor = await startWith("engine_worker.ts", messages);
+  ok(supervisor.engines[0].alive);
   await supervisor.stop();
   equal(await Promise.race([supervisor.broken, Promise.resolve("whole")]), "whole");
+  equal(messages, []);
 });

@@ -1,10 +1,10 @@
 /// <reference lib="deno.worker" />
-/** An engine thread that starts, and ends by itself at once. */
+/** An engine thread that starts, and ends by itself when it was asked to serve for a moment. */
 import type { Report } from "../../gate/orders.ts";
 
 const post = (report: Report): void => self.postMessage(report);
 
 self.onmessage = () => {
   post({ op: "ready", wake: -1 });
-  post({ op: "stopped" });
+  setTimeout(() => post({ op: "stopped" }), 20);
 };

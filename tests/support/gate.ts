@@ -1,10 +1,12 @@
 /** A gate for tests, from a configuration's text: on the test's own thread as main, with engine threads of its own. */
-import { compileSnapshot } from "../../gate/config/compile.ts";
+import type { ConfigurationText } from "../../gate/config/files.ts";
 import { parseConfiguration } from "../../gate/config/load.ts";
 import { discoveryOf } from "../../gate/commands/discovery.ts";
-import { Passwords } from "../../gate/passwords.ts";
+import { listenOn } from "../../gate/engine/bind.ts";
+import { LogWriter } from "../../gate/log_writer.ts";
+import type { ReloadOutcome } from "../../gate/operations.ts";
 import { Scope } from "../../gate/scope.ts";
-import { Supervisor } from "../../gate/supervisor.ts";
+import { Service } from "../../gate/service.ts";
 import { protocolsWithToys } from "./toys.ts";
 
 /** A line of the journal. */
@@ -34,12 +36,23 @@ export class TestGate implements AsyncDisposable {
   #waiting = new Set<() => void>();
   #taken = new Set<JournalRecord>();
 
-  constructor(readonly supervisor: Supervisor, readonly close: () => Promise<void>) {}
+  constructor(
+    readonly service: Service,
+    /** The configuration's file. */
+    readonly disk: { text: string },
+    readonly close: () => Promise<void>,
+  ) {}
 
   /** The port of a listener's first address. */
   port(listener: string): number {
-    const { address } = this.supervisor.listening.find((each) => each.listener === listener)!;
+    const { address } = this.service.listening.find((each) => each.listener === listener)!;
     return Number(address.slice(address.lastIndexOf(":") + 1));
+  }
+
+  /** The file says something else now, and is read again. */
+  reload(yaml: string): Promise<ReloadOutcome> {
+    this.disk.text = yaml;
+    return this.service.reload();
   }
 
   /** The next record that was not awaited yet and for which `is` holds; throws after 5 s. */
@@ -91,31 +104,35 @@ export class TestGate implements AsyncDisposable {
 /** Checks, binds, serves; dispose it. Ports are 0 in the text, `port()` tells them. */
 export async function startGate(yaml: string, environment: Record<string, string> = {}): Promise<TestGate> {
   const env = { get: (name: string) => environment[name] };
-  const { config } = await parseConfiguration([{ file: "test.yaml", text: yaml }], protocolsWithToys, env);
+  const disk = { text: yaml };
+  const parse = (texts: readonly ConfigurationText[]) => parseConfiguration(texts, protocolsWithToys, env);
+  const read = () => parse([{ file: "test.yaml", text: disk.text }]);
   const scope = new Scope();
-  const discovery = discoveryOf(config);
-  const users = Object.values(config.listeners).map(({ name, users }) => [name, users ?? {}]);
-  const passwords = new Passwords(Object.fromEntries(users));
   const early: string[] = [];
-  const log = { write: (lines: string): void => void early.push(lines) };
-  const supervisor = await Supervisor.start({
-    snapshot: compileSnapshot(config, 1),
-    addresses: Object.values(config.listeners).flatMap(({ name, addresses }) =>
-      addresses.map((address) => ({ listener: name, address }))
-    ),
-    threads: config.engine.threads,
+  const sink = { write: (lines: string): void => void early.push(lines) };
+  const log = new LogWriter((bytes) => {
+    sink.write(new TextDecoder().decode(bytes));
+    return Promise.resolve(bytes.length);
+  }, String);
+  const service = await Service.start({
+    loaded: await read(),
+    read,
+    parse,
+    keep: () => Promise.resolve(),
+    busy: () => {},
     worker: new URL("./engine_worker.ts", import.meta.url),
-    discovery,
-    login: (login) => passwords.check(login),
-    log: { format: "json", quiet: [], write: (lines) => log.write(lines) },
+    namesOf: discoveryOf,
+    bind: ({ address }) => listenOn(address),
+    formatOf: () => "json",
+    log,
     scope,
   });
-  const gate = new TestGate(supervisor, async () => {
-    await supervisor.stop();
-    discovery[Symbol.dispose]();
+  const gate = new TestGate(service, disk, async () => {
+    await service.stop();
     await scope.close(2000);
+    await log.flush(2000);
   });
-  log.write = (lines) => gate.write(lines);
+  sink.write = (lines) => gate.write(lines);
   for (const lines of early) gate.write(lines);
   return gate;
 }

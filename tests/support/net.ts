@@ -125,8 +125,9 @@ export class Client implements AsyncDisposable {
   }
 }
 
-export async function connect(port: number, host = "127.0.0.1"): Promise<Client> {
-  const socket = net.connect({ port, host, allowHalfOpen: true, noDelay: true });
+/** `from`: the address it comes from. */
+export async function connect(port: number, host = "127.0.0.1", from?: string): Promise<Client> {
+  const socket = net.connect({ port, host, localAddress: from, allowHalfOpen: true, noDelay: true });
   return await connected(socket);
 }
 

@@ -13,12 +13,15 @@ const STOP_TIME = 8000;
 export interface ProgramOptions extends StartOptions {
   /** Put before the program: `unshare -n`, say. */
   readonly before?: readonly string[];
+  /** Options of `run`. */
+  readonly run?: readonly string[];
 }
 
 export class Program implements AsyncDisposable {
   readonly #taken = new Set<number>();
 
-  private constructor(readonly child: Child, readonly folder: Folder) {}
+  /** `child` runs already, with its configuration in `folder`, and belongs to this from now on. */
+  constructor(readonly child: Child, readonly folder: Folder) {}
 
   /** Starts it and waits for `ready`. Without `yaml` there is no `-c`; then its directory is empty. */
   static async start(yaml?: string, options: ProgramOptions = {}): Promise<Program> {
@@ -33,11 +36,23 @@ export class Program implements AsyncDisposable {
   }
 
   /** As start, and waits for nothing. */
-  static async launch(yaml?: string, { before = [], ...options }: ProgramOptions = {}): Promise<Program> {
+  static async launch(
+    yaml?: string,
+    { before = [], run = [], ...options }: ProgramOptions = {},
+  ): Promise<Program> {
     const folder = await Folder.make();
-    const file = yaml === undefined ? [] : ["-c", await folder.write(CONFIGURATION_NAME, yaml)];
-    const command = [...before, Deno.execPath(), ...UGATE, "run", ...file];
+    // What it keeps is of no use to other tests: it does not come where a gate of this machine keeps its own.
+    const own = yaml !== undefined && !/^node:/m.test(yaml)
+      ? `\nnode: { state: "${folder.path}/state" }\n`
+      : "";
+    const file = yaml === undefined ? [] : ["-c", await folder.write(CONFIGURATION_NAME, yaml + own)];
+    const command = [...before, Deno.execPath(), ...UGATE, "run", ...file, ...run];
     return new Program(new Child(command[0], command.slice(1), { cwd: folder.path, ...options }), folder);
+  }
+
+  /** The program with these arguments, in that directory. */
+  static again(cwd: string, args: readonly string[]): Child {
+    return new Child(Deno.execPath(), [...UGATE, ...args], { cwd });
   }
 
   /** The banner's lines of a listener, or of `admin`: addresses with the ports that the kernel chose. */
@@ -70,6 +85,25 @@ export class Program implements AsyncDisposable {
     return found;
   }
 
+  /** Puts another configuration in the place of its file, in one step as editors do. */
+  async configure(yaml: string): Promise<void> {
+    const path = `${this.folder.path}/${CONFIGURATION_NAME}`;
+    await Deno.writeTextFile(`${path}.new`, `${yaml}\nnode: { state: "${this.folder.path}/state" }\n`);
+    await Deno.rename(`${path}.new`, path);
+  }
+
+  /** Lines of the log that are about no connection. */
+  get messages(): string[] {
+    const whole = this.child.stderr.slice(0, this.child.stderr.lastIndexOf("\n") + 1);
+    const lines = whole.split("\n").filter((line) => line.startsWith("{"));
+    return lines.map((line) => JSON.parse(line)).flatMap(({ message }) => message ?? []);
+  }
+
+  /** The first message for which `is` holds, now or soon; `from`: only those behind so many. */
+  message(is: (message: string) => boolean, from = 0): Promise<string> {
+    return this.child.until(() => this.messages.slice(from).find(is));
+  }
+
   /** What the admin page says there. */
   async admin(path: string): Promise<Response> {
     return await fetch(`http://${this.addresses("admin")[0]}${path}`);
@@ -83,7 +117,9 @@ export class Program implements AsyncDisposable {
 
   /** What it told of itself and not of connections: nothing, when all is well. */
   get faults(): string[] {
-    return this.child.stderr.split("\n").filter((line) => /"level":"error"|panicked|engine fault/.test(line));
+    return this.child.stderr.split("\n").filter((line) =>
+      /"level":"error"(?!,"event":"reload")|panicked|engine fault/.test(line)
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -21,6 +21,8 @@ export function snapshotOf(
     routes: routes.map((route, i) => ({ place: `routes[${i}]`, to: [], ...route })),
     policy: policy.map((rule, i) => ({ place: `policy[${i}]`, verdict: "allow", ...rule })),
     limits: LIMITS,
+    reserved: [],
+    log: { format: "json", connections: true },
     own: [],
     hostAddresses: [],
     ...given,

@@ -11,9 +11,9 @@ admin: { address: "127.0.0.1:0" }
 `;
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  Deno.test(`${signal} closes the listeners, resets what is open, and ends with 0`, async () => {
+  Deno.test(`${signal} closes the listeners, after the grace resets what is open, and ends with 0`, async () => {
     await using echo = await listenEcho();
-    await using program = await Program.start(PROXY);
+    await using program = await Program.start(`${PROXY}limits: { grace: 200ms }\n`);
     const port = program.port("local");
     await using client = await connect(port);
     await socks(client, "127.0.0.1", echo.port);
@@ -89,7 +89,7 @@ Deno.test("a unix socket that a killed gate left is taken over, and is gone afte
   equal(program.addresses("local"), [`unix:${path}`]);
   await using second = await Program.launch(yaml);
   equal(await second.child.exit(), 1);
-  equal(second.child.stderr, `Cannot listen on unix:${path}: another program has it\n`);
+  equal(second.child.stderr, `Cannot listen on unix:${path}: another program listens there\n`);
   await using client = await connectUnix(path);
   await client.write(Uint8Array.of(5, 1, 0));
   equal([...await client.read(2)], [5, 0]);

@@ -1,7 +1,7 @@
 import { parse } from "yaml";
 import { z } from "zod";
 import { ConfigurationError, loadConfiguration, parseConfiguration } from "../../../gate/config/load.ts";
-import { jsonSchema } from "../../../gate/config/schema.ts";
+import { jsonSchema } from "../../../gate/config/json_schema.ts";
 import { equal, ok, rejects } from "../../support/assert.ts";
 import { toyProtocols } from "./toy_protocols.ts";
 
@@ -145,6 +145,36 @@ policy:
   ]);
 });
 
+Deno.test("TLS that no route takes and nobody may ask for is a warning", async () => {
+  const warned = async (text: string) =>
+    (await parsed(text)).warnings.filter((warning) => / tls/.test(warning));
+  const edge = `listeners: { edge: { address: ":443", protocols: [tls] } }\n`;
+  equal(await warned(edge), [
+    "ugate.yaml:1:20 listeners.edge: no route takes tls, and no allow rule of policy names it: such connections are closed",
+  ]);
+  equal(
+    (await warned(`listeners: { a: { address: "127.0.0.1:1", protocols: [socks, tls], users: { a: b } } }`))
+      .length,
+    1,
+  );
+  const used = [
+    edge + `routes: [{ host: a.x, to: "x:1" }]`,
+    edge + `policy: [{ allow: { protocol: [tls], hosts: a.x } }]`,
+    `listeners: { a: { address: "127.0.0.1:1", protocols: [tls] } }`,
+  ];
+  for (const text of used) equal(await warned(text), [], text);
+});
+
+Deno.test("a server of names is asked at port 53, or at its own", async () => {
+  const { config } = await parsed(`dns: { servers: [9.9.9.9, "127.0.0.1:5353", "fd00::1", "[fd00::2]:54"] }`);
+  equal(config.dns.servers, [
+    { host: "9.9.9.9", port: 53 },
+    { host: "127.0.0.1", port: 5353 },
+    { host: "fd00::1", port: 53 },
+    { host: "fd00::2", port: 54 },
+  ]);
+});
+
 Deno.test("rules that can meet someone are accepted", async () => {
   const right = [
     `listeners: { a: { address: ":1", to: "x:1" } }\npolicy: [{ deny: { listener: a, sources: 10.0.0.0/8 } }]`,
@@ -161,6 +191,15 @@ routes: [{ host: "a.x", to: "x:1" }, { host: "*.x", to: "x:1" }, { host: "*", to
 routes: [{ protocol: socks, host: "*", to: "x:1" }, { protocol: socks, to: "x:1" }]`,
     `listeners: { a: { address: ["10.0.0.1:1", "10.0.0.2:1", "[fd00::1]:1", "0.0.0.0:2", "[fd00::1]:2"], to: "x:1" } }`,
     `listeners: { a: { address: ["127.0.0.1:0", "127.0.0.1:0"], to: "x:1" } }`,
+    // One gate may stand behind itself: another listener, another protocol, another route there.
+    `listeners: { a: { address: "127.0.0.1:1", to: "127.0.0.1:2" }, b: { address: "127.0.0.1:2", to: "x:1" } }`,
+    `listeners: { a: { address: ":1", protocols: [ssh, tls], fallback: "127.0.0.1:2" }, b: { address: ":2", to: "x:1" } }
+routes: [{ listener: a, to: "127.0.0.1:2" }]`,
+    `listeners: { a: { address: "127.0.0.1:1", protocols: [socks, tls] } }
+routes: [{ protocol: socks, host: a.x, to: "127.0.0.1:1" }, { protocol: tls, to: "10.0.0.1:1" }]`,
+    `listeners: { a: { address: ":1", protocols: [ssh] }, b: { address: ":2", protocols: [ssh] } }
+routes: [{ listener: b, to: "x:1" }, { protocol: ssh, to: "127.0.0.1:2" }]`,
+    `listeners: { a: { address: ":1", to: "10.0.0.1:1" }, b: { address: "127.0.0.1:0", to: "127.0.0.1:1" } }`,
     `admin: { address: off, metrics: ":15020" }`,
     `admin: { address: "unix:/run/ugate/admin.sock" }`,
   ];
@@ -240,7 +279,7 @@ Deno.test("a ConfigurationError has its problems as data, too", async () => {
 });
 
 Deno.test("the JSON Schema accepts what is right and refuses what an editor should mark", () => {
-  const schema = z.fromJSONSchema(jsonSchema() as Parameters<typeof z.fromJSONSchema>[0]);
+  const schema = z.fromJSONSchema(jsonSchema(toyProtocols) as Parameters<typeof z.fromJSONSchema>[0]);
   equal(schema.safeParse(parse(EXAMPLE)).error?.message, undefined);
   const right = [
     "{}",
@@ -263,6 +302,40 @@ Deno.test("the JSON Schema accepts what is right and refuses what an editor shou
     "routes: [{ host: a.x }]",
     "routes: { host: a.x, to: 'x:1' }",
     "discovery: []",
+    "discovery: [mesh]",
+    "log: { format: xml }",
+    "routes: [{ protocol: ssh, to: 'x:1', proxyProtocol: v3 }]",
+    "routes: [{ protocol: sshh, to: 'x:1' }]",
+    "listeners: { a: { address: ':1', protocols: [tsl] } }",
+    "policy: [{ deny: { protocol: [socks, sock] } }]",
+    "hosts: { x: { via: 'a:1', layers: [ssh] } }",
+    "limits: { reserve: { shh: 5 } }",
   ];
   for (const text of wrong) equal(schema.safeParse(parse(text)).success, false, text);
+});
+
+Deno.test("the JSON Schema tells of every key what it is for", () => {
+  const keys: string[] = [];
+  const walk = (schema: unknown, path: string): void => {
+    if (typeof schema !== "object" || schema === null) return;
+    for (const [word, inner] of Object.entries(schema)) {
+      if (word !== "properties") walk(inner, path);
+      else {
+        for (const [key, value] of Object.entries(inner as Record<string, { description?: string }>)) {
+          const { description = "" } = value;
+          const at = `${path}.${key}`;
+          keys.push(at);
+          ok(
+            /^[a-z][^;]{5,}/.test(description) && !/^(?:a|an|one of) /.test(description),
+            `${at}: ${description}`,
+          );
+          walk(value, at);
+        }
+      }
+    }
+  };
+  walk(jsonSchema(toyProtocols), "");
+  for (const key of [".listeners.address", ".routes.to.weight", ".policy.deny.ports", ".limits.grace"]) {
+    ok(keys.includes(key), `${key} of ${keys.join(" ")}`);
+  }
 });

@@ -31,6 +31,15 @@ function closedPort(host: string): Target {
   return socket.address;
 }
 
+/** Tells two sockets apart that had the same descriptor one after the other; undefined: it is closed. */
+function inodeOf(fd: number): string | undefined {
+  try {
+    return Deno.readLinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Dials and tells which addresses were begun with, in order, and when (ms). */
 function watched(addresses: readonly Target[], ms: number) {
   const began: { host: string; at: number }[] = [], start = performance.now();
@@ -128,6 +137,34 @@ Deno.test("an address that does not answer is joined by the next one after 250 m
     cancelled.cancel(new GateError("closed", "client", "Cannot connect: the client is gone"));
     await fails(promise, "closed");
   });
+});
+
+Deno.test("of a name with many addresses that do not answer six are dialed at a time, and the last is reached", async () => {
+  await using server = await Deaf.start();
+  await onLoop(() =>
+    listening(["127.0.0.1"], async (good) => {
+      const begun: { fd: number; inode: string | undefined }[] = [], open: number[] = [];
+      const addresses = [...Array.from({ length: 8 }, () => server.target), good];
+      const reached = await new Promise<Socket>((resolve, reject) => {
+        new Dial(addresses, 6000, {
+          beforeConnect(fd) {
+            begun.push({ fd, inode: inodeOf(fd) });
+            open.push(begun.filter(({ fd, inode }) => inodeOf(fd) === inode).length);
+          },
+          stood: (socket) => {
+            promiseResolved();
+            resolve(socket);
+          },
+          failed: (reason) => {
+            promiseResolved();
+            reject(reason);
+          },
+        });
+      });
+      reached.close();
+      equal(open, [1, 2, 3, 4, 5, 6, 6, 6, 6]);
+    })
+  );
 });
 
 Deno.test("unix sockets are dialed by path and by abstract name; nobody there is refused", async () => {

@@ -20,6 +20,7 @@ const HEADERS = [
   "netinet/in.h",
   "netinet/tcp.h",
   "fcntl.h",
+  "time.h",
   "errno.h",
 ];
 

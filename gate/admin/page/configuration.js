@@ -1,0 +1,83 @@
+/** Which configuration holds, how the last reload went, and a trial with the time it has left. */
+import { element, find, setText } from "./dom.js";
+import { date, duration } from "./format.js";
+
+export class Configuration {
+  #facts = new Map();
+  /** Of the trial: its id, and when it is over by this page's clock. */
+  #trial;
+
+  /** `changed`: something was done, so look again. */
+  constructor(changed) {
+    for (const name of ["Files", "Last reload", "Engines", "Wrong passwords", "Started"]) {
+      const value = element("dd", "", "–");
+      find("configuration").append(element("dt", "", name), value);
+      this.#facts.set(name, value);
+    }
+    onPress(find("reload"), changed, async () => tell(await post("/reload")));
+    onPress(find("confirm"), changed, async () => {
+      const { ok, text } = await post(`/confirm?id=${encodeURIComponent(this.#trial?.id ?? "")}`);
+      tell({ ok, text: ok ? "The configuration is kept" : text });
+    });
+  }
+
+  show({ configuration, engines, authFailures, startedAt }) {
+    const { files, lastReload, trial } = configuration;
+    const say = (name, text) => setText(this.#facts.get(name), text);
+    say("Files", files.length > 0 ? files.join(", ") : "none: the built-in configuration");
+    say("Last reload", lastReload ? `${lastReload.result}, ${date(lastReload.at)}` : "none since the start");
+    say("Engines", engines.map(engineText).join(", "));
+    say("Wrong passwords", String(authFailures));
+    say("Started", date(startedAt));
+    this.#facts.get("Last reload").className = lastReload?.result === "refused" ? "bad" : "";
+    this.#trial = trial && { id: trial.id, over: performance.now() + trial.left };
+    this.tick();
+  }
+
+  /** The time that a trial has left. */
+  tick() {
+    find("trial").hidden = !this.#trial;
+    if (!this.#trial) return;
+    const left = duration(this.#trial.over - performance.now());
+    setText(find("trial-left"), `Unless it is kept, the one before holds again in ${left}.`);
+  }
+}
+
+function engineText({ engine, alive, restarts }) {
+  const state = alive ? "turns" : "does not turn";
+  return restarts > 0 ? `${engine} ${state}, started again ${restarts}x` : `${engine} ${state}`;
+}
+
+/** A button that waits for its end. */
+function onPress(button, changed, act) {
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      await act();
+    } catch (thrown) {
+      tell({ ok: false, text: `Cannot reach the gate: ${thrown.message}` });
+    }
+    button.disabled = false;
+    changed();
+  });
+}
+
+async function post(path) {
+  const answer = await fetch(path, { method: "POST", signal: AbortSignal.timeout(65_000) });
+  return { ok: answer.ok, text: await answer.text() };
+}
+
+function tell({ ok, text }) {
+  const lines = element("ul", ok ? "" : "refused", ...linesOf(text).map((line) => element("li", "", line)));
+  find("outcome").replaceChildren(lines);
+}
+
+/** The sentences of a reload's outcome; another answer is one already. */
+function linesOf(text) {
+  try {
+    const { result, changes, warnings, problems } = JSON.parse(text);
+    return [`The configuration is ${result}`, ...changes, ...warnings, ...problems];
+  } catch {
+    return [text.trim()];
+  }
+}

@@ -1,0 +1,102 @@
+/** The commands, their options and their help. Each one's code is loaded when it is asked for. */
+import { Argument, Command } from "commander";
+import { VERSION } from "../version.ts";
+import { type Shell, SHELLS } from "./completion/shells.ts";
+import type { ExplainOptions } from "./explain.ts";
+import { addOperating } from "./operating.ts";
+import { CONFIG, JSON_DATA, refuseFile } from "./options.ts";
+
+interface RunOptions {
+  readonly config?: string;
+  readonly lastGood?: boolean;
+  readonly watch: boolean;
+}
+
+const VERSIONS = { ugate: VERSION, deno: Deno.version.deno, target: Deno.build.target };
+const VERSION_LINE = `ugate ${VERSIONS.ugate} (Deno ${VERSIONS.deno}, ${VERSIONS.target})`;
+
+/** The whole command line; `finish` is given the exit code of what was done. */
+export function program(finish: (code: number) => void): Command {
+  const ugate = new Command("ugate")
+    .description("One port to anywhere: tells protocols apart and carries each to where it belongs.")
+    .version(VERSION_LINE, "-V, --version", "versions of ugate and of what it runs on")
+    .exitOverride()
+    .showHelpAfterError("(ugate help tells more)");
+  ugate.commandsGroup("The gate:");
+  addRun(ugate, finish);
+  ugate.commandsGroup("A gate that runs:");
+  addOperating(ugate, finish);
+  ugate.commandsGroup("Configuration:");
+  addConfiguration(ugate, finish);
+  addExplain(ugate, finish);
+  ugate.commandsGroup("This program:");
+  ugate.addHelpCommand(
+    new Command("help").argument("[command]").description("what a command does, and its options"),
+  );
+  ugate.command("completion").description("a script for your shell: source <(ugate completion bash)")
+    .addArgument(new Argument("<shell>").choices(SHELLS))
+    .action(async (shell: Shell) => {
+      const { completion } = await import("./completion/completion.ts");
+      console.log(completion(shell, ugate));
+      finish(0);
+    });
+  ugate.command("version").description("versions of ugate and of what it runs on")
+    .option(...JSON_DATA)
+    .action(({ json }: { json?: boolean }) => {
+      console.log(json ? JSON.stringify(VERSIONS, null, 2) : VERSION_LINE);
+      finish(0);
+    });
+  return ugate;
+}
+
+function addRun(ugate: Command, finish: (code: number) => void): void {
+  ugate.command("run").description("check the configuration, bind, serve")
+    .option(...CONFIG)
+    .option("--last-good", "where the configuration is broken, start with the last one that worked")
+    .option("--no-watch", "do not reload when the configuration's files change")
+    .allowExcessArguments()
+    .action(async ({ config, lastGood = false, watch }: RunOptions, command: Command) => {
+      refuseFile(command);
+      const { run } = await import("./run.ts");
+      finish(await run(config, { lastGood, watch }));
+    });
+}
+
+function addConfiguration(ugate: Command, finish: (code: number) => void): void {
+  ugate.command("check").description("tell every mistake of a configuration, or what it does")
+    .option(...CONFIG)
+    .option(...JSON_DATA)
+    .allowExcessArguments()
+    .action(async ({ config, json }: { config?: string; json?: boolean }, command: Command) => {
+      refuseFile(command);
+      const { check } = await import("./check.ts");
+      const { protocols } = await import("../../protocols/mod.ts");
+      finish(await check(config, protocols, json));
+    });
+  ugate.command("schema").description("the JSON Schema of ugate.yaml, for editors")
+    .action(async () => {
+      const { schema } = await import("./schema.ts");
+      finish(await schema());
+    });
+  ugate.command("hash").description("read a password, print its scrypt hash for `users`")
+    .action(async () => {
+      const { hash } = await import("./hash.ts");
+      finish(await hash());
+    });
+}
+
+function addExplain(ugate: Command, finish: (code: number) => void): void {
+  ugate.command("explain").description("what a connection would get, and why; resolves and never dials")
+    .argument("[target]", "host:port that a client asks for")
+    .option(...CONFIG)
+    .option("--hex <bytes>", "the first bytes of a connection, in hexadecimal")
+    .option("--listener <name>", "only this listener (default: all)")
+    .option("--from <address>", "source address of the client")
+    .option("--user <name>", "who has logged in")
+    .option("--sni <name>", "the name in the ClientHello")
+    .option(...JSON_DATA)
+    .action(async (target: string | undefined, options: ExplainOptions) => {
+      const { explain } = await import("./explain.ts");
+      finish(await explain(target, options));
+    });
+}

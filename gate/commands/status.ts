@@ -1,0 +1,101 @@
+/** `ugate status`: how the running gate is. */
+import type { EndedCount, Status } from "../operations.ts";
+import { bytesText, clockText, counted, countText, spanText } from "./amounts.ts";
+import { findGate, type GateOptions } from "./find_gate.ts";
+import { isStatus } from "./gate_answers.ts";
+import { outputSize } from "./screen.ts";
+import { type Column, table } from "./table.ts";
+import { visible, visibleJson } from "./visible.ts";
+
+/** Prints it as text or as JSON; the exit code. */
+export async function status(options: GateOptions): Promise<number> {
+  const gate = await findGate(options);
+  const found = await gate.json({ path: "/status" }, isStatus);
+  console.log(
+    options.json ? visibleJson(found, 2) : statusLines(found, outputSize().columns, new Date()).join("\n"),
+  );
+  return 0;
+}
+
+/** For people: what is not worth a line has none. */
+export function statusLines(status: Status, width: number, now: Date): string[] {
+  const sections = [
+    headLines(status, now),
+    table(LISTENERS, status.listeners, width),
+    status.endpoints.length > 0 ? table(ENDPOINTS, status.endpoints, width) : [],
+    status.ended.length > 0 ? table(ENDED, byOutcome(status.ended), width) : [],
+    countLines(status),
+  ];
+  return sections.filter((lines) => lines.length > 0).flatMap((lines, at) =>
+    at === 0 ? lines : ["", ...lines]
+  );
+}
+
+const LISTENERS: Column<Status["listeners"][number]>[] = [
+  { title: "LISTENER", cell: ({ listener }) => listener, least: 8 },
+  { title: "ADDRESS", cell: ({ address }) => address, least: 14 },
+  { title: "PROTOCOLS", cell: ({ protocols }) => protocols.join(","), least: 9, spare: 1 },
+  { title: "ACTIVE", cell: ({ active }) => countText(active), right: true },
+  { title: "ENDED", cell: ({ ended }) => countText(ended), right: true },
+  { title: "UP", cell: ({ up }) => bytesText(up), right: true },
+  { title: "DOWN", cell: ({ down }) => bytesText(down), right: true },
+];
+
+const ENDPOINTS: Column<Status["endpoints"][number]>[] = [
+  { title: "ENDPOINT", cell: ({ endpoint }) => endpoint, least: 16 },
+  { title: "ROUTE", cell: ({ route }) => route, least: 12 },
+  { title: "ACTIVE", cell: ({ active }) => countText(active), right: true },
+  { title: "STATE", cell: ({ usable }) => usable ? "usable" : "left out" },
+];
+
+type Outcome = Omit<EndedCount, "listener" | "protocol">;
+const ENDED: Column<Outcome>[] = [
+  { title: "OUTCOME", cell: ({ outcome }) => outcome },
+  { title: "SIDE", cell: ({ side }) => side ?? "" },
+  { title: "CONNECTIONS", cell: ({ count }) => countText(count), right: true },
+];
+
+function headLines({ version, startedAt, draining, connections, engines, configuration }: Status, now: Date) {
+  const { files, lastReload, trial } = configuration;
+  const started = new Date(startedAt);
+  const up = `up ${spanText(now.getTime() - started.getTime())} since ${clockText(started, now)}`;
+  const lines = [
+    `ugate ${visible(version)}, ${up}, ${counted(connections, "connection")}${draining ? ", DRAINING" : ""}`,
+  ];
+  lines.push(`configuration: ${files.length > 0 ? files.map(visible).join(", ") : "the built-in one"}`);
+  if (lastReload) {
+    lines.push(`last reload: ${visible(lastReload.result)}, ${clockText(new Date(lastReload.at), now)}`);
+  }
+  if (trial) {
+    lines.push(
+      `trial: ${spanText(trial.left)} left, then what is on disk holds again (ugate confirm keeps it)`,
+    );
+  }
+  for (const { engine, alive, restarts } of engines) {
+    const state = `${alive ? "" : ", NOT RUNNING"}${
+      restarts > 0 ? `, started again ${times(restarts)}` : ""
+    }`;
+    if (state !== "") lines.push(`engine ${engine}${state}`);
+  }
+  return lines;
+}
+
+function countLines({ limitHits, authFailures }: Status): string[] {
+  const hits = Object.entries(limitHits).filter(([, count]) => count > 0);
+  return [
+    ...hits.map(([limit, count]) => `limit ${visible(limit)}: hit ${times(count)}`),
+    ...authFailures > 0 ? [`failed logins: ${countText(authFailures)}`] : [],
+  ];
+}
+
+const times = (count: number): string => count === 1 ? "once" : `${countText(count)} times`;
+
+/** Summed over listeners and protocols, the most frequent first. */
+function byOutcome(ended: readonly EndedCount[]): Outcome[] {
+  const sums = new Map<string, Outcome>();
+  for (const { outcome, side, count } of ended) {
+    const key = `${outcome}\t${side ?? ""}`;
+    sums.set(key, { outcome, side, count: (sums.get(key)?.count ?? 0) + count });
+  }
+  return [...sums.values()].sort((a, b) => b.count - a.count);
+}

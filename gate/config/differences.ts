@@ -1,0 +1,105 @@
+/** What a new configuration changes, in sentences for who changed it. */
+import { formatTarget } from "../address.ts";
+import type { Configuration, ListenerConfiguration } from "./configuration.ts";
+
+export interface Differences {
+  readonly changes: readonly string[];
+  /** Of them, what takes a restart to hold. */
+  readonly restart: readonly string[];
+}
+
+export function differences(before: Configuration, after: Configuration): Differences {
+  const changes = [
+    ...listenerChanges(before.listeners, after.listeners),
+    ...listChanges("routes", before.routes, after.routes),
+    ...namedChanges("hosts", before.hosts, after.hosts),
+    ...listChanges("policy", before.policy, after.policy),
+    ...keyChanges("limits", before.limits, after.limits),
+    ...(["discovery", "dns", "admin", "log"] as const).flatMap((key) =>
+      same(before[key], after[key]) ? [] : [`${key} changed`]
+    ),
+  ];
+  const restart = [
+    ...(before.engine.threads === after.engine.threads ? [] : ["engine.threads"]),
+    ...Object.keys(after.node)
+      .filter((key) =>
+        !same(before.node[key as keyof typeof before.node], after.node[key as keyof typeof after.node])
+      )
+      .map((key) => `node.${key}`),
+  ];
+  return { changes, restart: restart.map((key) => `${key} changed: it takes a restart to hold`) };
+}
+
+type Listeners = Configuration["listeners"];
+
+function listenerChanges(before: Listeners, after: Listeners): string[] {
+  const sentences: string[] = [];
+  for (const [name, listener] of Object.entries(after)) {
+    if (!Object.hasOwn(before, name)) sentences.push(`listener ${name}: new, on ${addresses(listener)}`);
+    else sentences.push(...listenerChange(before[name], listener));
+  }
+  for (const name of Object.keys(before)) {
+    if (!Object.hasOwn(after, name)) sentences.push(`listener ${name}: closed, its connections go on`);
+  }
+  return sentences;
+}
+
+function listenerChange(before: ListenerConfiguration, after: ListenerConfiguration): string[] {
+  const { name } = after;
+  const moved = same(before.addresses, after.addresses)
+    ? []
+    : [`listener ${name}: on ${addresses(after)} instead of ${addresses(before)}`];
+  const keys = (Object.keys(after) as (keyof ListenerConfiguration)[]).filter((key) =>
+    key !== "addresses" && !same(before[key], after[key])
+  );
+  return keys.length === 0 ? moved : [...moved, `listener ${name}: ${keys.join(", ")} changed`];
+}
+
+const addresses = (listener: ListenerConfiguration): string =>
+  listener.addresses.map(formatTarget).join(", ");
+
+/** Rules are told apart by what they say, not by the line they stand in. */
+function listChanges(what: string, before: readonly object[], after: readonly object[]): string[] {
+  const [old, now] = [before, after].map((rules) =>
+    rules.map((rule) => JSON.stringify({ ...rule, place: "" }))
+  );
+  if (same(old, now)) return [];
+  const added = now.length - common(old, now), removed = old.length - common(old, now);
+  if (added === 0 && removed === 0) return [`${what}: in another order`];
+  const parts = [added > 0 && `${added} new`, removed > 0 && `${removed} gone`].filter(Boolean);
+  return [`${what}: ${parts.join(", ")}`];
+}
+
+/** How many of `now` are in `old`, each as often as it is there. */
+function common(old: readonly string[], now: readonly string[]): number {
+  const left = new Map<string, number>();
+  for (const text of old) left.set(text, (left.get(text) ?? 0) + 1);
+  return now.filter((text) => {
+    const count = left.get(text) ?? 0;
+    if (count > 0) left.set(text, count - 1);
+    return count > 0;
+  }).length;
+}
+
+function namedChanges(
+  what: string,
+  before: Readonly<Record<string, unknown>>,
+  after: Readonly<Record<string, unknown>>,
+): string[] {
+  const told = (word: string, names: string[]) =>
+    names.length > 0 ? [`${what}: ${names.join(", ")} ${word}`] : [];
+  const both = Object.keys(after).filter((name) => Object.hasOwn(before, name));
+  return [
+    ...told("new", Object.keys(after).filter((name) => !Object.hasOwn(before, name))),
+    ...told("gone", Object.keys(before).filter((name) => !Object.hasOwn(after, name))),
+    ...told("changed", both.filter((name) => !same(before[name], after[name]))),
+  ];
+}
+
+function keyChanges<T extends object>(what: string, before: T, after: T): string[] {
+  return (Object.keys(after) as (keyof T & string)[])
+    .filter((key) => !same(before[key], after[key]))
+    .map((key) => `${what}.${key}: ${JSON.stringify(after[key])} instead of ${JSON.stringify(before[key])}`);
+}
+
+const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);

@@ -1,0 +1,25 @@
+/** The keys of ugate.yaml as a JSON Schema (2020-12), for editors and validators. */
+import { z } from "zod";
+import type { Protocols } from "../contracts.ts";
+import { file, layer, limits, protocol } from "./schema.ts";
+import { oneOfWords } from "./shapes.ts";
+
+/** What may be written, before the environment is put in; names of protocols are those of the registry. */
+export function jsonSchema(protocols: Protocols): object {
+  const names = Object.keys(protocols);
+  const closed = new Map<unknown, object>([
+    [protocol, oneOfWords(names)],
+    [layer, oneOfWords(names.filter((name) => protocols[name].wrap))],
+  ]);
+  return z.toJSONSchema(file, {
+    io: "input",
+    override: ({ zodSchema, jsonSchema }) => {
+      Object.assign(jsonSchema, closed.get(zodSchema));
+      if (zodSchema === limits.unwrap().shape.reserve) jsonSchema.propertyNames = { enum: names };
+      // zod says { type: string } of every scalar here; where a shape of its own is given, that alone holds.
+      if (jsonSchema.anyOf && jsonSchema.type === "string") delete jsonSchema.type;
+      const number = typeof jsonSchema.default === "string" && /^[0-9]+$/.test(jsonSchema.default);
+      if (number) jsonSchema.default = Number(jsonSchema.default);
+    },
+  });
+}

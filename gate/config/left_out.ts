@@ -1,0 +1,65 @@
+/** What can still be said of maps that are left out for a mistake: by those of their keys that are right. */
+import type { PolicyRule } from "../snapshot.ts";
+import type { ListenerConfiguration, RouteConfiguration } from "./configuration.ts";
+import type { Findings } from "./problems.ts";
+import { areRight, type Located, type Part, readRightKeys } from "./read.ts";
+import * as schema from "./schema.ts";
+import { endpointsOf } from "./sections.ts";
+import { nodeAt, type Path } from "./tree.ts";
+
+type Right<T, K extends keyof T> = Located<Partial<Pick<T, K>>>;
+
+/** Absent: not written, or wrong. */
+export function rightOfListener(
+  path: Path,
+  findings: Findings,
+): Right<ListenerConfiguration, "addresses" | "protocols" | "fallback" | "users"> {
+  const { address, protocols, fallback, users } = readRightKeys(schema.listener.shape, path, findings);
+  return { path, value: { addresses: address, protocols, fallback, users } };
+}
+
+/** What decides which connections a route takes; and where they go, where that is right too. */
+export type RouteMatch =
+  & Pick<RouteConfiguration, "place" | "listener" | "protocol" | "host">
+  & Partial<Pick<RouteConfiguration, "to">>;
+
+/** Every route in its order, of which it is certain what it takes: plain forwards first. */
+export function routeMatches(
+  routes: Part<Located<RouteConfiguration>[]>,
+  findings: Findings,
+): Part<Located<RouteMatch>[]> {
+  const { shape } = schema.route;
+  const matches: Located<RouteMatch>[] = [...routes.items];
+  const unclear: Path[] = [];
+  for (const path of routes.leftOut) {
+    if (!areRight(shape, ["listener", "protocol", "host"], path, findings)) unclear.push(path);
+    else {
+      const { listener, protocol, host, to } = readRightKeys(shape, path, findings);
+      const place = findings.locate(path);
+      matches.push({ path, value: { place, listener, protocol, host, to: to && endpointsOf(to) } });
+    }
+  }
+  const order = ({ path: [section, i] }: Located<RouteMatch>) => section === "routes" ? Number(i) : -1;
+  const lost = routes.leftOut.length === 0 && !routes.whole; // the section itself is broken, or a listener
+  return {
+    whole: unclear.length === 0 && !lost,
+    items: matches.sort((a, b) => order(a) - order(b)),
+    leftOut: unclear,
+  };
+}
+
+/** Every rule of which it is certain whom it may meet, in their order. */
+export function ruleMatches(policy: Part<Located<PolicyRule>[]>, findings: Findings): Located<PolicyRule>[] {
+  const left = policy.leftOut.flatMap((path) => matchOfRule(path, findings) ?? []);
+  return [...policy.items, ...left];
+}
+
+function matchOfRule(path: Path, findings: Findings): Located<PolicyRule> | undefined {
+  const { shape } = schema.matches;
+  const node = nodeAt(findings.root, path);
+  const [verdict, ...others] = node?.kind === "map" ? node.entries.keys() : [];
+  if (others.length > 0 || (verdict !== "allow" && verdict !== "deny")) return undefined;
+  const at = [...path, verdict];
+  if (!areRight(shape, ["listener", "protocol", "user", "sources"], at, findings)) return undefined;
+  return { path, value: { place: findings.locate(path), verdict, ...readRightKeys(shape, at, findings) } };
+}

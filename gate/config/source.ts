@@ -1,0 +1,81 @@
+/** Where a running gate's configuration is, and whether it is another one there than the gate has read. */
+import type { Environment } from "./environment.ts";
+import { type ConfigurationText, findPlace, type Place, type Places, placesOf, readPlace } from "./files.ts";
+import { ConfigurationError } from "./problems.ts";
+
+/**
+ * Once something was read at a place, this place it stays: when the file there is gone, that is an error, and no reason
+ * to go on with another file or with the default. Where nothing was, the next read looks again.
+ */
+export class ConfigurationSource {
+  #places: Places;
+  #last: Result;
+  #spent = false;
+
+  constructor(path: string | undefined, env: Environment) {
+    this.#places = placesOf(path, env);
+  }
+
+  /** The absolute paths at which the next read looks; the first that is there counts. */
+  get paths(): readonly string[] {
+    return this.#places.paths.map(absolute);
+  }
+
+  /** What read() answered last: none where it threw. */
+  get texts(): readonly ConfigurationText[] {
+    return Array.isArray(this.#last) ? this.#last : [];
+  }
+
+  /** The texts of the first place that is there; undefined: at none of them. Throws ConfigurationError. */
+  async read(): Promise<ConfigurationText[] | undefined> {
+    this.#last = await this.#look((place) => {
+      this.#places = { paths: [place.path], optional: false };
+      if (this.#spent) throw new ConfigurationError([{ ...SPENT, place: place.path }]);
+      this.#spent = isStream(place);
+      return readPlace(place);
+    });
+    if (this.#last instanceof ConfigurationError) throw this.#last;
+    return this.#last;
+  }
+
+  /** Whether read() would now give, or say, something else than it did. What can be read only once never differs. */
+  async differs(): Promise<boolean> {
+    return !this.#spent && !same(await this.#look(readPlace), this.#last);
+  }
+
+  async #look(read: (place: Place) => Promise<ConfigurationText[]>): Promise<Result> {
+    try {
+      const place = await findPlace(this.#places);
+      return place && await read(place);
+    } catch (thrown) {
+      if (thrown instanceof ConfigurationError) return thrown;
+      throw thrown;
+    }
+  }
+}
+
+/** undefined: nothing was there, or nobody has looked. */
+type Result = ConfigurationText[] | ConfigurationError | undefined;
+
+function same(one: Result, other: Result): boolean {
+  if (!Array.isArray(one) || !Array.isArray(other)) {
+    return one === other || (one instanceof Error && other instanceof Error && one.message === other.message);
+  }
+  return one.length === other.length &&
+    one.every(({ file, text }, i) => file === other[i].file && text === other[i].text);
+}
+
+const SPENT = { path: "", message: "Cannot read again: what came from a pipe is gone" };
+
+/** As `-c <(...)` and /dev/stdin have it. */
+const isStream = ({ info }: Place): boolean => !info.isFile && !info.isDirectory;
+
+/** A file beside a directory that is gone is no file any more, wherever that is looked for. */
+export function absolute(path: string): string {
+  if (path.startsWith("/")) return path;
+  try {
+    return `${Deno.cwd()}/${path}`;
+  } catch {
+    return `/${path}`;
+  }
+}

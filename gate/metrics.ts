@@ -1,0 +1,272 @@
+/**
+ * The metrics: one table, whose names, types and labels are a promise to users. No label holds what a client sent: their
+ * values are words of the configuration and of this program, so there are only so many.
+ */
+import { readUsage, type Usage } from "./engine/usage.ts";
+import { LIMIT_NAMES } from "./errors.ts";
+import { type Family, familyText, histogramText, type Sample } from "./exposition.ts";
+import type { Durations } from "./journal.ts";
+import type { ReloadOutcome, Status } from "./operations.ts";
+import type { ReloadHistory } from "./reloads.ts";
+import { type Facts, statusOf } from "./status.ts";
+import type { Totals } from "./tally.ts";
+
+/** What the metrics are made of: plain data. */
+export interface Measured {
+  readonly status: Status;
+  readonly totals: Totals;
+  readonly reloads: ReloadHistory;
+  readonly linesLost: number;
+  /** Names of listeners that ask for a user. */
+  readonly askingUsers: readonly string[];
+  readonly usage: Usage;
+}
+
+/** The text of `/metrics`. */
+export const metricsText = (facts: Facts): string => measuredText(measure(facts));
+
+function measure(facts: Facts): Measured {
+  const { tally, reloads, linesLost, snapshot } = facts;
+  const asking = Object.values(snapshot.listeners).filter(({ asksUser }) => asksUser);
+  return {
+    status: statusOf(facts),
+    totals: tally.status(),
+    reloads,
+    linesLost,
+    askingUsers: asking.map(({ name }) => name),
+    usage: readUsage(),
+  };
+}
+
+/** The same of plain data. */
+export const measuredText = (measured: Measured): string =>
+  METRICS.map((metric) =>
+    "samples" in metric
+      ? familyText(metric, distinct(metric.samples(measured)))
+      : histogramText(metric, metric.durations(measured))
+  ).join("");
+
+/** A metric as it is documented, and where its values come from. */
+export type Metric =
+  & Family
+  & ({ samples(measured: Measured): readonly Sample[] } | { durations(measured: Measured): Durations });
+
+const metric = (
+  type: "counter" | "gauge",
+  name: string,
+  labels: readonly string[],
+  help: string,
+  samples: (measured: Measured) => readonly Sample[],
+): Metric => ({ type, name, labels, help, samples });
+
+const histogram = (name: string, help: string, durations: (measured: Measured) => Durations): Metric => ({
+  type: "histogram",
+  name,
+  labels: [],
+  help,
+  durations,
+});
+
+const one = (value: number | boolean): readonly Sample[] => [[Number(value)]];
+const seconds = (ms: number): number => ms / 1000;
+
+const RESULTS: readonly ReloadOutcome["result"][] = ["applied", "unchanged", "refused"];
+
+export const METRICS: readonly Metric[] = [
+  metric(
+    "gauge",
+    "ugate_build_info",
+    ["version", "deno"],
+    "Always 1; which program this is.",
+    ({ status }) => [
+      [1, status.version, Deno.version.deno],
+    ],
+  ),
+  metric(
+    "gauge",
+    "ugate_start_time_seconds",
+    [],
+    "When the gate started, in seconds since the epoch.",
+    ({ status }) => one(seconds(Date.parse(status.startedAt))),
+  ),
+  metric(
+    "gauge",
+    "ugate_draining",
+    [],
+    "1 while no new connections are taken because the gate is about to end.",
+    ({ status }) => one(status.draining),
+  ),
+  metric(
+    "gauge",
+    "ugate_connections_active",
+    ["listener"],
+    "Connections now.",
+    ({ status }) => status.listeners.map(({ listener, active }) => [active, listener]),
+  ),
+  metric(
+    "counter",
+    "ugate_connections_total",
+    ["listener", "protocol", "outcome", "side"],
+    "Connections that are over. The outcome is ok or why one failed, the side who caused that.",
+    connectionSamples,
+  ),
+  metric(
+    "counter",
+    "ugate_bytes_total",
+    ["listener", "direction"],
+    "Bytes carried, those of live connections too: in from clients, out to them.",
+    byteSamples,
+  ),
+  histogram(
+    "ugate_sniff_seconds",
+    "How long telling a protocol from its first bytes took.",
+    ({ totals }) => totals.sniff,
+  ),
+  histogram(
+    "ugate_dial_seconds",
+    "How long it took until a dial stood.",
+    ({ totals }) => totals.dial,
+  ),
+  metric(
+    "counter",
+    "ugate_limit_hits_total",
+    ["limit"],
+    "How often a limit was hit.",
+    ({ totals }) => LIMIT_NAMES.map((limit) => [totals.limitHits[limit] ?? 0, limit]), // as 0, before it bites
+  ),
+  metric(
+    "counter",
+    "ugate_auth_failures_total",
+    ["listener", "protocol"],
+    "Wrong users or passwords.",
+    authSamples,
+  ),
+  metric(
+    "gauge",
+    "ugate_endpoint_active",
+    ["route", "endpoint"],
+    "Connections to an endpoint now.",
+    ({ status }) => status.endpoints.map(({ route, endpoint, active }) => [active, route, endpoint]),
+  ),
+  metric(
+    "gauge",
+    "ugate_endpoint_usable",
+    ["route", "endpoint"],
+    "0 while an endpoint is left out because it failed.",
+    ({ status }) => status.endpoints.map(({ route, endpoint, usable }) => [Number(usable), route, endpoint]),
+  ),
+  metric(
+    "counter",
+    "ugate_config_reloads_total",
+    ["result"],
+    "Reloads: applied, unchanged (the same configuration), or refused because it is broken.",
+    ({ reloads }) => RESULTS.map((result) => [reloads.counts[result], result]),
+  ),
+  metric(
+    "gauge",
+    "ugate_config_last_reload_success",
+    [],
+    "0 where the last reload was refused: an older configuration holds than the one on disk.",
+    ({ reloads }) => one(reloads.last?.result !== "refused"),
+  ),
+  metric(
+    "gauge",
+    "ugate_config_last_reload_timestamp_seconds",
+    [],
+    "When a configuration was read last, refused or not, in seconds since the epoch.",
+    ({ reloads, status }) => one(seconds(reloads.last?.at ?? Date.parse(status.startedAt))),
+  ),
+  metric(
+    "gauge",
+    "ugate_config_trial",
+    [],
+    "1 while a configuration holds that nobody confirmed yet.",
+    ({ status }) => one(status.configuration.trial !== undefined),
+  ),
+  metric(
+    "gauge",
+    "ugate_engines",
+    [],
+    "Engine threads that run.",
+    ({ status }) => one(status.engines.filter(({ alive }) => alive).length),
+  ),
+  metric(
+    "counter",
+    "ugate_engine_restarts_total",
+    [],
+    "How often engine threads were started again after they died.",
+    ({ status }) => one(status.engines.reduce((sum, { restarts }) => sum + restarts, 0)),
+  ),
+  metric(
+    "counter",
+    "ugate_log_lines_lost_total",
+    [],
+    "Lines of the log that nobody took in time.",
+    ({ linesLost }) => one(linesLost),
+  ),
+  metric("gauge", "process_open_fds", [], "Open file descriptors.", ({ usage }) => one(usage.openFiles)),
+  metric(
+    "gauge",
+    "process_max_fds",
+    [],
+    "Most open file descriptors.",
+    ({ usage }) => one(usage.mostOpenFiles),
+  ),
+  metric(
+    "gauge",
+    "process_resident_memory_bytes",
+    [],
+    "Resident memory.",
+    ({ usage }) => one(usage.residentMemory),
+  ),
+  metric(
+    "counter",
+    "process_cpu_seconds_total",
+    [],
+    "User and system CPU time.",
+    ({ usage }) => one(usage.cpu),
+  ),
+];
+
+/** Every protocol of a listener has its `ok` from the start, as 0. */
+function connectionSamples({ status, totals }: Measured): Sample[] {
+  const counted = totals.ended.map(({ listener, protocol, outcome, side = "", count }): Sample => [
+    count,
+    listener,
+    protocol,
+    outcome,
+    side,
+  ]);
+  const expected = status.listeners.flatMap(({ listener, protocols }) =>
+    protocols.map((protocol): Sample => [0, listener, protocol, "ok", ""])
+  );
+  return [...counted, ...expected];
+}
+
+/** Listeners that are gone keep what they counted: a counter never goes down. */
+function byteSamples({ status, totals }: Measured): Sample[] {
+  const names = new Set([...status.listeners.map(({ listener }) => listener), ...Object.keys(totals.bytes)]);
+  return [...names].flatMap((listener): Sample[] => {
+    const { up, down } = totals.bytes[listener] ?? { up: 0, down: 0 };
+    return [[up, listener, "in"], [down, listener, "out"]];
+  });
+}
+
+function authSamples({ status, totals, askingUsers }: Measured): Sample[] {
+  const counted = totals.authFailures.map((
+    { listener, protocol, count },
+  ): Sample => [count, listener, protocol]);
+  const expected = status.listeners.filter(({ listener }) => askingUsers.includes(listener)).flatMap((
+    { listener, protocols },
+  ) => protocols.map((protocol): Sample => [0, listener, protocol]));
+  return [...counted, ...expected];
+}
+
+/** One sample for the same labels, the first: two would make the whole text invalid. */
+function distinct(samples: readonly Sample[]): Sample[] {
+  const seen = new Set<string>();
+  return samples.filter(([, ...labels]) => {
+    const key = labels.join("\n");
+    return !seen.has(key) && seen.add(key);
+  });
+}

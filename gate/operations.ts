@@ -1,0 +1,132 @@
+/** What an operator may see of a running gate, and do to it: the admin page and the commands speak these words. */
+
+/** One connection that is not over: plain data. Times in ms since the epoch. */
+export interface LiveConnection {
+  readonly id: number;
+  /** The connection it was unwrapped from. */
+  readonly parent?: number;
+  readonly listener: string;
+  /** As the journal writes it: `192.0.2.1:4711`, `[2001:db8::1]:4711`, `unix`. */
+  readonly peer: string;
+  readonly protocol: string;
+  readonly user?: string;
+  readonly serverName?: string;
+  readonly target?: string;
+  readonly endpoint?: string;
+  /** The place of the route it took, or `fallback`. */
+  readonly route?: string;
+  /** Bytes from the client, and to it, so far. */
+  readonly up: number;
+  readonly down: number;
+  readonly began: number;
+  readonly stage: "sniffing" | "serving" | "relaying";
+}
+
+/** "unchanged": what is on disk says what holds already. "refused": nothing changed, `problems` tell why. */
+export interface ReloadOutcome {
+  readonly result: "applied" | "unchanged" | "refused";
+  /** What is different now, a sentence each: `listener edge: now also on :8443`. */
+  readonly changes: readonly string[];
+  readonly warnings: readonly string[];
+  readonly problems: readonly string[];
+}
+
+/** A configuration that holds until it is confirmed or its time is over. */
+export interface Trial {
+  readonly id: string;
+  /** The file whose place it takes when confirmed: absolute. */
+  readonly file: string;
+  readonly text: string;
+  /** ms until the one before holds again. */
+  readonly left: number;
+}
+
+/** An endpoint of a route, as the engines see it. */
+export interface EndpointState {
+  readonly route: string;
+  readonly endpoint: string;
+  /** Connections there now. */
+  readonly active: number;
+  /** false: left out for a while. */
+  readonly usable: boolean;
+}
+
+export interface EngineState {
+  readonly engine: number;
+  /** How often it was started again. */
+  readonly restarts: number;
+  readonly alive: boolean;
+}
+
+/** A listener and what it has carried since the gate started. Bytes of connections under way are in it. */
+export interface ListenerState {
+  readonly listener: string;
+  /** Where it is bound, with the port that the kernel chose; several are separated by `, `. */
+  readonly address: string;
+  readonly protocols: readonly string[];
+  /** Connections now, and those that are over. */
+  readonly active: number;
+  readonly ended: number;
+  /** Bytes from clients, and to them. */
+  readonly up: number;
+  readonly down: number;
+}
+
+/** How many connections ended like this; `outcome` is `ok` or a Failure, which has a side. */
+export interface EndedCount {
+  readonly listener: string;
+  readonly protocol: string;
+  readonly outcome: string;
+  readonly side?: string;
+  readonly count: number;
+}
+
+/** What `/status` answers. Times are ISO 8601, counts since the gate started. */
+export interface Status {
+  readonly version: string;
+  readonly startedAt: string;
+  /** No new connections are taken: it is about to end. */
+  readonly draining: boolean;
+  readonly configuration: {
+    /** None: the built-in one. */
+    readonly files: readonly string[];
+    readonly lastReload?: { readonly at: string; readonly result: ReloadOutcome["result"] };
+    readonly trial?: Pick<Trial, "id" | "left">;
+  };
+  /** One for each name. */
+  readonly listeners: readonly ListenerState[];
+  readonly engines: readonly EngineState[];
+  readonly endpoints: readonly EndpointState[];
+  /** Now, on all listeners. */
+  readonly connections: number;
+  /** By the limit's name. */
+  readonly limitHits: Readonly<Record<string, number>>;
+  readonly authFailures: number;
+  readonly ended: readonly EndedCount[];
+}
+
+/** The running gate, for who operates it. What rejects is a GateError. */
+export interface Operations {
+  /** What `/status` answers. */
+  status(): Promise<Status>;
+  /** The text of `/metrics`. */
+  metrics(): Promise<string>;
+  /** At most `most` of the live connections, the newest first, and how many there are. */
+  connections(
+    most: number,
+  ): Promise<{ readonly total: number; readonly connections: readonly LiveConnection[] }>;
+  /** The configuration that holds, secrets masked, `${NAME}` unreplaced. */
+  configuration(): unknown;
+  /** Whether the engines turn. */
+  healthy(): boolean;
+  /** Whether new connections are taken: not before everything is bound, and no more once it drains. */
+  ready(): boolean;
+  /** Reads the configuration on disk again. */
+  reload(): Promise<ReloadOutcome>;
+  /** Applies `text` for `ms`: then what is on disk holds again, unless it was confirmed. */
+  try(text: string, ms: number): Promise<ReloadOutcome & { readonly trial?: Trial }>;
+  /** The trial under way. */
+  readonly trial: Trial | undefined;
+  /** The trial of that id holds for good. false: there is none. */
+  confirm(id: string): Promise<boolean>;
+}

@@ -1,0 +1,51 @@
+/** By what right a connection is there. A reload may take it away: then the connection is closed. */
+import type { Asking } from "./asking.ts";
+import type { Connection } from "./connection.ts";
+import type { Endpoint } from "./contracts.ts";
+import type { Decider, Plan } from "./decide.ts";
+import { GateError } from "./errors.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+/** What policy permitted to who named a target, or gave an SNI without a route. */
+export interface Right {
+  readonly asking: Asking;
+  readonly plan: Plan;
+  /** The name that a search domain made of it. */
+  completed?: string;
+  /** What was dialed; absent while nothing stands. */
+  endpoint?: Endpoint;
+}
+
+/** Why this connection may not go on under what holds now; undefined: it may. */
+export function lostRight(
+  connection: Connection,
+  snapshot: Snapshot,
+  decider: Decider,
+): GateError | undefined {
+  const { peer, listener, right } = connection;
+  const rules = Object.hasOwn(snapshot.listeners, listener) ? snapshot.listeners[listener] : undefined;
+  const { userDigest } = connection;
+  if (userDigest !== undefined && digestOf(rules?.users, peer.user) !== userDigest) {
+    return lost("its user, or the password it gave, was taken away");
+  }
+  if (right?.asking.naming === "target" && rules?.asksUser && peer.user === undefined) {
+    return lost("its listener asks for users now");
+  }
+  const source = peer.address === "unix" ? undefined : peer.address;
+  const by = right
+    ? decider.refuses(right)
+    : connection.route
+    ? decider.policy.barredRouted(listener, source)
+    : decider.policy.barred(listener, source);
+  return by === undefined ? undefined : lost(`policy refuses it now, by ${by}`);
+}
+
+/** The digest of a user's password; undefined: there is no such user. */
+export function digestOf(
+  users: Readonly<Record<string, string>> | undefined,
+  user: string | undefined,
+): string | undefined {
+  return users && user !== undefined && Object.hasOwn(users, user) ? users[user] : undefined;
+}
+
+const lost = (why: string) => new GateError("denied", "gate", `Cannot go on: ${why}`);

@@ -1,0 +1,79 @@
+/** What `/status` tells: the state of a running gate as plain data. */
+import type { Configuration } from "./config/configuration.ts";
+import type { EndpointHealth } from "./health.ts";
+import type { ConnectionLimits } from "./limits.ts";
+import { formatTarget } from "./address.ts";
+import type { EndpointState, EngineState, ListenerState, Status, Trial } from "./operations.ts";
+import type { Bound } from "./orders.ts";
+import type { ReloadHistory } from "./reloads.ts";
+import type { Snapshot } from "./snapshot.ts";
+import type { Tally } from "./tally.ts";
+import { VERSION } from "./version.ts";
+
+/** Everything there is to tell. */
+export interface Facts {
+  readonly config: Configuration;
+  readonly files: readonly string[];
+  readonly snapshot: Snapshot;
+  readonly listening: readonly Bound[];
+  readonly engines: readonly EngineState[];
+  readonly limits: ConnectionLimits;
+  readonly health: EndpointHealth;
+  readonly tally: Tally;
+  readonly reloads: ReloadHistory;
+  readonly trial: Trial | undefined;
+  /** Since the epoch, ms. */
+  readonly startedAt: number;
+  readonly draining: boolean;
+  /** Lines of the log that nobody took. */
+  readonly linesLost: number;
+}
+
+export function statusOf(facts: Facts): Status {
+  const { startedAt, draining, files, reloads, trial, engines, limits, tally } = facts;
+  const { ended, limitHits, authFailures } = tally.status();
+  return {
+    version: VERSION,
+    startedAt: new Date(startedAt).toISOString(),
+    draining,
+    configuration: {
+      files,
+      lastReload: reloads.last &&
+        { at: new Date(reloads.last.at).toISOString(), result: reloads.last.result },
+      trial: trial && { id: trial.id, left: trial.left },
+    },
+    listeners: listenerStates(facts),
+    engines,
+    endpoints: endpointStates(facts),
+    connections: limits.connections,
+    limitHits,
+    authFailures: authFailures.reduce((sum, { count }) => sum + count, 0),
+    ended,
+  };
+}
+
+export function listenerStates({ config, snapshot, listening, limits, tally }: Facts): ListenerState[] {
+  const { ended, bytes } = tally.status();
+  return Object.values(config.listeners).map(({ name, protocols }) => {
+    const own = ended.filter(({ listener }) => listener === name);
+    return {
+      listener: name,
+      address: listening.filter(({ listener }) => listener === name).map(({ address }) => address).join(", "),
+      protocols,
+      active: limits.ofListener(snapshot.listeners[name].number),
+      ended: own.reduce((sum, { count }) => sum + count, 0),
+      up: bytes[name]?.up ?? 0,
+      down: bytes[name]?.down ?? 0,
+    };
+  });
+}
+
+export function endpointStates({ snapshot, health }: Facts): EndpointState[] {
+  return snapshot.routes.flatMap(({ place, to }) =>
+    to.map((endpoint) => ({
+      route: place,
+      endpoint: formatTarget(endpoint.target),
+      ...health.state(endpoint),
+    }))
+  );
+}

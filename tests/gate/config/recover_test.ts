@@ -1,0 +1,82 @@
+import { LastGood } from "../../../gate/config/last_good.ts";
+import { loadFrom } from "../../../gate/config/load.ts";
+import { ConfigurationError } from "../../../gate/config/problems.ts";
+import { recover } from "../../../gate/config/recover.ts";
+import { ConfigurationSource } from "../../../gate/config/source.ts";
+import { equal, ok, rejects } from "../../support/assert.ts";
+import { Folder } from "../../support/child.ts";
+import { toyProtocols } from "./toy_protocols.ts";
+
+const GOOD = `listeners: { edge: { address: "127.0.0.1:8443", to: "127.0.0.1:\${PORT}" } }\n`;
+
+/** A gate whose configuration worked as GOOD, and now is `broken`. */
+async function after(folder: Folder, broken: string, state = folder.path, good = GOOD) {
+  const env = { get: (name: string) => ({ PORT: "443", XDG_STATE_HOME: folder.path })[name] };
+  const file = await folder.write("ugate.yaml", broken);
+  await new LastGood(state, file).write([{ file, text: good }]);
+  const source = new ConfigurationSource(file, env);
+  const fault = await loadFrom(source, toyProtocols, env).catch((fault) => fault);
+  ok(fault instanceof ConfigurationError);
+  return { file, fault, recovered: () => recover(fault, source, toyProtocols, env) };
+}
+
+Deno.test("a broken configuration is recovered from, and every mistake of it is told", async () => {
+  await using folder = await Folder.make();
+  const broken =
+    `node: { state: ${folder.path} }\nlisteners: { edge: { address: ":70000", to: "x" } }\nrutes: []`;
+  const { file, recovered } = await after(folder, broken);
+  const { config, files, texts, warnings } = await recovered();
+  equal(config.routes[0].to[0].target, { host: "127.0.0.1", port: 443 });
+  equal([files, texts], [[file], [{ file, text: GOOD }]]);
+  equal(
+    warnings[0],
+    `the configuration on disk is broken and does not hold: this is the last good one, of ${folder.path}/last-good.json`,
+  );
+  const told = warnings.slice(1).join("\n");
+  for (
+    const mistake of [/:2:\d+ listeners\.edge\.address: /, /:2:\d+ listeners\.edge\.to: /, /:3:1 rutes: /]
+  ) {
+    ok(mistake.test(told), told);
+  }
+});
+
+Deno.test("the state directory is found before what is no YAML, and by the environment", async () => {
+  await using folder = await Folder.make();
+  const line = `node:\n  state: ${folder.path}\n`;
+  const texts = [
+    `${line}listeners: [}`,
+    `${line}listeners:\n\t- x`,
+    `node: { state: "\${XDG_STATE_HOME}" }\nx: {`,
+  ];
+  for (const broken of texts) {
+    const { recovered } = await after(folder, broken);
+    equal((await recovered()).texts[0].text, GOOD);
+  }
+});
+
+Deno.test("where node.state cannot be read, or the file is not there, the default directory is used", async () => {
+  await using folder = await Folder.make();
+  if (Deno.uid() === 0) { // then the default is the machine's: nothing is kept there by a test
+    const { recovered } = await after(folder, "{{{");
+    return await rejects(
+      recovered(),
+      /^Cannot start from the last good configuration: no \/var\/lib\/ugate\//,
+    );
+  }
+  const { file, recovered } = await after(folder, "{{{", `${folder.path}/ugate`);
+  equal((await recovered()).files, [file]);
+});
+
+Deno.test("a last good configuration that does not hold any more is refused with its mistakes", async () => {
+  await using folder = await Folder.make();
+  const { recovered } = await after(
+    folder,
+    `node: { state: ${folder.path} }\nrutes: []`,
+    folder.path,
+    "routs: []",
+  );
+  await rejects(
+    recovered(),
+    /^Cannot start from .*last-good\.json: it does not hold now\n.*ugate\.yaml:1:1 routs: /,
+  );
+});

@@ -1,0 +1,90 @@
+import { ConfigurationSource } from "../../../gate/config/source.ts";
+import { equal, rejects } from "../../support/assert.ts";
+import { Folder, succeed } from "../../support/child.ts";
+
+const NOTHING = { get: () => undefined };
+
+Deno.test("what is at the path differs when its text, its files or what is wrong with it do, and not when it is touched", async () => {
+  await using folder = await Folder.make();
+  const file = await folder.write("b.yaml", "one");
+  const source = new ConfigurationSource(folder.path, NOTHING);
+  const differs = async (change: () => Promise<unknown>) => {
+    await change();
+    const answer = await source.differs();
+    await source.read().catch(() => {});
+    equal(await source.differs(), false);
+    return answer;
+  };
+  await source.read();
+  equal(await differs(() => Deno.utime(file, 1, 1)), false);
+  equal(await differs(() => folder.write("b.yaml", "one")), false);
+  equal(await differs(() => folder.write("notes.txt", "two")), false);
+  equal(await differs(() => folder.write("b.yaml", "two")), true);
+  equal(await differs(() => folder.write("a.yaml", "two")), true);
+  equal(await differs(() => Deno.rename(file, `${folder.path}/c.yaml`)), true);
+  equal(await differs(() => folder.write("a.yaml", Uint8Array.of(0xff))), true);
+  equal(await differs(() => folder.write("a.yaml", Uint8Array.of(0xfe))), false, "the same mistake");
+});
+
+Deno.test("a file that was read and is gone is an error, and no reason to use another one", async () => {
+  await using folder = await Folder.make();
+  const source = new ConfigurationSource(await folder.write("a.yaml", "one"), NOTHING);
+  equal(source.paths, [`${folder.path}/a.yaml`]);
+  equal(await source.read(), [{ file: `${folder.path}/a.yaml`, text: "one" }]);
+  equal(source.texts.map(({ text }) => text), ["one"]);
+  await Deno.remove(`${folder.path}/a.yaml`);
+  equal(await source.differs(), true);
+  await rejects(source.read(), /a\.yaml: Cannot read: there is no such file$/);
+  equal([source.texts, await source.differs()], [[], false]);
+});
+
+/** The default places, as a program sees them that runs in `cwd`. */
+async function inFolder(cwd: string, script: string): Promise<unknown> {
+  const module = new URL("../../../gate/config/source.ts", import.meta.url).href;
+  const code = `import { ConfigurationSource } from "${module}";
+    const source = new ConfigurationSource(undefined, { get: () => undefined });
+    const write = (text) => Deno.writeTextFileSync("ugate.yaml", text);
+    console.log(JSON.stringify(await (async () => { ${script} })()));`;
+  const file = `${cwd}/script.js`;
+  await Deno.writeTextFile(file, code);
+  return JSON.parse((await succeed(Deno.execPath(), ["run", "-A", "--no-check", file], { cwd })).stdout);
+}
+
+Deno.test("where no file was, all default places are looked at, and the first that is read is kept to", async () => {
+  await using folder = await Folder.make();
+  const told = await inFolder(
+    folder.path,
+    `const before = source.paths, none = await source.read();
+     write("one");
+     const differs = await source.differs();
+     const read = await source.read();
+     Deno.removeSync("ugate.yaml");
+     const gone = await source.read().catch(({ message }) => message);
+     return { before, none: none === undefined, differs, read, after: source.paths, gone };`,
+  );
+  equal(told, {
+    before: [`${folder.path}/ugate.yaml`, "/etc/ugate/ugate.yaml"],
+    none: true,
+    differs: true,
+    read: [{ file: "ugate.yaml", text: "one" }],
+    after: [`${folder.path}/ugate.yaml`],
+    gone: "ugate.yaml: Cannot read: there is no such file",
+  });
+});
+
+Deno.test("what came from a pipe is read once, and does not differ", async () => {
+  const module = new URL("../../../gate/config/source.ts", import.meta.url).href;
+  const code = `import { ConfigurationSource } from "${module}";
+    const source = new ConfigurationSource("/dev/stdin", { get: () => undefined });
+    const [{ text }] = await source.read();
+    const differs = await source.differs(), again = await source.read().catch(({ message }) => message);
+    console.log(JSON.stringify({ text, differs, again }));`;
+  await using folder = await Folder.make();
+  const args = ["run", "-A", "--no-check", await folder.write("script.js", code)];
+  const { stdout } = await succeed(Deno.execPath(), args, { stdin: "one" });
+  equal(JSON.parse(stdout), {
+    text: "one",
+    differs: false,
+    again: "/dev/stdin: Cannot read again: what came from a pipe is gone",
+  });
+});

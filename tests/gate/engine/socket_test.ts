@@ -1,0 +1,50 @@
+import type { Phase } from "../../../gate/contracts.ts";
+import type { Socket } from "../../../gate/engine/socket.ts";
+import { EPOLLIN, EPOLLRDHUP } from "../../../gate/engine/layout.ts";
+import { promiseResolved } from "../../../gate/engine/loop.ts";
+import { equal } from "../../support/assert.ts";
+import { onLoop } from "../../support/on_loop.ts";
+import { SUBJECTS } from "../../support/stream_pairs.ts";
+
+/** Everything that a look shows, at once. */
+const shown = (socket: Socket): [string, Phase] => {
+  const seen = socket.look((head, phase) => ({ head: new TextDecoder().decode(head), phase }));
+  if (seen instanceof Promise) throw new Error("a look waits that answers whatever there is");
+  return [seen.head, seen.phase];
+};
+
+/** The loop told the socket of bytes or an end, and nobody looked meanwhile. */
+const told = (socket: Socket): Promise<void> =>
+  new Promise((done) => {
+    socket.mover = {
+      moved: (_socket, events) => {
+        if (!(events & (EPOLLIN | EPOLLRDHUP))) return;
+        socket.mover = undefined;
+        promiseResolved();
+        done();
+      },
+      gone: () => {},
+    };
+  });
+
+for (const name of ["TCP", "a unix socket"]) {
+  Deno.test(`what was looked at before is never shown as what there is now: ${name}`, () =>
+    onLoop(async () => {
+      const [peer, stream] = await SUBJECTS[name].pair(), socket = stream as Socket;
+      try {
+        for (const [says, seen] of [["one", "one"], [" two", "one two"]]) {
+          const event = told(socket);
+          await peer.write(new TextEncoder().encode(says));
+          await event;
+          equal(shown(socket), [seen, "open"]);
+        }
+        const end = told(socket);
+        await peer.closeWrite();
+        await end;
+        equal(shown(socket), ["one two", "ended"]);
+      } finally {
+        peer[Symbol.dispose]();
+        socket[Symbol.dispose]();
+      }
+    }));
+}

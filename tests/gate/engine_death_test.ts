@@ -1,0 +1,96 @@
+import { equal, ok } from "../support/assert.ts";
+import { startGate } from "../support/gate.ts";
+import { type Client, connect, listenEcho } from "../support/net.ts";
+import { DEATH } from "../support/toy_death.ts";
+
+const descriptors = (): number => [...Deno.readDirSync("/proc/self/fd")].length;
+
+async function echoes(client: Client): Promise<boolean> {
+  try {
+    await client.write("x");
+    await client.read(1);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Connects until a connection is served: another engine may be told of it a moment later. */
+async function served(port: number): Promise<Client> {
+  const late = performance.now() + 10_000;
+  for (;;) {
+    const client = await connect(port);
+    if (await echoes(client)) return client;
+    await client[Symbol.asyncDispose]();
+    ok(performance.now() < late, "nobody serves");
+  }
+}
+
+async function kill(port: number): Promise<void> {
+  await using client = await connect(port);
+  await client.write(DEATH);
+  await client.readAll().catch(() => {}); // its descriptor is closed with all others of that engine
+}
+
+Deno.test("an engine that dies is started again; what it held is closed and counts no more", async () => {
+  await using echo = await listenEcho();
+  await using gate = await startGate(`
+listeners:
+  fwd: { address: "127.0.0.1:0", to: "127.0.0.1:${echo.port}" }
+  edge: { address: "127.0.0.1:0", protocols: [death, ssh] }
+admin: { address: "off" }`);
+  const port = gate.port("fwd");
+  await (await served(port))[Symbol.asyncDispose]();
+  const before = { open: descriptors(), sockets: echo.sockets.length };
+  for (let death = 1; death <= 2; death++) {
+    const clients: Client[] = [];
+    for (let i = 0; i < 20; i++) clients.push(await served(port));
+    await kill(gate.port("edge"));
+    for (const client of clients) {
+      await client.readAll().catch(() => {}); // an end or a reset, and not silence
+      await client[Symbol.asyncDispose]();
+    }
+    const client = await served(port);
+    const { engines, connections, endpoints, listeners } = await gate.service.status();
+    equal(engines, [{ engine: 0, restarts: death, alive: true }]);
+    equal([connections, endpoints[0].active, listeners[0].active], [1, 1, 1]);
+    await client[Symbol.asyncDispose]();
+  }
+  const late = performance.now() + 5000;
+  for (const socket of echo.sockets) socket.destroy();
+  while (descriptors() > before.open && performance.now() < late) {
+    await new Promise((done) => setTimeout(done, 20));
+  }
+  ok(descriptors() <= before.open, `${descriptors()} descriptors are open, ${before.open} were`);
+  const told = gate.messages.filter((message) => message.includes("engine 0"));
+  equal(
+    told.filter((message) =>
+      /ended by itself; \d{2} descriptors it left are closed, it is started again/.test(message)
+    ).length,
+    2,
+  );
+});
+
+Deno.test("the other engines go on while one dies", async () => {
+  await using echo = await listenEcho();
+  await using gate = await startGate(`
+listeners:
+  fwd: { address: "127.0.0.1:0", to: "127.0.0.1:${echo.port}" }
+  edge: { address: "127.0.0.1:0", protocols: [death, ssh] }
+engine: { threads: 2 }
+admin: { address: "off" }`);
+  const clients: Client[] = [];
+  for (let i = 0; i < 60; i++) clients.push(await served(gate.port("fwd")));
+  await kill(gate.port("edge"));
+  const alive = await Promise.all(clients.map(echoes));
+  const lost = alive.filter((still) => !still).length;
+  ok(lost > 0 && lost < clients.length, `${lost} of ${clients.length} were the dead one's`);
+  for (const client of clients) await client[Symbol.asyncDispose]();
+  const client = await served(gate.port("fwd"));
+  await client[Symbol.asyncDispose]();
+  const late = performance.now() + 5000;
+  while ((await gate.service.status()).engines.some(({ alive }) => !alive)) {
+    ok(performance.now() < late, "it is not started again");
+    await new Promise((done) => setTimeout(done, 20));
+  }
+});

@@ -1,0 +1,66 @@
+/** A gate that is not there: Operations with plain answers, of which a test gives its own. */
+import type { LiveConnection, Operations, ReloadOutcome, Status } from "../../gate/operations.ts";
+
+export const APPLIED: ReloadOutcome = {
+  result: "applied",
+  changes: ["listener edge: now also on :8443"],
+  warnings: [],
+  problems: [],
+};
+
+export const STATUS: Status = {
+  version: "0.1.0",
+  startedAt: "2026-01-02T03:04:05.000Z",
+  draining: false,
+  configuration: { files: ["/etc/ugate/ugate.yaml"] },
+  listeners: [{
+    listener: "edge",
+    address: "0.0.0.0:443, [::]:443",
+    protocols: ["tls", "ssh"],
+    active: 2,
+    ended: 3,
+    up: 1000,
+    down: 2000,
+  }],
+  engines: [{ engine: 0, restarts: 0, alive: true }],
+  endpoints: [{ route: "routes[0]", endpoint: "10.0.0.7:443", active: 2, usable: true }],
+  connections: 2,
+  limitHits: {},
+  authFailures: 0,
+  ended: [
+    { listener: "edge", protocol: "tls", outcome: "ok", count: 2 },
+    { listener: "edge", protocol: "tls", outcome: "no-route", side: "client", count: 1 },
+  ],
+};
+
+export const liveConnection = (id: number, given: Partial<LiveConnection> = {}): LiveConnection => ({
+  id,
+  listener: "edge",
+  peer: `192.0.2.${id % 250}:${1024 + id % 60000}`,
+  protocol: "tls",
+  serverName: "shop.example",
+  target: "shop.example:443",
+  endpoint: "10.0.0.7:443",
+  route: "routes[0]",
+  up: 1500 * id,
+  down: 40_000 * id,
+  began: Date.now(),
+  stage: "relaying",
+  ...given,
+});
+
+export function fakeOperations(given: Partial<Operations> = {}): Operations {
+  return {
+    status: () => Promise.resolve(STATUS),
+    metrics: () => Promise.resolve("# HELP up Whether.\n# TYPE up gauge\nup 1\n"),
+    connections: () => Promise.resolve({ total: 1, connections: [liveConnection(1)] }),
+    configuration: () => ({ listeners: {} }),
+    healthy: () => true,
+    ready: () => true,
+    reload: () => Promise.resolve(APPLIED),
+    try: () => Promise.resolve(APPLIED),
+    trial: undefined,
+    confirm: () => Promise.resolve(false),
+    ...given,
+  };
+}
