@@ -72,7 +72,8 @@ export async function tryOut(path: string, target: Target): Promise<void> {
     const file = `${folder}/ugate.yaml`;
     await Deno.writeTextFile(
       file,
-      'listeners: { proxy: { address: "127.0.0.1:0", protocols: [socks] } }\nadmin: { address: "127.0.0.1:0" }\n',
+      'listeners: { proxy: { address: "127.0.0.1:0", protocols: [socks] } }\nadmin: { address: "127.0.0.1:0" }\n' +
+        `node: { state: "${folder}/state" }\n`,
     );
     const version = await run(path, ["version"]);
     const expected = `ugate ${VERSION} (Deno ${Deno.version.deno}, ${target})`;

@@ -4,6 +4,7 @@
  */
 import { freePort } from "../../scripts/free_ports.ts";
 import { need } from "../../scripts/clients.ts";
+import { PAGE } from "../../gate/admin/page.ts";
 import { VERSION } from "../../gate/version.ts";
 import { equal, ok } from "../support/assert.ts";
 import { ask, givenBinary, rewrite, serve, settle } from "../support/binary.ts";
@@ -112,8 +113,8 @@ Deno.test({
 
 withBinary("the binary's admin page has everything it shows, and its verbs reach it", async (binary) => {
   await using program = await serve(await settle(binary, LOCAL.replace('"off"', '"127.0.0.1:0"')));
-  const pages = ["/", "/page.css", "/page.js", "/icon.svg", "/status", "/metrics", "/connections", "/config"];
-  for (const page of [...pages, "/healthz", "/readyz"]) {
+  const data = ["/status", "/metrics", "/connections", "/config", "/healthz", "/readyz"];
+  for (const page of [...Object.keys(PAGE), ...data]) {
     const response = await program.admin(page);
     ok((await response.text()).length > 0);
     equal([page, response.status], [page, 200]);

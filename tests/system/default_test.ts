@@ -105,7 +105,9 @@ Deno.test({
       equal(await (await program.admin("/healthz")).text(), "ok\n");
       await program.record(({ outcome }) => outcome === "denied"); // counters travel with the journal
       const status = await (await program.admin("/status")).json();
-      equal(status.listeners, [{ listener: "local", address: GATE }]);
+      const [{ listener, address, protocols, ended }] = status.listeners;
+      equal([listener, address, protocols], ["local", GATE, ["socks", "connect", "tls"]]);
+      ok(ended > 10, `${ended} connections are over`);
       ok(JSON.stringify(status).includes("denied"), JSON.stringify(status));
       const rebound = await run("curl", [...CURL, "-H", "Host: evil.test", `http://${ADMIN}/status`]);
       ok(rebound.stdout.startsWith("Cannot answer"), rebound.stdout);

@@ -93,6 +93,8 @@ Deno.test("a unix socket that a killed gate left is taken over, and is gone afte
   await using client = await connectUnix(path);
   await client.write(Uint8Array.of(5, 1, 0));
   equal([...await client.read(2)], [5, 0]);
+  client.end();
+  await client.readAll();
   equal(await program.stop(), 0);
   await rejects(Deno.lstat(path), /No such file/);
 });

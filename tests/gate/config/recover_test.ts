@@ -60,7 +60,7 @@ Deno.test("where node.state cannot be read, or the file is not there, the defaul
     const { recovered } = await after(folder, "{{{");
     return await rejects(
       recovered(),
-      /^Cannot start from the last good configuration: no \/var\/lib\/ugate\//,
+      /^Cannot start from the last good configuration: no \/var\/lib\/ugate\/|^Cannot read \/var\/lib\/ugate\//,
     );
   }
   const { file, recovered } = await after(folder, "{{{", `${folder.path}/ugate`);
