@@ -32,15 +32,11 @@ function readCpu(): number {
   return Number(view.getBigInt64(0, true)) + Number(view.getBigInt64(8, true)) / 1e9;
 }
 
-let folders: Folders | undefined;
-type Folders = ReturnType<typeof openFolders>;
-
-const openFolders = () =>
-  Deno.dlopen("libc.so.6", {
-    opendir: { parameters: ["buffer"], result: "pointer" },
-    readdir: { parameters: ["pointer"], result: "pointer" },
-    closedir: { parameters: ["pointer"], result: "i32" },
-  }).symbols;
+const folders = Deno.dlopen("libc.so.6", {
+  opendir: { parameters: ["buffer"], result: "pointer" },
+  readdir: { parameters: ["pointer"], result: "pointer" },
+  closedir: { parameters: ["pointer"], result: "i32" },
+}).symbols;
 
 const DESCRIPTORS = new TextEncoder().encode("/proc/self/fd\0");
 /** Entries of the folder that are no descriptors of anybody else: `.`, `..` and the folder itself. */
@@ -48,7 +44,6 @@ const OWN_ENTRIES = 3;
 
 /** NaN where they cannot be counted: without a descriptor for the folder, or without /proc. */
 function countOpenFiles(): number {
-  folders ??= openFolders();
   const folder = folders.opendir(DESCRIPTORS);
   if (folder === null) return NaN;
   let entries = 0;
