@@ -1,25 +1,15 @@
 /** `ugate explain`: what would happen to a connection, and why. It resolves and never dials. */
-import { formatIp, formatTarget, type Ip, parseAnyIp, parseTarget } from "./address.ts";
+import { formatTarget, type Ip } from "./address.ts";
 import { type Asking, isTrusted } from "./asking.ts";
 import type { Peer, Protocol, Protocols, Target } from "./contracts.ts";
 import { Decider } from "./decide.ts";
 import { dryRun } from "./dry_run.ts";
 import { explain, type Explanation, type Resolve } from "./explanation.ts";
+import { type Client, clientOf, type ExplainArgs } from "./explain_client.ts";
 import { suppose, tellApart } from "./explain_supposed.ts";
 import { renderKinds, type Seen } from "./explain_text.ts";
 import { sniffer } from "./sniff.ts";
 import type { ListenerRules, Snapshot } from "./snapshot.ts";
-
-/** The words of the command line, as they were written. */
-export interface ExplainArgs {
-  readonly target?: string;
-  /** Bytes that a client sent, in hex; blanks and colons are skipped. */
-  readonly hex?: string;
-  readonly listener?: string;
-  readonly from?: string;
-  readonly user?: string;
-  readonly sni?: string;
-}
 
 /**
  * What is printed: one of the two. `exit` is 0 where at some listener the connection would stand, whoever else the client
@@ -29,15 +19,6 @@ export interface Explained {
   readonly text: string;
   readonly json: unknown;
   readonly exit: number;
-}
-
-/** The client that is made up: what it sent or asked for, and who it is. */
-interface Client {
-  readonly target?: Target;
-  readonly bytes?: Uint8Array;
-  readonly sni?: string;
-  readonly from?: string;
-  readonly user?: string;
 }
 
 /** What an explanation needs to know of the program and the machine. */
@@ -89,31 +70,6 @@ function once(resolve: Resolve): Resolve {
 
 function stands({ explanations, fallback }: Seen): boolean {
   return fallback !== undefined || explanations.some(({ endpoints }) => endpoints.length > 0);
-}
-
-/** What was asked, or what is wrong with it. */
-function clientOf({ target, hex, from, user, sni }: ExplainArgs): Client | string {
-  const subjects = [target, hex].filter((given) => given !== undefined).length;
-  if (subjects > 1 || (subjects === 0 && sni === undefined)) {
-    return "Cannot explain: expected TARGET, or --hex BYTES, or --sni NAME";
-  }
-  const parsed = target === undefined ? undefined : parseTarget(target);
-  if (target !== undefined && parsed === undefined) {
-    return `Cannot read TARGET: expected host:port, got ${JSON.stringify(target)}`;
-  }
-  const bytes = hex === undefined ? undefined : bytesOf(hex);
-  if (hex !== undefined && bytes === undefined) return "Cannot read --hex: expected pairs of hex digits";
-  const source = from === undefined ? undefined : parseAnyIp(from);
-  if (from !== undefined && source === undefined) {
-    return `Cannot read --from: expected an IP address, got ${JSON.stringify(from)}`;
-  }
-  return { target: parsed, bytes, sni, user, from: source && formatIp(source) };
-}
-
-function bytesOf(hex: string): Uint8Array | undefined {
-  const digits = hex.replace(/[\s:]/g, "");
-  if (digits.length === 0 || digits.length % 2 > 0 || !/^[0-9a-fA-F]*$/.test(digits)) return undefined;
-  return Uint8Array.from(digits.match(/../g)!, (pair) => parseInt(pair, 16));
 }
 
 interface World extends ExplainParts {

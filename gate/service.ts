@@ -213,7 +213,8 @@ export class Service implements Operations {
       throw thrown;
     }
     if (admin) {
-      await this.#admin?.close();
+      // Not waited for: it may be the old page that asked for this, and waits for its answer.
+      if (this.#admin) this.#parts.scope.spawn("admin", this.#admin.close());
       this.#admin = admin;
     }
     return { changes, warnings: [...loaded.warnings, ...restart] };
@@ -242,7 +243,12 @@ export class Service implements Operations {
   }
 
   #startAdmin({ admin }: Configuration): Promise<Admin> {
-    return startAdmin({ address: admin.address ?? "off", metrics: admin.metrics ?? "off", operations: this });
+    return startAdmin({
+      address: admin.address ?? "off",
+      metrics: admin.metrics ?? "off",
+      operations: this,
+      previous: this.#admin,
+    });
   }
 
   #facts(): Facts {

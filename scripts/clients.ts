@@ -2,6 +2,7 @@
 
 /** Program -> the package of Debian that has it. */
 const PACKAGES: Readonly<Record<string, string>> = {
+  chromium: "chromium",
   curl: "curl",
   fish: "fish",
   "fail2ban-regex": "fail2ban",

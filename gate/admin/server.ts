@@ -14,15 +14,10 @@ export interface AdminOptions {
   /** Where only metrics and health are answered, to any Host; host "" is all addresses. */
   readonly metrics: Target | "off";
   readonly operations: Operations;
+  /** Whom this one follows: where both listen at the same place it goes on there. `operations` are the same. */
+  readonly previous?: Admin;
   /** How long clients are waited for; what tests need shorter. */
   readonly patience?: Patience;
-}
-
-export interface Admin {
-  /** Where it listens, as printed: `127.0.0.1:15000`, `unix:/run/ugate/admin.sock`. */
-  readonly addresses: readonly string[];
-  /** Takes no new requests, gives those in work two seconds, and cuts what is left. */
-  close(): Promise<void>;
 }
 
 const PATIENCE: Patience = { head: 5000, idle: 10_000, body: 10_000, answer: 30_000, linger: 1000 };
@@ -33,29 +28,61 @@ const MOST_REQUESTS = 16;
 /** Bytes of answers that nobody took yet. */
 const MOST_UNSENT = 32 << 20;
 
-/** Listens at both addresses or at none. Throws GateError where it cannot listen. */
-export async function startAdmin(options: AdminOptions): Promise<Admin> {
-  const { address, metrics, operations, patience = PATIENCE } = options;
-  const open: Listening[] = [];
-  const close = async () => {
-    await Promise.all(open.splice(0).map((one) => one.close()));
-  };
-  const listen = async (at: Target, most: number, answer: Answer) => {
-    open.push(await listenHttp(at, most, { answer, patience, unsent: new Unsent(MOST_UNSENT) }));
-  };
-  try {
-    if (address !== "off") {
-      await listen(address, MOST_ADMIN, answering(adminRoutes(operations), hostGuard(address)));
-    }
-    if (metrics !== "off") {
-      await listen(metrics, MOST_METRICS, answering(metricsRoutes(operations), () => true));
-    }
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  return { addresses: open.map((one) => one.address), close };
+/** Where one of the two listens, and how many Admins hold it: who follows another one takes over what is the same. */
+interface Place {
+  readonly of: "admin" | "metrics";
+  readonly target: Target;
+  readonly listening: Listening;
+  holders: number;
 }
+
+export class Admin {
+  readonly #places: Place[] = [];
+
+  /** Listens at both addresses or at none. Throws GateError where it cannot listen. */
+  static async start(options: AdminOptions): Promise<Admin> {
+    const admin = new Admin();
+    try {
+      await admin.#open("admin", options.address, options);
+      await admin.#open("metrics", options.metrics, options);
+      return admin;
+    } catch (thrown) {
+      await admin.close();
+      throw thrown;
+    }
+  }
+
+  /** Where it listens, as printed: `127.0.0.1:15000`, `unix:/run/ugate/admin.sock`. */
+  get addresses(): readonly string[] {
+    return this.#places.map(({ listening }) => listening.address);
+  }
+
+  /** Where nobody follows it takes no new requests, gives those in work two seconds, and cuts what is left. */
+  async close(): Promise<void> {
+    const given = this.#places.splice(0).filter((place) => --place.holders === 0);
+    await Promise.all(given.map(({ listening }) => listening.close()));
+  }
+
+  async #open(of: Place["of"], target: Target | "off", options: AdminOptions): Promise<void> {
+    if (target === "off") return;
+    const { operations, patience = PATIENCE, previous } = options;
+    let place = previous && previous.#places.find((one) => one.of === of && same(one.target, target));
+    if (!place) {
+      const answer = of === "admin"
+        ? answering(adminRoutes(operations), hostGuard(target))
+        : answering(metricsRoutes(operations), () => true);
+      const service = { answer, patience, unsent: new Unsent(MOST_UNSENT) };
+      const most = of === "admin" ? MOST_ADMIN : MOST_METRICS;
+      place = { of, target, listening: await listenHttp(target, most, service), holders: 0 };
+    }
+    place.holders++;
+    this.#places.push(place);
+  }
+}
+
+export const startAdmin = (options: AdminOptions): Promise<Admin> => Admin.start(options);
+
+const same = (a: Target, b: Target): boolean => a.host === b.host && a.port === b.port;
 
 type Answer = (asked: Asked) => Promise<Reply>;
 

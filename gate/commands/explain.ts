@@ -2,7 +2,8 @@
 import { type Ip, parseIp, sameIp } from "../address.ts";
 import { compileSnapshot } from "../config/compile.ts";
 import { loadConfiguration } from "../config/load.ts";
-import { type ExplainArgs, explainCommand } from "../explain.ts";
+import { explainCommand } from "../explain.ts";
+import type { ExplainArgs } from "../explain_client.ts";
 import { protocols, proxyProtocol } from "../../protocols/mod.ts";
 import { serverNameTarget } from "../../protocols/tls/server_name.ts";
 import { discoveryOf } from "./discovery.ts";

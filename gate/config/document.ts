@@ -11,7 +11,7 @@ import {
 } from "yaml";
 import { type Environment, substitute } from "./environment.ts";
 import { MOST_BYTES, TOO_LARGE } from "./files.ts";
-import { givenTwice, type Problem } from "./problems.ts";
+import { givenTwice, MOST_FOUND, type Problem } from "./problems.ts";
 import { type Entry, formatPath, type Node, type Path, type Source } from "./tree.ts";
 import { DEEPEST, readYaml, TOO_DEEP } from "./yaml.ts";
 
@@ -53,6 +53,7 @@ interface Built {
 /** Turns the parser's nodes into ours; an alias becomes the node it names, which thus is there once. */
 class Builder {
   readonly #anchors = new Map<string, Built>();
+  /** Of too much, or too many mistakes: what follows is not looked at. */
   #stopped = false;
 
   constructor(readonly source: Source, readonly env: Environment, readonly problems: Problem[]) {}
@@ -64,16 +65,16 @@ class Builder {
 
   #node(yaml: unknown, around: number, path: Path): Built {
     const at = offsetOf(yaml) ?? around;
+    if (this.#stopped) return this.#leaf(at, null, undefined);
     if (isAlias(yaml)) return this.#alias(yaml, at, path);
     const built = isMap(yaml)
       ? this.#map(yaml, at, path)
       : isCollection(yaml)
       ? this.#list(yaml.items, at, path)
       : this.#scalar(yaml, at, path);
-    if ((built.size > MOST_VALUES || built.depth > DEEPEST) && !this.#stopped) {
+    if (built.size > MOST_VALUES || built.depth > DEEPEST) {
+      this.#report(at, path, built.depth > DEEPEST ? TOO_DEEP : "aliases stand for too many values");
       this.#stopped = true;
-      const what = built.depth > DEEPEST ? TOO_DEEP : "aliases stand for too many values";
-      this.#report(at, path, what);
     }
     const anchor = isScalar(yaml) || isCollection(yaml) ? yaml.anchor : undefined;
     if (anchor !== undefined) this.#anchors.set(anchor, built);
@@ -126,7 +127,9 @@ class Builder {
   }
 
   #report(offset: number, path: Path, message: string): void {
+    if (this.#stopped) return;
     this.problems.push({ place: this.source.place(offset), path: formatPath(path), message });
+    if (this.problems.length >= MOST_FOUND) this.#stopped = true;
   }
 }
 

@@ -1,5 +1,5 @@
 /** Several files as one: maps merge, lists concatenate, anything else given twice is a mistake. */
-import { givenTwice, type Problem } from "./problems.ts";
+import { givenTwice, type Problem, report } from "./problems.ts";
 import { type Entry, formatPath, type Node, type Path, placeOf } from "./tree.ts";
 
 export function mergeTrees(trees: readonly Node[], problems: Problem[]): Node {
@@ -20,6 +20,6 @@ function merge(first: Node, second: Node, path: Path, problems: Problem[]): Node
     return { ...first, entries };
   }
   const message = path.length === 0 ? "expected a map of keys in every file" : givenTwice(placeOf(first));
-  problems.push({ place: placeOf(second), path: formatPath(path), message });
+  report({ place: placeOf(second), path: formatPath(path), message }, problems);
   return first;
 }

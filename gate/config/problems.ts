@@ -46,6 +46,11 @@ export function byPlace(a: Problem, b: Problem): number {
   return Number(left[2] ?? 0) - Number(right[2] ?? 0) || Number(left[3] ?? 0) - Number(right[3] ?? 0);
 }
 
+/** Adds a problem to others. Throws ConfigurationError with all of them where they are too many. */
+export function report(problem: Problem, problems: Problem[]): void {
+  if (problems.push(problem) >= MOST_FOUND) throw new ConfigurationError(problems.sort(byPlace));
+}
+
 function formatProblem({ place, path, message }: Problem): string {
   return path === "" ? `${place}: ${message}` : `${place} ${path}: ${message}`;
 }
@@ -108,8 +113,7 @@ export class Findings {
   }
 
   #add(at: Placed, path: Path, message: string): void {
-    this.problems.push({ place: placeOf(at), path: formatPath(path), message });
-    if (this.problems.length >= MOST_FOUND) throw new ConfigurationError(this.problems.sort(byPlace));
+    report({ place: placeOf(at), path: formatPath(path), message }, this.problems);
   }
 }
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import type { Destination, Protocol, Protocols, Target } from "../../gate/contracts.ts";
-import { type ExplainArgs, explainCommand } from "../../gate/explain.ts";
+import { explainCommand } from "../../gate/explain.ts";
+import type { ExplainArgs } from "../../gate/explain_client.ts";
 import { GateError } from "../../gate/errors.ts";
 import type { ListenerRules } from "../../gate/snapshot.ts";
 import { equal, ok } from "../support/assert.ts";

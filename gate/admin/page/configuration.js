@@ -26,7 +26,7 @@ export class Configuration {
     const say = (name, text) => setText(this.#facts.get(name), text);
     say("Files", files.length > 0 ? files.join(", ") : "none: the built-in configuration");
     say("Last reload", lastReload ? `${lastReload.result}, ${date(lastReload.at)}` : "none since the start");
-    say("Engines", engines.map(engineText).join(", "));
+    say("Engines", enginesText(engines));
     say("Wrong passwords", String(authFailures));
     say("Started", date(startedAt));
     this.#facts.get("Last reload").className = lastReload?.result === "refused" ? "bad" : "";
@@ -43,9 +43,10 @@ export class Configuration {
   }
 }
 
-function engineText({ engine, alive, restarts }) {
-  const state = alive ? "turns" : "does not turn";
-  return restarts > 0 ? `${engine} ${state}, started again ${restarts}x` : `${engine} ${state}`;
+function enginesText(engines) {
+  const alive = engines.filter((engine) => engine.alive).length;
+  const restarts = engines.reduce((sum, engine) => sum + engine.restarts, 0);
+  return `${alive} of ${engines.length} running${restarts > 0 ? `, started again ${restarts} times` : ""}`;
 }
 
 /** A button that waits for its end. */

@@ -1,0 +1,48 @@
+/** The client that `ugate explain` is asked about, from the words of the command line. */
+import { formatIp, parseAnyIp, parseTarget } from "./address.ts";
+import type { Target } from "./contracts.ts";
+
+/** The words of the command line, as they were written. */
+export interface ExplainArgs {
+  readonly target?: string;
+  /** Bytes that a client sent, in hex; blanks and colons are skipped. */
+  readonly hex?: string;
+  readonly listener?: string;
+  readonly from?: string;
+  readonly user?: string;
+  readonly sni?: string;
+}
+
+/** The client that is made up: what it sent or asked for, and who it is. */
+export interface Client {
+  readonly target?: Target;
+  readonly bytes?: Uint8Array;
+  readonly sni?: string;
+  readonly from?: string;
+  readonly user?: string;
+}
+
+/** What was asked, or what is wrong with it. */
+export function clientOf({ target, hex, from, user, sni }: ExplainArgs): Client | string {
+  const subjects = [target, hex].filter((given) => given !== undefined).length;
+  if (subjects > 1 || (subjects === 0 && sni === undefined)) {
+    return "Cannot explain: expected TARGET, or --hex BYTES, or --sni NAME";
+  }
+  const parsed = target === undefined ? undefined : parseTarget(target);
+  if (target !== undefined && parsed === undefined) {
+    return `Cannot read TARGET: expected host:port, got ${JSON.stringify(target)}`;
+  }
+  const bytes = hex === undefined ? undefined : bytesOf(hex);
+  if (hex !== undefined && bytes === undefined) return "Cannot read --hex: expected pairs of hex digits";
+  const source = from === undefined ? undefined : parseAnyIp(from);
+  if (from !== undefined && source === undefined) {
+    return `Cannot read --from: expected an IP address, got ${JSON.stringify(from)}`;
+  }
+  return { target: parsed, bytes, sni, user, from: source && formatIp(source) };
+}
+
+function bytesOf(hex: string): Uint8Array | undefined {
+  const digits = hex.replace(/[\s:]/g, "");
+  if (digits.length === 0 || digits.length % 2 > 0 || !/^[0-9a-fA-F]*$/.test(digits)) return undefined;
+  return Uint8Array.from(digits.match(/../g)!, (pair) => parseInt(pair, 16));
+}

@@ -1,0 +1,178 @@
+/** The page at `/` in a real browser: what it shows, asks for and does, and that nothing a client sent becomes code. */
+import { need } from "../../../scripts/clients.ts";
+import { PAGE, readPageFile } from "../../../gate/admin/page.ts";
+import type { Operations, Status } from "../../../gate/operations.ts";
+import { portOf, withAdmin } from "../../support/admin.ts";
+import { equal, ok } from "../../support/assert.ts";
+import { Browser } from "../../support/browser.ts";
+import { APPLIED, liveConnection, STATUS } from "../../support/operations.ts";
+
+const text = async (path: string) => new TextDecoder().decode(await readPageFile(path));
+
+Deno.test("every file of the page is there, and refers to files of the page alone", async () => {
+  for (const path of Object.keys(PAGE)) {
+    const content = await text(path);
+    const named = content.matchAll(/(?:src|href)="([^"#]+)"|from "([^"]+)"|url\(([^)]+)\)/g);
+    for (const [, html, script, style] of named) {
+      const target = new URL(html ?? script ?? style, `http://gate${path}`);
+      const known = target.host === "gate" && (target.pathname in PAGE || READABLE.test(target.pathname));
+      ok(known, `${path}: ${target}`);
+    }
+  }
+});
+const READABLE = /^\/(status|connections|config|metrics|healthz|readyz)$/;
+
+Deno.test("no file of the page makes markup or code of a text", async () => {
+  for (const path of Object.keys(PAGE)) {
+    const content = await text(path);
+    ok(
+      !/innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|new Function|srcdoc/.test(content),
+      path,
+    );
+    if (path === "/") {
+      ok(!/\son\w+=|style=|javascript:/i.test(content.replace(/<noscript>.*<\/noscript>/s, "")), path);
+    }
+  }
+});
+
+const HOSTILE = [
+  `<img src=x onerror="globalThis.broken=1">`,
+  `"><script>globalThis.broken=1</script>`,
+  `</table><svg/onload=globalThis.broken=1>`,
+  "javascript:globalThis.broken=1",
+  "{{constructor.constructor('globalThis.broken=1')()}}",
+];
+
+/** A gate whose every text was sent by a client that means harm. */
+function hostileGate(): Partial<Operations> {
+  const [name] = HOSTILE;
+  const status: Status = {
+    ...STATUS,
+    version: name,
+    configuration: { files: [name], trial: { id: name, left: 60_000 } },
+    listeners: [{ ...STATUS.listeners[0], listener: name, address: name, protocols: HOSTILE }],
+    endpoints: [{ route: name, endpoint: name, active: 1, usable: false }],
+    limitHits: { [name]: 3 },
+    ended: [{ listener: name, protocol: name, outcome: name, side: name, count: 2 }],
+  };
+  const connections = HOSTILE.map((text, id) =>
+    liveConnection(id, {
+      ...{ peer: text, user: text, serverName: text, target: text, endpoint: text, route: text },
+      ...{ protocol: text, listener: text },
+    })
+  );
+  return {
+    status: () => Promise.resolve(status),
+    connections: () => Promise.resolve({ total: connections.length, connections }),
+    reload: () => Promise.resolve({ ...APPLIED, result: "refused", problems: HOSTILE }),
+  };
+}
+
+const SERVING = `document.getElementById("state")?.dataset.state === "serving"`;
+const rowsOf = (table: string) =>
+  `[...document.querySelectorAll("#${table} tbody tr")].map((row) => [...row.cells].map((cell) => cell.textContent))`;
+const click = (id: string) => `document.getElementById("${id}").click()`;
+
+Deno.test({
+  name: "what clients sent is shown as text, runs nowhere, and nothing is asked of other hosts",
+  ignore: !need("chromium"),
+  async fn() {
+    await withAdmin({ operations: hostileGate() }, async (admin) => {
+      const origin = `http://127.0.0.1:${portOf(admin)}`;
+      await using browser = await Browser.start();
+      await browser.open(`${origin}/`);
+      await browser.until(SERVING);
+      const rows = await browser.evaluate(rowsOf("live")) as string[][];
+      equal(rows.map(([, client]) => client), HOSTILE.map((text) => `${text} ${text}`));
+      equal(rows.map(([, , , endpoint]) => endpoint), HOSTILE);
+      for (const table of ["listeners", "routes", "failures", "limits"]) {
+        const [[first]] = await browser.evaluate(rowsOf(table)) as string[][];
+        equal(first, HOSTILE[0], table);
+      }
+      await browser.evaluate(click("reload"));
+      await browser.until(`document.querySelectorAll("#outcome li").length === ${HOSTILE.length + 2}`);
+      equal(await browser.evaluate("globalThis.broken ?? 'whole'"), "whole");
+      equal(await browser.evaluate(`document.querySelectorAll("td *, dd *, li li").length`), 0);
+      const foreign = browser.requests.filter((url) => !url.startsWith(`${origin}/`));
+      equal(foreign, []);
+      // The refused reload is 422, which the browser tells; a refusal of the page's policy would be another line.
+      equal(browser.complaints.filter((line) => !line.includes("422")), []);
+    });
+  },
+});
+
+Deno.test({
+  name: "the page shows a gate that changes: failures as they happen, a trial that is kept, an end",
+  ignore: !need("chromium"),
+  async fn() {
+    let status: Status = STATUS, kept = "", away = false;
+    const operations: Partial<Operations> = {
+      status: () => away ? Promise.reject(new Error("away")) : Promise.resolve(status),
+      confirm: (id) => Promise.resolve((kept = id) !== ""),
+    };
+    await withAdmin({ operations }, async (admin) => {
+      await using browser = await Browser.start();
+      await browser.open(`http://127.0.0.1:${portOf(admin)}/`);
+      await browser.until(SERVING);
+      equal(await browser.evaluate(`document.getElementById("trial").hidden`), true);
+      const [ok, failed] = STATUS.ended;
+      status = {
+        ...STATUS,
+        ended: [ok, { ...failed, count: failed.count + 7 }],
+        configuration: { ...STATUS.configuration, trial: { id: "7&8", left: 60_000 } },
+      };
+      await browser.until(`document.querySelector("#happening .bad")`);
+      const [row] = await browser.evaluate(rowsOf("happening")) as string[][];
+      equal(row.slice(1), ["no-route", "client", "tls", "edge", "7"]);
+      equal(await browser.evaluate(`document.getElementById("trial").hidden`), false);
+      await browser.evaluate(click("confirm"));
+      await browser.until(`document.getElementById("outcome").textContent !== ""`);
+      equal(kept, "7&8");
+      status = { ...status, draining: true };
+      await browser.until(`document.getElementById("state").textContent === "Draining"`);
+      away = true;
+      await browser.until(`document.getElementById("state").textContent === "No answer"`);
+      away = false;
+      await browser.until(`document.getElementById("state").textContent === "Draining"`);
+    });
+  },
+});
+
+Deno.test({
+  name: "connections can be looked for, the looking can be paused, and a phone needs not scroll sideways",
+  ignore: !need("chromium"),
+  async fn() {
+    const connections = [1, 2, 3].map((id) =>
+      liveConnection(id, { peer: `192.0.2.${id}:5`, protocol: `p${id}` })
+    );
+    let asked = 0;
+    const operations: Partial<Operations> = {
+      connections: () => Promise.resolve((asked++, { total: 3, connections })),
+    };
+    await withAdmin({ operations }, async (admin) => {
+      await using browser = await Browser.start();
+      await browser.open(`http://127.0.0.1:${portOf(admin)}/`);
+      await browser.until(SERVING);
+      const live = async () =>
+        (await browser.evaluate(rowsOf("live")) as string[][]).map(([, client]) => client);
+      equal(await live(), ["192.0.2.1:5", "192.0.2.2:5", "192.0.2.3:5"]);
+      await browser.evaluate(click("pause"));
+      equal(await browser.evaluate(`document.getElementById("pause").getAttribute("aria-pressed")`), "true");
+      await browser.evaluate(`(() => {
+        document.dispatchEvent(new KeyboardEvent("keydown", { key: "/" }));
+        document.activeElement.value = "P2 192.0";
+        document.activeElement.dispatchEvent(new Event("input"));
+      })()`);
+      equal(await live(), ["192.0.2.2:5"]);
+      const before = asked;
+      for (const [width, phone] of [[1280, false], [390, true], [320, true]] as const) {
+        for (const scheme of ["light", "dark"] as const) {
+          await browser.look(width, 800, scheme, phone);
+          const wide = await browser.evaluate("document.documentElement.scrollWidth");
+          ok(Number(wide) <= width, `${wide} of ${width}`);
+        }
+      }
+      equal(asked, before);
+    });
+  },
+});
