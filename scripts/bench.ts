@@ -1,77 +1,97 @@
 /**
- * `deno task bench [--quick] [--rounds N] [--seconds N] [--only TEXT] [--who NAMES] [--json FILE]`: the direct
- * line, HAProxy and ugate side by side in one run, taken in turn round by round; medians, and ratios, for absolute
- * numbers tell of the machine. `--only` picks measurements by a part of their name, `--who` contenders.
+ * `deno task bench [--quick] [--rounds N] [--seconds N] [--only TEXT] [--who NAMES] [--json FILE] [--readme]`: the
+ * direct line, HAProxy, nginx and ugate side by side in one run, taken in turn round by round; medians, and ratios, for
+ * absolute numbers tell of the machine. `--only` picks measurements by a part of their name, `--who` servers; what
+ * cannot be measured here is left out and told. `--json` keeps every sample, `--readme` puts the table into README.md.
  */
 import { parseArgs } from "node:util";
-import { type Contender, direct, haproxy, SERVER_NAME, ugate } from "./bench/contenders.ts";
-import {
-  clientHello,
-  type Idle,
-  measure,
-  measureIdle,
-  type Measurement,
-  MEASUREMENTS,
-  type Sample,
-  startSink,
-  type Target,
-  unitsOf,
-} from "./bench/measure.ts";
+import { type Contender, direct, start } from "./bench/contenders.ts";
 import { isolate, surroundings } from "./bench/isolate.ts";
-import { idleRows, type Row, rowsOf, table } from "./bench/table.ts";
-import { find, install } from "./clients.ts";
+import { measure, type Measurement, MEASUREMENTS } from "./bench/measure.ts";
+import { IDLE_CONNECTIONS, idleConnections } from "./bench/process.ts";
+import { withTable } from "./bench/readme.ts";
+import { AT_REST, type AtRest } from "./bench/rest.ts";
+import { hasNginxStream, NGINX_PACKAGE, type Server, SERVERS } from "./bench/servers.ts";
+import { type Figure, Results, table } from "./bench/table.ts";
+import { startUpstream } from "./bench/upstream.ts";
+import { install } from "./clients.ts";
 
-type Start = (sink: number) => Promise<Contender>;
-
-const STARTS: Readonly<Record<string, Start>> = { haproxy, ugate };
+const README = new URL("../README.md", import.meta.url);
 
 /** Seconds of connections through each door before anything counts. */
 const WARM_UP = 0.5;
+/** Rounds of what is measured at rest: it varies less. */
+const ROUNDS_AT_REST = 3;
 
-/** All of one measurement's samples, a list for each contender. */
-type Samples<T> = Record<string, T[]>;
+/** Adds what a measurement gives; where it fails, that and later ones of its kind are left out. */
+async function attempt(
+  results: Results,
+  what: string,
+  who: string,
+  act: () => Promise<Figure[]>,
+): Promise<void> {
+  const measured = `${what} of ${who}`;
+  if (results.leftOut.has(measured)) return;
+  try {
+    results.add(who, await act());
+  } catch (error) {
+    results.leftOut.set(measured, (error as Error).message);
+  }
+}
 
-const add = <T>(samples: Samples<T>, who: string, sample: T | undefined) => {
-  if (sample !== undefined) (samples[who] ??= []).push(sample);
-};
-
-/** Throughput, connections and their CPU: everyone stands, and is measured in turn. */
+/** Throughput, connections, their CPU and their latency: everyone stands, and is measured in turn. */
 async function underLoad(
   list: readonly Measurement[],
-  starts: readonly Start[],
-  hello: readonly number[],
-  options: Options,
-): Promise<Row[]> {
-  await using sink = await startSink(hello);
+  servers: readonly Server[],
+  results: Results,
+  { rounds, seconds }: Options,
+): Promise<void> {
+  await using upstream = await startUpstream();
   await using stack = new AsyncDisposableStack();
-  const contenders = [direct(sink.port)];
-  for (const start of starts) contenders.push(stack.use(await start(sink.port)));
-  const to: Target = { sink: sink.port, hello };
+  const contenders: Contender[] = [direct(upstream)];
+  for (const server of servers) {
+    await attempt(results, "everything under load", server.name, async () => {
+      contenders.push(stack.use(await start(server, upstream)));
+      return [];
+    });
+  }
   progress("warming up");
   for (const who of contenders) {
     // Code is compiled for its first connections, memory taken: that is not what a gateway does all day.
-    for (const what of MEASUREMENTS) if (what.mode === "answer") await measure(what, who, to, WARM_UP);
+    for (const what of MEASUREMENTS.filter(({ tells }) => tells === "connections")) {
+      await attempt(
+        results,
+        what.name,
+        who.name,
+        async () => (await measure(what, who, upstream, WARM_UP), []),
+      );
+    }
   }
-  const samples = new Map<Measurement, Samples<Sample>>(list.map((what) => [what, {}]));
-  for (let round = 1; round <= options.rounds; round++) {
+  for (let round = 1; round <= rounds; round++) {
     for (const what of list) {
-      progress(`round ${round} of ${options.rounds}: ${what.name}`);
+      progress(`round ${round} of ${rounds}: ${what.name}`);
       for (const who of contenders) {
-        add(samples.get(what)!, who.name, await measure(what, who, to, options.seconds));
+        await attempt(results, what.name, who.name, () => measure(what, who, upstream, seconds));
       }
     }
   }
-  return list.flatMap((what) => rowsOf(what.name, unitsOf(what), samples.get(what)!));
 }
 
-/** Idle connections and start-up: a fresh process each time, for a used one hides what it has in reserve. */
-async function whenIdle(starts: readonly Start[], hello: readonly number[], rounds: number): Promise<Row[]> {
-  const samples: Samples<Idle> = {};
+/** Start-up and memory: nobody else stands, and every process is a fresh one. */
+async function atRest(
+  list: readonly AtRest[],
+  servers: readonly Server[],
+  results: Results,
+  rounds: number,
+): Promise<void> {
   for (let round = 1; round <= rounds; round++) {
-    progress(`round ${round} of ${rounds}: idle connections`);
-    for (const start of starts) add(samples, start.name, await measureIdle(start, hello));
+    for (const what of list) {
+      for (const server of servers) {
+        progress(`round ${round} of ${rounds}: ${what.name} of ${server.name}`);
+        await attempt(results, what.name, server.name, () => what.measure(server));
+      }
+    }
   }
-  return idleRows(samples);
 }
 
 function progress(text: string): void {
@@ -84,7 +104,10 @@ interface Options {
   readonly only: string;
   readonly who: readonly string[];
   readonly json?: string;
+  readonly readme: boolean;
 }
+
+const names = SERVERS.map(({ name }) => name);
 
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({
@@ -94,8 +117,9 @@ function readOptions(args: string[]): Options {
       rounds: { type: "string" },
       seconds: { type: "string" },
       only: { type: "string", default: "" },
-      who: { type: "string", default: Object.keys(STARTS).join(",") },
+      who: { type: "string", default: names.join(",") },
       json: { type: "string" },
+      readme: { type: "boolean", default: false },
     },
   });
   const number = (name: "rounds" | "seconds", quick: number, thorough: number) => {
@@ -103,39 +127,57 @@ function readOptions(args: string[]): Options {
     if (value > 0 && value <= 60) return value;
     throw new Error(`Cannot measure: --${name} is from 0 to 60, got ${JSON.stringify(values[name])}`);
   };
-  const { only, json } = values, who = values.who.split(",");
-  const stranger = who.find((name) => !Object.hasOwn(STARTS, name));
-  if (stranger !== undefined) {
-    throw new Error(`Cannot measure ${stranger}: there are ${Object.keys(STARTS).join(", ")}`);
-  }
-  return { rounds: number("rounds", 1, 5), seconds: number("seconds", 0.5, 2), only, who, json };
+  const who = values.who.split(",");
+  const stranger = who.find((name) => !names.includes(name));
+  if (stranger !== undefined) throw new Error(`Cannot measure ${stranger}: there are ${names.join(", ")}`);
+  const { only, json, readme } = values;
+  return { rounds: number("rounds", 1, 5), seconds: number("seconds", 0.5, 2), only, who, json, readme };
+}
+
+/** Those of the asked servers that are here; the others are told. */
+function present(who: readonly string[], results: Results): Server[] {
+  return SERVERS.filter((server) => {
+    if (!who.includes(server.name)) return false;
+    const why = server.absent();
+    if (why !== undefined) results.leftOut.set(server.name, why);
+    return why === undefined;
+  });
 }
 
 async function main(args: string[]): Promise<void> {
-  const options = readOptions(args);
-  const missing = options.who.includes("haproxy") && !find("haproxy") ? ["haproxy"] : [];
-  if (missing.length > 0) {
-    console.error("Without HAProxy there is nothing to compare with but the direct line.");
+  const options = readOptions(args), results = new Results();
+  const servers = present(options.who, results);
+  const wanted = <T extends { name: string }>(list: readonly T[]) =>
+    list.filter(({ name }) => name.includes(options.only));
+  const loads = wanted(MEASUREMENTS), rests = wanted(AT_REST);
+  if (loads.length > 0) {
+    await underLoad(
+      loads,
+      servers.filter(({ restsOnly }) => !restsOnly),
+      results,
+      options,
+    );
   }
-  const starts = options.who.filter((name) => !missing.includes(name)).map((name) => STARTS[name]);
-  const hello = await clientHello(SERVER_NAME);
-  const wanted = MEASUREMENTS.filter((what) => what.name.includes(options.only));
-  const rows = wanted.length > 0 ? await underLoad(wanted, starts, hello, options) : [];
-  if ("idle".includes(options.only)) rows.push(...await whenIdle(starts, hello, Math.min(options.rounds, 3)));
+  await atRest(rests, servers, results, Math.min(options.rounds, ROUNDS_AT_REST));
   progress("");
+  const { rows, leftOut } = results;
   console.log(table(rows).join("\n"));
-  console.log(
-    `Medians of ${options.rounds} rounds of ${options.seconds} s; ${surroundings()}; load ${
-      Deno.loadavg()[0].toFixed(1)
-    }.`,
-  );
-  if (options.json) {
-    await Deno.writeTextFile(options.json, `${JSON.stringify({ options, rows }, undefined, 2)}\n`);
+  for (const [what, why] of leftOut) console.log(`Left out: ${what}: ${why}`);
+  const count = idleConnections(), limited = count < IDLE_CONNECTIONS ? ", as descriptors allow" : "";
+  const closing = `Medians of ${options.rounds} rounds of ${options.seconds} s, ${count} idle connections` +
+    `${limited}; ${await surroundings()}.`;
+  console.log(closing);
+  const record = { closing, options, rows, leftOut: Object.fromEntries(leftOut) };
+  if (options.json) await Deno.writeTextFile(options.json, `${JSON.stringify(record, undefined, 2)}\n`);
+  if (options.readme) {
+    await Deno.writeTextFile(README, withTable(await Deno.readTextFile(README), rows, closing));
   }
 }
 
 if (import.meta.main) {
-  await install(["haproxy"]); // before the network is left behind
+  // Before the network is left behind.
+  await install(["haproxy"]);
+  if (!hasNginxStream()) await install([NGINX_PACKAGE]);
   const code = await isolate(import.meta.filename!, Deno.args);
   if (code === undefined) await main(Deno.args);
   else Deno.exit(code);

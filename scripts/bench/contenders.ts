@@ -1,95 +1,87 @@
-/** Who is compared: nothing between (direct), HAProxy, ugate. Each has the same doors to the same sink. */
-import { find } from "../clients.ts";
-import { freePort } from "../free_ports.ts";
-import { Child, mostDescriptors } from "./process.ts";
-
-/** How a connection gets in: a plain forward, a route by SNI, or as the client of a SOCKS server. */
-export type Door = "forward" | "sni" | "socks";
+/** Who is compared: nothing between (direct), or a running server. */
+import { freePorts } from "../free_ports.ts";
+import { Child } from "./process.ts";
+import type { Doors, Server } from "./servers.ts";
+import { prologue, type Upstream } from "./upstream.ts";
+import { ANSWER } from "./wire.ts";
 
 export interface Contender extends AsyncDisposable {
   readonly name: string;
-  readonly doors: Readonly<Partial<Record<Door, number>>>;
+  readonly doors: Doors;
   /** undefined: there is no process between. */
   readonly child?: Child;
-  /** ms from its start to its first accepted connection. */
-  readonly startup?: number;
+  /** ms from its start to an answer through its forward, and to its word that it is ready. */
+  readonly startup?: { readonly answer: number; readonly ready?: number };
 }
 
-/** The name that routes by SNI are found by. */
-export const SERVER_NAME = "bench.test";
-const MAIN = new URL("../../main.ts", import.meta.url).pathname;
-
-export function direct(sink: number): Contender {
-  return { name: "direct", doors: { forward: sink }, [Symbol.asyncDispose]: () => Promise.resolve() };
+/** A connection without anyone between. */
+export function direct({ port }: Upstream): Contender {
+  return {
+    name: "direct",
+    doors: { forward: port, sni: port },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
 }
 
-export function haproxy(sink: number): Promise<Contender> {
-  const forward = freePort(), sni = freePort();
-  // Two descriptors a connection and two a pipe have to fit into the limit.
-  const most = Math.floor((mostDescriptors() - 1000) / 2);
-  const config = `
-global
-  nbthread 1
-  maxconn ${most}
-  maxpipes 200
-defaults
-  mode tcp
-  option splice-auto
-  maxconn ${most}
-  timeout connect 5s
-  timeout client 60s
-  timeout server 60s
-frontend forward
-  bind 127.0.0.1:${forward}
-  default_backend sink
-frontend sni
-  bind 127.0.0.1:${sni}
-  tcp-request inspect-delay 3s
-  tcp-request content accept if { req.ssl_hello_type 1 }
-  use_backend sink if { req.ssl_sni -i ${SERVER_NAME} }
-backend sink
-  server sink 127.0.0.1:${sink}
-`;
-  return start("haproxy", config, { forward, sni }, (file) => [find("haproxy")!, "-db", "-q", "-f", file]);
-}
+/** ms that a server has until it answers. */
+const PATIENCE = 20_000;
+/** ms between two looks whether it listens. */
+const PAUSE = 2;
 
-export function ugate(sink: number): Promise<Contender> {
-  const doors = { forward: freePort(), sni: freePort(), socks: freePort() };
-  const config = `
-listeners:
-  forward: { address: "127.0.0.1:${doors.forward}", to: "127.0.0.1:${sink}" }
-  sni: { address: "127.0.0.1:${doors.sni}", protocols: [tls] }
-  socks: { address: "127.0.0.1:${doors.socks}", protocols: [socks] }
-routes:
-  - { listener: sni, host: ${SERVER_NAME}, to: "127.0.0.1:${sink}" }
-limits: { connections: 100000, perSource: 100000 }
-admin: { address: "off" }
-log: { level: error }
-`;
-  const command = (file: string) => [Deno.execPath(), "run", "-A", MAIN, "run", "-c", file];
-  return start("ugate", config, doors, command);
-}
-
-async function start(
-  name: string,
-  config: string,
-  doors: Partial<Record<Door, number>>,
-  command: (file: string) => string[],
-): Promise<Contender> {
-  const file = await Deno.makeTempFile({ suffix: name === "ugate" ? ".yaml" : ".cfg" });
-  await Deno.writeTextFile(file, config);
-  const [program, ...args] = command(file);
+/** Starts a server of its own; it answers when this resolves. */
+export async function start(server: Server, upstream: Upstream): Promise<Contender> {
+  const [forward, sni, socks] = freePorts(3), all = { forward, sni, socks };
+  const folder = await Deno.makeTempDir({ prefix: "bench-" });
+  const file = `${folder}/configuration`;
+  await Deno.writeTextFile(file, server.configure(all, upstream, folder));
+  const [program, ...args] = server.command();
   const since = performance.now();
-  const child = Child.server(name, program, args);
+  const child = new Child(server.name, program, [...args, file]);
   const end = async () => {
     await child[Symbol.asyncDispose]();
-    await Deno.remove(file);
+    await Deno.remove(folder, { recursive: true });
   };
+  const elapsed = () => performance.now() - since;
   try {
-    const startup = await child.listens(doors.forward!, since);
-    return { name, doors, child, startup, [Symbol.asyncDispose]: end };
+    const [answer, ready] = await Promise.all([
+      firstAnswer(child, forward, upstream).then(elapsed),
+      server.ready === undefined ? undefined : child.says(server.ready, PATIENCE).then(elapsed),
+    ]);
+    const doors = Object.fromEntries(server.doors.map((door) => [door, all[door]]));
+    return { name: server.name, doors, child, startup: { answer, ready }, [Symbol.asyncDispose]: end };
   } catch (error) {
     await end();
     throw error;
+  }
+}
+
+/** Waits until the upstream answers through a port: one that listens may not serve yet. */
+async function firstAnswer(child: Child, port: number, { hello }: Upstream): Promise<void> {
+  const until = performance.now() + PATIENCE;
+  while (!await answers(port, prologue(hello, "answer"), until)) {
+    if (child.ended || performance.now() > until) {
+      throw new Error(`Cannot use ${child.name}: nothing answers through port ${port}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+  }
+}
+
+async function answers(port: number, request: Uint8Array, until: number): Promise<boolean> {
+  let connection: Deno.TcpConn;
+  try {
+    connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  } catch (error) {
+    if (error instanceof Deno.errors.ConnectionRefused) return false;
+    throw error;
+  }
+  using _ = connection;
+  const late = setTimeout(() => connection.close(), until - performance.now());
+  try {
+    await connection.write(request);
+    return await connection.read(new Uint8Array(ANSWER)) !== null;
+  } catch {
+    return false; // a reset, or nobody took it in time
+  } finally {
+    clearTimeout(late);
   }
 }

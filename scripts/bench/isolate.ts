@@ -18,9 +18,23 @@ export async function isolate(script: string, args: readonly string[]): Promise<
   return code;
 }
 
-/** What the numbers depend on, in words. */
-export function surroundings(): string {
+/** What the numbers depend on, in words: the machine, the network, who was compared. */
+export async function surroundings(): Promise<string> {
   const control = Deno.readTextFileSync(SETTING).trim();
   const where = Deno.env.get(INSIDE) ? "a network namespace of its own" : "this machine's own network";
-  return `loopback of ${where}, congestion control ${control}`;
+  const versions = [`Deno ${Deno.version.deno}`, ...await Promise.all(["haproxy", "nginx"].map(version))];
+  return `${versions.filter(Boolean).join(", ")}; ${navigator.hardwareConcurrency} CPUs, ` +
+    `loopback of ${where}, ${control}; load before it ${LOAD_BEFORE.toFixed(1)}`;
+}
+
+/** Of the last minute, when this began: other work on the machine. */
+const LOAD_BEFORE = Deno.loadavg()[0];
+
+/** What a program calls itself with -v; empty: it is not here. */
+async function version(program: string): Promise<string> {
+  const path = find(program);
+  if (!path) return "";
+  const { stdout, stderr } = await new Deno.Command(path, { args: ["-v"] }).output();
+  const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  return `${program} ${/\d+\.\d+\.\d+/.exec(said)?.[0] ?? "of an unknown version"}`;
 }

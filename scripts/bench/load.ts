@@ -4,7 +4,9 @@
  */
 import { MSG_NOSIGNAL } from "../../gate/engine/layout.ts";
 import { libc } from "../../gate/engine/sys.ts";
-import { ANSWER, CHUNK, connect, hear, isThread, type Mode, MODES, say } from "./wire.ts";
+import { quantile } from "./quantile.ts";
+import { prologue } from "./upstream.ts";
+import { ANSWER, CHUNK, connect, hear, isThread, type Mode, say } from "./wire.ts";
 
 export interface Job {
   readonly mode: Mode;
@@ -21,13 +23,44 @@ export interface Job {
 }
 
 export interface Done {
+  readonly connections: number;
+  readonly failures: number;
+  readonly bytes: number;
+  readonly seconds: number;
+  /** us to an answer: from the connect, or in an `echo` from each request on; of half and of 99 % of all at most. */
+  readonly p50?: number;
+  readonly p99?: number;
+}
+
+/** What one thread has done. */
+interface Work {
   connections: number;
   failures: number;
   bytes: number;
   seconds: number;
+  /** us, one of each answer. */
+  latencies: Float64Array;
 }
 
 const bytes = new Uint8Array(CHUNK);
+const latencies: number[] = [];
+
+/** Whether an answer comes; what was waited for it counts from `since`, which is a performance.now(). */
+function answered(fd: number, since: number): boolean {
+  if (!hear(fd, bytes, ANSWER)) return false;
+  latencies.push((performance.now() - since) * 1000);
+  return true;
+}
+
+/** Asks again and again; bytes moved; -1: it failed. */
+function askUntil(fd: number, until: number): number {
+  const request = bytes.subarray(0, ANSWER);
+  for (let moved = 0;; moved += ANSWER) {
+    const since = performance.now();
+    if (since >= until) return moved;
+    if (!say(fd, request) || !answered(fd, since)) return -1;
+  }
+}
 
 /** RFC 1928: no authentication, CONNECT, IPv4. */
 function askSocks(fd: number, port: number): boolean {
@@ -37,18 +70,22 @@ function askSocks(fd: number, port: number): boolean {
 }
 
 /** Opens one connection and sends the prologue; -1 where that fails. */
-function open(job: Job, prologue: Uint8Array): number {
+function open(job: Job, start: Uint8Array): number {
   const fd = connect(job.port);
   if (fd < 0) return -1;
-  if ((job.behindSocks === undefined || askSocks(fd, job.behindSocks)) && say(fd, prologue)) return fd;
+  if ((job.behindSocks === undefined || askSocks(fd, job.behindSocks)) && say(fd, start)) return fd;
   libc.close(fd);
   return -1;
 }
 
-/** Does what the mode is with an open connection: bytes moved; -1: it failed. `until` is on performance.now(). */
-function use(fd: number, mode: Mode, until: number): number {
-  if (mode === "answer") return hear(fd, bytes, ANSWER) && libc.recv(fd, bytes, 1, 0) === 0 ? ANSWER : -1;
-  if (mode === "stay") return hear(fd, bytes, ANSWER) ? ANSWER : -1;
+/**
+ * Does what the mode is with a connection that began at `since`: bytes moved; -1: it failed. Both times are on
+ * performance.now().
+ */
+function use(fd: number, mode: Mode, since: number, until: number): number {
+  if (mode === "answer") return answered(fd, since) && libc.recv(fd, bytes, 1, 0) === 0 ? ANSWER : -1;
+  if (mode === "stay") return answered(fd, since) ? ANSWER : -1;
+  if (mode === "echo") return askUntil(fd, until);
   let moved = 0;
   while (performance.now() < until) {
     const now = mode === "swallow"
@@ -60,20 +97,35 @@ function use(fd: number, mode: Mode, until: number): number {
   return moved;
 }
 
-function work(job: Job): Done {
-  const prologue = Uint8Array.of(...job.hello, MODES[job.mode]);
-  const done: Done = { connections: 0, failures: 0, bytes: 0, seconds: 0 };
+function work(job: Job): Work {
+  const start = prologue(job.hello, job.mode);
+  const done = { connections: 0, failures: 0, bytes: 0 };
   const started = performance.now(), until = started + job.seconds * 1000;
   while (performance.now() < until && (job.count === 0 || done.connections < job.count)) {
-    const fd = open(job, prologue);
-    const moved = fd < 0 ? -1 : use(fd, job.mode, until);
+    const since = performance.now();
+    const fd = open(job, start);
+    const moved = fd < 0 ? -1 : use(fd, job.mode, since, until);
     if (moved < 0) done.failures++;
     else done.connections++;
     done.bytes += Math.max(moved, 0);
     if (fd >= 0 && job.mode !== "stay") libc.close(fd);
   }
-  done.seconds = (performance.now() - started) / 1000;
-  return done;
+  const seconds = (performance.now() - started) / 1000;
+  return { ...done, seconds, latencies: Float64Array.from(latencies) };
+}
+
+/** Of what all threads have done. */
+function together(all: readonly Work[]): Done {
+  const sum = (key: "connections" | "failures" | "bytes") => all.reduce((total, one) => total + one[key], 0);
+  const sorted = Float64Array.from(all.flatMap((one) => [...one.latencies])).sort();
+  return {
+    connections: sum("connections"),
+    failures: sum("failures"),
+    bytes: sum("bytes"),
+    seconds: Math.max(...all.map((one) => one.seconds)),
+    p50: quantile(sorted, 0.5),
+    p99: quantile(sorted, 0.99),
+  };
 }
 
 /** Answers with what a thread said next. */
@@ -84,18 +136,9 @@ function heard<T>(worker: Worker): Promise<T> {
 async function main(job: Job): Promise<void> {
   const workers = Array.from({ length: job.threads }, () => new Worker(import.meta.url, { type: "module" }));
   await Promise.all(workers.map((worker) => heard<"ready">(worker)));
-  const results = workers.map((worker) => heard<Done>(worker));
+  const results = workers.map((worker) => heard<Work>(worker));
   for (const worker of workers) worker.postMessage(job);
-  const done = await Promise.all(results);
-  const sum = (key: keyof Done) => done.reduce((total, one) => total + one[key], 0);
-  const seconds = Math.max(...done.map((one) => one.seconds));
-  const all: Done = {
-    connections: sum("connections"),
-    failures: sum("failures"),
-    bytes: sum("bytes"),
-    seconds,
-  };
-  console.log(JSON.stringify(all));
+  console.log(JSON.stringify(together(await Promise.all(results))));
   if (job.mode === "stay") { for await (const _ of Deno.stdin.readable); }
   Deno.exit(0);
 }

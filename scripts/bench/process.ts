@@ -2,34 +2,34 @@
 
 /** Kernel clock ticks per second: USER_HZ is 100 on every Linux. */
 const TICKS = 100;
-/** ms that a process has to open its port, or to print a line. */
+/** ms that a process has to print a line. */
 const PATIENCE = 20_000;
 
 export class Child implements AsyncDisposable {
+  readonly name: string;
   readonly #process: Deno.ChildProcess;
-  readonly #name: string;
   #lines: AsyncIterator<string> | undefined;
   #ended = false;
 
-  private constructor(name: string, command: string, args: string[], stdout: "piped" | "null") {
-    this.#name = name;
-    this.#process = new Deno.Command(command, { args, stdin: "piped", stdout, stderr: "inherit" }).spawn();
+  constructor(name: string, command: string, args: string[]) {
+    this.name = name;
+    const options = { args, stdin: "piped", stdout: "piped", stderr: "inherit" } as const;
+    this.#process = new Deno.Command(command, options).spawn();
     this.#process.status.then(() => this.#ended = true);
-  }
-
-  /** A server; what it prints is not read. */
-  static server(name: string, command: string, args: string[]): Child {
-    return new Child(name, command, args, "null");
   }
 
   /** A program of this folder that answers in lines. */
   static script(file: string, ...args: string[]): Child {
     const path = new URL(file, import.meta.url).pathname;
-    return new Child(file, Deno.execPath(), ["run", "-A", path, ...args], "piped");
+    return new Child(file, Deno.execPath(), ["run", "-A", path, ...args]);
   }
 
   get pid(): number {
     return this.#process.pid;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /** The next line that it prints. */
@@ -39,33 +39,23 @@ export class Child implements AsyncDisposable {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(
-        () => reject(new Error(`Cannot wait longer for ${this.#name}: it says nothing`)),
+        () => reject(new Error(`Cannot wait longer for ${this.name}: it says nothing`)),
         within,
       );
     });
     try {
       const next = await Promise.race([this.#lines.next(), late]);
-      if (next.done) throw new Error(`Cannot go on without ${this.#name}: it ended`);
+      if (next.done) throw new Error(`Cannot go on without ${this.name}: it ended`);
       return next.value;
     } finally {
       clearTimeout(timer);
     }
   }
 
-  /** Waits until a port of it accepts; ms since `since`, which is a performance.now(). */
-  async listens(port: number, since: number): Promise<number> {
-    for (;;) {
-      try {
-        (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-        return performance.now() - since;
-      } catch (error) {
-        if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
-        if (this.#ended || performance.now() - since > PATIENCE) {
-          throw new Error(`Cannot use ${this.#name}: port ${port} does not open`);
-        }
-        await new Promise((resolve) => setTimeout(resolve, 2));
-      }
-    }
+  /** Waits for one of the lines that it prints. */
+  async says(line: string, within: number = PATIENCE): Promise<void> {
+    const until = performance.now() + within;
+    while (await this.line(until - performance.now()) !== line);
   }
 
   /** CPU seconds of all its threads, user and system (proc_pid_stat(5), fields 14 and 15). */
@@ -74,10 +64,18 @@ export class Child implements AsyncDisposable {
     return (Number(fields[11]) + Number(fields[12])) / TICKS;
   }
 
-  /** Its own memory in KiB: proportional set size, so shared libraries count once. */
+  /**
+   * Its memory in KiB as if it ran alone: the proportional set size (proc_pid_smaps(5)), so shared libraries count in
+   * part, but its program's file whole, for the processes of this benchmark run on the same one.
+   */
   memory(): number {
-    const text = Deno.readTextFileSync(`/proc/${this.pid}/smaps_rollup`);
-    return Number(/^Pss:\s+(\d+) kB/m.exec(text)?.[1] ?? NaN);
+    const program = Deno.readLinkSync(`/proc/${this.pid}/exe`);
+    let sum = 0, counted = "Pss:";
+    for (const line of Deno.readTextFileSync(`/proc/${this.pid}/smaps`).split("\n")) {
+      if (/^[0-9a-f]+-/.test(line)) counted = line.endsWith(` ${program}`) ? "Rss:" : "Pss:";
+      else if (line.startsWith(counted)) sum += Number.parseInt(line.slice(counted.length));
+    }
+    return sum;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -88,7 +86,7 @@ export class Child implements AsyncDisposable {
     }
     await this.#process.status;
     await this.#process.stdin.abort().catch(() => {});
-    await this.#lines?.return?.();
+    await (this.#lines ? this.#lines.return?.() : this.#process.stdout.cancel());
   }
 }
 
@@ -104,7 +102,19 @@ function splitLines(): TransformStream<string, string> {
 }
 
 /** How many descriptors a process may have: the hard limit, which servers take. */
-export function mostDescriptors(): number {
+function mostDescriptors(): number {
   const line = /^Max open files\s+\S+\s+(\S+)/m.exec(Deno.readTextFileSync("/proc/self/limits"));
   return line?.[1] === "unlimited" ? 1_000_000 : Number(line?.[1] ?? 1024);
 }
+
+/** Idle connections that are asked for. */
+export const IDLE_CONNECTIONS = 10_000;
+/** Connections that a server has besides, and its descriptors that are no connections. */
+const SPARE_CONNECTIONS = 100, SPARE_DESCRIPTORS = 1000;
+
+/** Connections that everyone is configured for: what is measured, or what the limit of descriptors allows (2 each). */
+export const capacity = (): number =>
+  Math.min(IDLE_CONNECTIONS + SPARE_CONNECTIONS, Math.floor((mostDescriptors() - SPARE_DESCRIPTORS) / 2));
+
+/** Idle connections that are measured. */
+export const idleConnections = (): number => capacity() - SPARE_CONNECTIONS;

@@ -17,6 +17,7 @@ function serve(fd: number, prologue: number): void {
   const mode = bytes[prologue - 1];
   if (mode === MODES.answer || mode === MODES.stay) say(fd, answer);
   if (mode === MODES.stay) return;
+  if (mode === MODES.echo) { while (hear(fd, bytes, ANSWER) && say(fd, answer)); }
   if (mode === MODES.swallow) { while (libc.recv(fd, bytes, CHUNK, 0) > 0); }
   if (mode === MODES.pour) { while (libc.send(fd, bytes, CHUNK, MSG_NOSIGNAL) > 0); }
   libc.close(fd);

@@ -1,82 +1,81 @@
-/** Medians of the samples, as a table of absolute numbers and ratios. */
-import type { Idle, Sample } from "./measure.ts";
+/** Figures of many rounds, and their medians as a table of absolute numbers and ratios. */
+import { median } from "./quantile.ts";
 
-/** One line: what was measured, in which unit, and the samples of each contender. */
+/** One number of one measurement. */
+export interface Figure {
+  readonly name: string;
+  readonly unit: string;
+  readonly value: number;
+}
+
+/** What was measured, in which unit, and the samples of each contender. */
 export interface Row {
   readonly name: string;
   readonly unit: string;
-  readonly samples: Readonly<Record<string, readonly number[]>>;
+  readonly samples: Record<string, number[]>;
 }
 
-export function median(samples: readonly number[]): number | undefined {
-  if (samples.length === 0) return undefined;
-  const sorted = samples.toSorted((a, b) => a - b), middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+/** What came of all rounds, in the order in which it was first measured. */
+export class Results {
+  readonly rows: Row[] = [];
+  /** What could not be measured -> why. */
+  readonly leftOut = new Map<string, string>();
+
+  add(who: string, figures: readonly Figure[]): void {
+    for (const { name, unit, value } of figures) {
+      let row = this.rows.find((row) => row.name === name && row.unit === unit);
+      if (!row) this.rows.push(row = { name, unit, samples: {} });
+      (row.samples[who] ??= []).push(value);
+    }
+  }
 }
 
-/** The lines of a table: a column for each contender, then ugate in relation to the others. */
-export function table(rows: readonly Row[]): string[] {
-  const cells = rows.map(({ name, unit, samples }) => {
+/** A row of the table: absolute medians, and what the last one is of each other. */
+export interface Line {
+  readonly name: string;
+  readonly unit: string;
+  readonly others: readonly (number | undefined)[];
+  readonly own: number | undefined;
+  readonly ratios: readonly (number | undefined)[];
+}
+
+/** Who ugate is compared with. */
+export const OTHERS = ["direct", "haproxy", "nginx"];
+
+/** A line for ugate of each row, and one more where the compiled program was measured too. */
+export function linesOf(rows: readonly Row[]): Line[] {
+  return rows.flatMap(({ name, unit, samples }) => {
     const at = (who: string) => median(samples[who] ?? []);
-    const mine = at("ugate");
-    const numbers = [
-      at("direct"),
-      at("haproxy"),
-      mine,
-      ratio(mine, at("haproxy")),
-      ratio(mine, at("direct")),
+    const others = OTHERS.map(at);
+    const line = (own: number | undefined, name: string): Line => (
+      { name, unit, others, own, ratios: others.map((other) => ratio(own, other)) }
+    );
+    const compiled = at("compiled");
+    return [
+      ...compiled === undefined || samples.ugate ? [line(at("ugate"), name)] : [],
+      ...compiled === undefined ? [] : [line(compiled, `${name}, compiled`)],
     ];
-    return [name, unit, ...numbers.map(number)];
   });
-  const all = [["", "", "direct", "haproxy", "ugate", "/haproxy", "/direct"], ...cells];
-  const widths = all[0].map((_, column) => Math.max(...all.map((line) => line[column].length)));
-  return all.map((line) =>
-    line.map((cell, column) => column < 2 ? cell.padEnd(widths[column]) : cell.padStart(widths[column])).join(
-      "  ",
-    )
-  );
 }
 
 const ratio = (a: number | undefined, b: number | undefined) => a === undefined || !b ? undefined : a / b;
 
-/** Three digits that count; nothing for what was not measured. */
-function number(value: number | undefined): string {
-  if (value === undefined || !Number.isFinite(value)) return "";
-  return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
-}
-
-/** Two lines, or none where nobody could be measured: the rate, and what it cost where someone stood between. */
-export function rowsOf(
-  name: string,
-  units: readonly [string, string],
-  samples: Record<string, Sample[]>,
-): Row[] {
-  if (Object.keys(samples).length === 0) return [];
-  const pick = (key: keyof Sample) =>
-    Object.fromEntries(
-      Object.entries(samples).map(([who, list]) => [
-        who,
-        list.map((one) => one[key]).filter((n) => n !== undefined),
-      ]),
-    );
-  return [{ name, unit: units[0], samples: pick("rate") }, {
-    name: "",
-    unit: units[1],
-    samples: pick("cost"),
-  }];
-}
-
-export function idleRows(samples: Record<string, Idle[]>): Row[] {
-  const pick = (name: string, unit: string, key: keyof Idle): Row => ({
-    name,
+/** The table for a terminal. */
+export function table(rows: readonly Row[]): string[] {
+  const cells = linesOf(rows).map(({ name, unit, others, own, ratios }, at, lines) => [
+    name === lines[at - 1]?.name ? "" : name,
     unit,
-    samples: Object.fromEntries(
-      Object.entries(samples).map(([who, list]) => [who, list.map((one) => one[key])]),
-    ),
-  });
-  return [
-    pick("idle connection, sni", "KiB", "connection"),
-    pick("process without load", "KiB", "process"),
-    pick("start to first accept", "ms", "startup"),
-  ];
+    ...[...others, own, ...ratios].map(number),
+  ]);
+  const head = ["", "", ...OTHERS, "ugate", ...OTHERS.map((who) => `/${who}`)];
+  const widths = head.map((_, column) => Math.max(...[head, ...cells].map((line) => line[column].length)));
+  const padded = (cell: string, column: number) =>
+    column < 2 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]);
+  return [head, ...cells].map((line) => line.map(padded).join("  "));
+}
+
+/** Three digits that count; nothing for what was not measured. */
+export function number(value: number | undefined): string {
+  if (value === undefined || !Number.isFinite(value)) return "";
+  return Math.abs(value) >= 100 ? Math.round(value).toLocaleString("en-US") : value.toPrecision(3);
 }

@@ -17,8 +17,8 @@ import {
 import { ipSocketAddress } from "../../gate/engine/sockaddr.ts";
 import { libc, setOption } from "../../gate/engine/sys.ts";
 
-/** The byte behind the ClientHello: answer and close, swallow, pour out, or answer and stay. */
-export const MODES = { answer: 1, swallow: 2, pour: 3, stay: 4 } as const;
+/** The byte behind the ClientHello: answer and close, swallow, pour out, answer and stay, or answer each request. */
+export const MODES = { answer: 1, swallow: 2, pour: 3, stay: 4, echo: 5 } as const;
 export type Mode = keyof typeof MODES;
 
 /** Whether this runs as a thread of a process: import.meta.main holds there too. */
@@ -26,7 +26,7 @@ export const isThread = "WorkerGlobalScope" in globalThis;
 
 /** Bytes of one send or recv of bulk, those of iperf3. */
 export const CHUNK = 128 * 1024;
-/** What the sink answers. */
+/** Bytes of what the sink answers, and of a request that asks for it. */
 export const ANSWER = 16;
 /** Seconds that a blocking call waits at most: SO_RCVTIMEO and SO_SNDTIMEO. */
 const PATIENCE = 5;

@@ -26,6 +26,10 @@ export interface Ports {
   readonly gate: number;
   /** The server that clients of proxies ask for. */
   readonly asked: number;
+  /** The address that clients come from. */
+  readonly from?: string;
+  /** Called once the client's connection stands. */
+  readonly made?: () => void;
 }
 
 export interface Kind {
@@ -112,8 +116,10 @@ export const KINDS: readonly Kind[] = [
 ];
 
 /** One connection of a kind from its first byte to the end; throws where a byte is not the right one. */
-export async function exchange(kind: Kind, { gate, asked }: Ports, random: () => number): Promise<void> {
-  await using client = await connect(gate);
+export async function exchange(kind: Kind, ports: Ports, random: () => number): Promise<void> {
+  const { gate, asked, from, made } = ports;
+  await using client = await connect(gate, "127.0.0.1", from);
+  made?.();
   await kind.enter?.(client, asked);
   const payload = new Uint8Array(1 + Math.floor(random() ** 3 * LARGEST_PAYLOAD));
   crypto.getRandomValues(payload);

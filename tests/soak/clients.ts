@@ -1,0 +1,81 @@
+/**
+ * One process of clients: makes connections of every kind, so many at once, until they are enough or time is over. Its
+ * argument is a Share; it prints a Tally a second, and the last one when it ends.
+ */
+import { KINDS } from "./kinds.ts";
+import type { Doors, Servers } from "./world.ts";
+
+export interface Share {
+  readonly doors: Doors;
+  readonly servers: Servers;
+  readonly connections: number;
+  readonly atOnce: number;
+  /** When to stop even so, ms since the epoch. */
+  readonly until: number;
+  readonly seed: number;
+  /** A gate whose threads die: connections may fail, and one that does waits a moment. */
+  readonly rough: boolean;
+}
+
+export interface Tally {
+  /** By the name of their kind: connections that stood. */
+  readonly made: Record<string, number>;
+  /** Connections that were not served as they should, or did not stand. */
+  failures: number;
+  /** What the first of them said. */
+  readonly complaints: string[];
+  over: boolean;
+}
+
+const MOST_COMPLAINTS = 20, PATIENCE = 20_000, ROUGH_PAUSE = 20;
+
+/** Repeatable numbers from 0 to 1. */
+function mulberry(seed: number): () => number {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+const WEIGHTS = KINDS.reduce((sum, { weight }) => sum + weight, 0);
+
+function drawn(random: () => number) {
+  let left = random() * WEIGHTS;
+  return KINDS.find(({ weight }) => (left -= weight) < 0) ?? KINDS[0];
+}
+
+async function inTime(work: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`not over within ${PATIENCE} ms`)), PATIENCE);
+  try {
+    await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function work(share: Share, random: () => number, left: { connections: number }, tally: Tally) {
+  while (left.connections-- > 0 && Date.now() < share.until) {
+    const { name, from, act } = drawn(random);
+    const made = () => void (tally.made[name] = (tally.made[name] ?? 0) + 1);
+    try {
+      await inTime(act({ doors: share.doors, servers: share.servers, from, random, made }));
+    } catch (thrown) {
+      tally.failures++;
+      if (tally.complaints.length < MOST_COMPLAINTS) tally.complaints.push(`${name}: ${thrown}`);
+      if (share.rough) await new Promise((done) => setTimeout(done, ROUGH_PAUSE));
+    }
+  }
+}
+
+const share: Share = JSON.parse(Deno.args[0]);
+const tally: Tally = { made: {}, failures: 0, complaints: [], over: false };
+const random = mulberry(share.seed), left = { connections: share.connections };
+const telling = setInterval(() => console.log(JSON.stringify(tally)), 1000);
+await Promise.all(Array.from({ length: share.atOnce }, () => work(share, random, left, tally)));
+clearInterval(telling);
+tally.over = true;
+console.log(JSON.stringify(tally));
+Deno.exit(0);

@@ -1,0 +1,148 @@
+/** The gate under the soak: a process, its log as it comes, what it holds, and what it says of itself. */
+import type { Status } from "../../gate/operations.ts";
+import { type ProcessState, processState } from "../support/process_state.ts";
+
+/** ms until it is ready; until who has gone is given back; until it has ended. */
+const START_TIME = 30_000, QUIET_TIME = 60_000, END_TIME = 60_000;
+/** Messages that are kept: there may be millions. */
+const MOST_KEPT = 100;
+
+/** How often records of a source ended so. */
+export type Outcomes = Map<string, number>;
+
+export class GateProcess {
+  /** By the address that clients came from. */
+  readonly records = new Map<string, Outcomes>();
+  /** Lines about anything but connections, by their event. */
+  readonly events = new Map<string, number>();
+  /** The first lines that tell of a fault, or that lines are lost. */
+  readonly faults: string[] = [];
+  readonly #process: Deno.ChildProcess;
+  readonly #following: Promise<void>;
+  /** Each question over a connection of its own: one that is kept would count as a descriptor. */
+  readonly #client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
+  #banner = "";
+  #stopped: Promise<number> | undefined;
+
+  private constructor(command: readonly string[], readonly file: string, readonly mayDie: boolean) {
+    this.#process = new Deno.Command(command[0], {
+      args: command.slice(1),
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#following = this.#follow();
+  }
+
+  /** Starts it and waits until it is ready. `mayDie`: deaths of its threads are no faults. */
+  static async start(command: readonly string[], file: string, mayDie: boolean): Promise<GateProcess> {
+    const gate = new GateProcess(command, file, mayDie);
+    const late = setTimeout(() => gate.#process.kill("SIGKILL"), START_TIME);
+    for await (const text of gate.#process.stdout.pipeThrough(new TextDecoderStream())) {
+      gate.#banner += text;
+      if (/^ready$/m.test(gate.#banner)) break;
+    }
+    clearTimeout(late);
+    if (/^ready$/m.test(gate.#banner)) return gate;
+    await gate.stop();
+    throw new Error(`Cannot start the gate: ${gate.faults.join("\n") || "it says nothing"}`);
+  }
+
+  /** The port of a listener. */
+  port(listener: string): number {
+    const port = new RegExp(`^ +${listener} .*:(\\d+)( |$)`, "m").exec(this.#banner)?.[1];
+    if (port === undefined) throw new Error(`Cannot find ${listener}: the banner is ${this.#banner}`);
+    return Number(port);
+  }
+
+  async status(): Promise<Status> {
+    const url = `http://127.0.0.1:${this.port("admin")}/status`;
+    return await (await fetch(url, { client: this.#client })).json();
+  }
+
+  /** Puts a configuration in the place of its file and has it read. */
+  async reload(yaml: string): Promise<void> {
+    await Deno.writeTextFile(`${this.file}.new`, yaml);
+    await Deno.rename(`${this.file}.new`, this.file);
+    this.#process.kill("SIGHUP");
+  }
+
+  get state(): ProcessState {
+    return processState(this.#process.pid);
+  }
+
+  get recorded(): number {
+    return [...this.records.values()].reduce(
+      (all, outcomes) => [...outcomes.values()].reduce((sum, count) => sum + count, all),
+      0,
+    );
+  }
+
+  /** Waits until nobody is counted and it holds no more sockets than `most`; what it holds then. */
+  async quiet(most = Infinity): Promise<ProcessState> {
+    const late = performance.now() + QUIET_TIME;
+    for (;;) {
+      const { connections } = await this.status(), { state } = this;
+      if (connections === 0 && state.sockets <= most || performance.now() > late) return state;
+      await new Promise((done) => setTimeout(done, 200));
+    }
+  }
+
+  /** Ends it; its exit code. Its whole log is there then. Later calls answer the same. */
+  stop(): Promise<number> {
+    return this.#stopped ??= this.#stop();
+  }
+
+  async #stop(): Promise<number> {
+    try {
+      this.#process.kill("SIGTERM");
+    } catch (thrown) {
+      if (!(thrown instanceof TypeError)) throw thrown; // it ended before
+    }
+    const late = setTimeout(() => this.#process.kill("SIGKILL"), END_TIME);
+    const [{ code }] = await Promise.all([this.#process.status, this.#following]);
+    clearTimeout(late);
+    this.#client.close();
+    return code;
+  }
+
+  async #follow(): Promise<void> {
+    let rest = "";
+    for await (const text of this.#process.stderr.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop()!;
+      for (const line of lines) this.#hear(line);
+    }
+    if (rest !== "") this.#hear(rest);
+  }
+
+  #hear(line: string): void {
+    if (!line.startsWith("{")) return this.#complain(line);
+    const { event, level, message, peer, outcome } = JSON.parse(line);
+    if (event === "connection") {
+      count(this.#outcomes(peer.slice(0, peer.lastIndexOf(":"))), outcome);
+      if (level === "error") this.#complain(line);
+      return;
+    }
+    const result = event === "reload" ? /^configuration (\w+)/.exec(message)?.[1] ?? "warning" : undefined;
+    count(this.events, result === undefined ? event : `reload ${result}`);
+    const expected = event === "reload" || event === "engine" && this.mayDie;
+    if (level === "error" && !expected || event === "log-lost") this.#complain(message);
+  }
+
+  #outcomes(source: string): Outcomes {
+    const known = this.records.get(source);
+    if (known) return known;
+    const outcomes: Outcomes = new Map();
+    this.records.set(source, outcomes);
+    return outcomes;
+  }
+
+  #complain(line: string): void {
+    if (this.faults.length < MOST_KEPT && !line.startsWith("warning:")) this.faults.push(line);
+  }
+}
+
+function count(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}

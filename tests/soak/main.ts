@@ -1,0 +1,105 @@
+/**
+ * `deno task soak [--connections N] [--minutes N] [--json FILE]`: connections of every kind through the real program
+ * (or UGATE_BINARY), which is reloaded all the time; then through one whose threads are killed. Descriptors, memory and
+ * counters have to be back where they were, and every connection in the journal. Ends with 1 where anything is off.
+ */
+import { parseArgs } from "node:util";
+import { MAIN } from "../support/program.ts";
+import { reportLines } from "./report.ts";
+import { type Plan, runStage, type StageReport } from "./stage.ts";
+import type { Servers } from "./world.ts";
+
+const DEFAULTS = { connections: 1_000_000, minutes: 120 };
+/** One connection in so many goes through the gate that is killed; and how often it is, in a short soak and a long one. */
+const MORTAL_SHARE = 20, DEATHS = { few: 2, many: 20 }, LONG = 100_000;
+/** ms between deaths: five in a minute are too many for the gate. */
+const PAUSES = { few: 1500, many: 15_000 };
+
+interface Options {
+  readonly connections: number;
+  readonly minutes: number;
+  readonly json?: string;
+}
+
+function readOptions(args: string[]): Options {
+  const { values } = parseArgs({
+    args,
+    options: { connections: { type: "string" }, minutes: { type: "string" }, json: { type: "string" } },
+  });
+  const number = (name: keyof typeof DEFAULTS) => {
+    const value = values[name] === undefined ? DEFAULTS[name] : Number(values[name]);
+    if (value > 0 && value <= 1e9) return value;
+    throw new Error(`Cannot soak: --${name} is a number above 0, got ${JSON.stringify(values[name])}`);
+  };
+  return { connections: number("connections"), minutes: number("minutes"), json: values.json };
+}
+
+function plans({ connections, minutes }: Options): Plan[] {
+  const binary = Deno.env.get("UGATE_BINARY"), long = connections >= LONG;
+  const program = binary ? [binary] : [Deno.execPath(), "run", "-A", MAIN];
+  const mortal = new URL("./mortal_gate.ts", import.meta.url).pathname;
+  const deaths = long ? DEATHS.many : DEATHS.few, pause = long ? PAUSES.many : PAUSES.few;
+  return [{
+    name: binary ? `the binary ${binary}` : "the program",
+    command: (file) => [...program, "run", "-c", file],
+    connections,
+    time: minutes * 60_000,
+    deaths: 0,
+    pause,
+  }, {
+    name: "a gate whose threads die",
+    command: (file) => [Deno.execPath(), "run", "-A", mortal, file],
+    connections: connections / (long ? MORTAL_SHARE : 1),
+    time: deaths * pause + PAUSES.few,
+    deaths,
+    pause,
+  }];
+}
+
+async function withServers<T>(act: (servers: Servers) => Promise<T>): Promise<T> {
+  const program = new URL("./servers.ts", import.meta.url).pathname;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", program],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  try {
+    const { value } = await reader.read();
+    if (value === undefined) throw new Error("Cannot soak: the servers did not start");
+    return await act(JSON.parse(value));
+  } finally {
+    await child.stdin.close(); // it ends with its input
+    await reader.cancel();
+    await child.status;
+  }
+}
+
+function progress(text: string): void {
+  if (Deno.stderr.isTerminal()) Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
+}
+
+async function main(args: string[]): Promise<number> {
+  const options = readOptions(args);
+  const stages = await withServers(async (servers) => {
+    const done: StageReport[] = [];
+    for (const plan of plans(options)) {
+      const told = (made: number, { memory }: { memory: number }) =>
+        progress(
+          `${plan.name}: ${made} of ${plan.connections} connections, ${(memory / (1 << 20)).toFixed(0)} MiB`,
+        );
+      done.push(await runStage(plan, servers, told));
+      progress("");
+      console.log(reportLines(done.at(-1)!).join("\n"));
+    }
+    return done;
+  });
+  const well = stages.every(({ problems }) => problems.length === 0);
+  if (options.json) {
+    await Deno.writeTextFile(options.json, `${JSON.stringify({ options, well, stages }, null, 2)}\n`);
+  }
+  return well ? 0 : 1;
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

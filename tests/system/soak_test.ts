@@ -1,0 +1,90 @@
+/** `deno task soak` in its short form, and that it would tell what is off. */
+import { STATUS } from "../support/admin_api.ts";
+import { equal, ok } from "../support/assert.ts";
+import { Folder, run } from "../support/child.ts";
+import { judge } from "../soak/judge.ts";
+import { KINDS } from "../soak/kinds.ts";
+import type { StageReport } from "../soak/stage.ts";
+
+const MAIN = new URL("../soak/main.ts", import.meta.url).pathname;
+const CONNECTIONS = 2000;
+/** What is not drawn once in so many. */
+const MOST_MISSING = 3;
+
+Deno.test(`${CONNECTIONS} connections of every kind, reloads and deaths of threads leave nothing behind`, async () => {
+  await using folder = await Folder.make();
+  const file = `${folder.path}/report.json`;
+  const args = ["run", "-A", MAIN, "--connections", String(CONNECTIONS), "--json", file];
+  const { code, stdout, stderr } = await run(Deno.execPath(), args);
+  equal(code, 0, stdout + stderr);
+  const { well, stages }: { well: boolean; stages: StageReport[] } = JSON.parse(
+    await Deno.readTextFile(file),
+  );
+  equal([well, stages.length], [true, 2]);
+  for (const { connections, kinds, events, samples } of stages) {
+    ok(connections >= CONNECTIONS && samples.length > 0);
+    ok(events["reload applied"] > 0 && events["reload refused"] > 0);
+    const missing = KINDS.filter(({ name }) => kinds[name].made === 0);
+    ok(missing.length <= MOST_MISSING, missing.map(({ name }) => name).join(", "));
+  }
+  equal(stages.map(({ deaths }) => deaths), [0, 2]);
+  ok(stdout.includes("all is well"), stdout);
+});
+
+Deno.test("a soak tells of descriptors, memory, counters, faults and connections that are not as they should be", () => {
+  const state = { sockets: 10, pipes: 10, memory: 100 << 20, cpu: 1 };
+  const kinds = Object.fromEntries(
+    KINDS.map(({ name, outcomes }) => [name, { made: 2, records: { [outcomes[0]]: 2 } }]),
+  );
+  const report = {
+    name: "a gate",
+    connections: 2 * KINDS.length,
+    seconds: 1,
+    events: { "reload applied": 1, "reload refused": 1 },
+    deaths: 0,
+    before: state,
+    after: state,
+    samples: [],
+    kinds,
+  };
+  const listeners = STATUS.listeners.map((listener) => ({ ...listener, active: 0 }));
+  const facts = {
+    tally: { made: {}, failures: 0, complaints: [], over: true },
+    status: { ...STATUS, connections: 0, listeners },
+    faults: [],
+    code: 0,
+  };
+  equal(judge(report, facts), []);
+  const told = judge(
+    {
+      ...report,
+      events: {},
+      after: { sockets: 11, pipes: 500, memory: 200 << 20, cpu: 2 },
+      kinds: {
+        ...kinds,
+        silence: { made: 2, records: { timeout: 1 } },
+        forward: { made: 1, records: { internal: 1 } },
+      },
+    },
+    {
+      tally: { ...facts.tally, failures: 1, complaints: ["forward: it ended"] },
+      status: { ...facts.status, connections: 3 },
+      faults: ["engine fault"],
+      code: 1,
+    },
+  );
+  equal(told, [
+    "the gate told of a fault: engine fault",
+    "3 connections are counted in all",
+    "the gate ended with exit code 1",
+    "11 sockets are open, before 10",
+    "500 pipes are open, before 10",
+    "memory grew by 100.0 MiB",
+    "1 connections were not served as they should",
+    "forward: it ended",
+    "forward: ended as 1 internal, expected ok",
+    "silence: 1 records of 2 connections",
+    "no configuration was applied",
+    "no configuration was refused",
+  ]);
+});
