@@ -120,7 +120,7 @@ listeners:
 routes:
   - { listener: sni, host: ${SERVER_NAME}, to: "127.0.0.1:${port}" }
 limits: { connections: ${capacity()}, perSource: ${capacity()} }
-admin: { address: "off" }
+admin: { address: "127.0.0.1:0" }
 log: { level: error }
 node: { state: ${folder} }
 `,
