@@ -1,6 +1,6 @@
 /** The command line: runs what was asked for, and answers the exit code. */
-import { CommanderError } from "commander";
-import { program } from "./gate/commands/program.ts";
+import { plainRun } from "./gate/commands/run_options.ts";
+import { start } from "./gate/commands/start.ts";
 import { visible } from "./gate/commands/visible.ts";
 import { causeChain } from "./gate/errors.ts";
 
@@ -9,12 +9,12 @@ export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 
 /** Runs the command line; the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  let code: number = EXIT.done;
   try {
-    await program((given) => code = given).parseAsync(args as string[], { from: "user" });
-    return code;
+    const plain = plainRun(args);
+    if (plain) return await start(plain);
+    const { commandLine } = await import("./gate/commands/program.ts");
+    return await commandLine(args, EXIT);
   } catch (thrown) {
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.done : EXIT.usage;
     console.error(causeChain(thrown).split("\n").map(visible).join("\n"));
     return EXIT.failed;
   }

@@ -35,15 +35,15 @@ export class EngineHost {
   #stopping = false;
   #over = false;
 
-  /** `worker`: its entry file. */
-  constructor(worker: URL, start: Omit<Start, "port" | "ledger">, host: Host) {
+  /** `worker`: its thread, which this one ends. */
+  constructor(worker: Worker, start: Omit<Start, "port" | "ledger">, host: Host) {
     const { port1, port2 } = new MessageChannel();
     this.number = start.engine;
     this.#port = port1;
     this.#memory = start.memory;
     this.#ledger = makeLedger();
     this.#host = host;
-    this.#worker = new Worker(worker, { type: "module", name: `engine-${start.engine}` });
+    this.#worker = worker;
     this.#worker.onmessage = ({ data }: MessageEvent<Report>) => this.#hear(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();

@@ -5,32 +5,11 @@
 import { Buffer } from "node:buffer";
 import { createHmac, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
 import type { Login, LoginAnswer } from "./orders.ts";
+import { type Hash, MOST_MEMORY, parseHash } from "./password_hash.ts";
 import { Throttle, type Throttled } from "./throttle.ts";
-
-/** A stored password: `scrypt:N:r:p:salt:hash`, salt and hash in base64url. */
-export interface Hash {
-  readonly cost: number;
-  readonly blockSize: number;
-  readonly parallelism: number;
-  readonly salt: Uint8Array;
-  readonly hash: Uint8Array;
-}
 
 /** The strongest that keeps to 16 MiB, for a Raspberry Pi verifies too (OWASP: N=2^14, r=8, p=5). */
 const COST = 2 ** 14, BLOCK_SIZE = 8, PARALLELISM = 5;
-const MOST_MEMORY = 64 * 1024 * 1024, MOST_PARALLELISM = 16;
-const FORM = /^scrypt:([0-9]{1,8}):([0-9]{1,3}):([0-9]{1,3}):([\w-]{11,86}):([\w-]{22,86})$/;
-
-/** undefined: not a hash, or one that costs more than 64 MiB or p = 16. */
-export function parseHash(text: string): Hash | undefined {
-  const [, cost, blockSize, parallelism, salt, hash] = FORM.exec(text) ?? [];
-  if (hash === undefined) return undefined;
-  const [n, r, p] = [Number(cost), Number(blockSize), Number(parallelism)];
-  const power = n > 1 && (n & (n - 1)) === 0;
-  if (!power || r < 1 || p < 1 || p > MOST_PARALLELISM || 128 * n * r > MOST_MEMORY) return undefined;
-  const bytes = (part: string) => Uint8Array.from(Buffer.from(part, "base64url"));
-  return { cost: n, blockSize: r, parallelism: p, salt: bytes(salt), hash: bytes(hash) };
-}
 
 /** The text parseHash reads, under a new salt. */
 export async function hashPassword(password: string): Promise<string> {

@@ -15,7 +15,8 @@ import type { LogWriter } from "./log_writer.ts";
 import type { Wanted } from "./listening.ts";
 import type { Operations, ReloadOutcome, Status, Trial } from "./operations.ts";
 import type { Report } from "./orders.ts";
-import { Passwords, type Users } from "./passwords.ts";
+import { Logins } from "./logins.ts";
+import type { Users } from "./passwords.ts";
 import { Reloads, type ReloadsOptions } from "./reloads.ts";
 import { throttledMessage } from "./throttle.ts";
 import type { Scope } from "./scope.ts";
@@ -34,8 +35,8 @@ export interface ServiceParts {
   readonly parse: ReloadsOptions["parse"];
   readonly keep: ReloadsOptions["keep"];
   readonly busy: ReloadsOptions["busy"];
-  /** The engines' entry file. */
-  readonly worker: URL;
+  /** A thread for an engine. */
+  readonly worker: () => Worker;
   readonly namesOf: (config: Configuration) => Names;
   readonly bind: (wanted: Wanted) => ListeningSocket;
   readonly formatOf: (config: Configuration) => LogFormat;
@@ -52,7 +53,7 @@ export class Service implements Operations {
     for (const message of this.#bursts.tick(clock())) this.say(message);
   }, 1000);
   readonly #numbering = makeNumbering();
-  readonly #passwords: Passwords;
+  readonly #logins = new Logins({ throttled: (throttled) => this.say(throttledMessage(throttled)) });
   readonly #reloads: Reloads;
   #supervisor!: Supervisor;
   #names: Names;
@@ -66,9 +67,6 @@ export class Service implements Operations {
     this.#parts = parts;
     this.#config = parts.loaded.config;
     this.#names = parts.namesOf(this.#config);
-    this.#passwords = new Passwords(usersOf(this.#config), {
-      throttled: (throttled) => this.say(throttledMessage(throttled)),
-    });
     this.#reloads = new Reloads({
       current: parts.loaded,
       read: parts.read,
@@ -84,13 +82,16 @@ export class Service implements Operations {
   static async start(parts: ServiceParts): Promise<Service> {
     const service = new Service(parts);
     try {
+      const users = usersOf(service.#config);
+      await service.#logins.prepare(users);
+      service.#logins.replace(users);
       service.#admin = await service.#startAdmin(service.#config);
       service.#supervisor = await Supervisor.start({
         threads: service.#config.engine.threads,
         worker: parts.worker,
         bind: parts.bind,
         discovery: () => service.#names,
-        login: (login) => service.#passwords.check(login),
+        login: (login) => service.#logins.check(login),
         hear: (report) => service.#hear(report),
         log: (message) => service.say(message),
         scope: parts.scope,
@@ -197,6 +198,7 @@ export class Service implements Operations {
   /** Makes a configuration hold, by difference. Throws GateError: then everything is as it was. */
   async #apply(loaded: Loaded): Promise<{ changes: readonly string[]; warnings: readonly string[] }> {
     const before = this.#config, { config } = loaded;
+    await this.#logins.prepare(usersOf(config));
     const { changes, restart } = differences(before, config);
     const admin = sameAdmin(before, config) ? undefined : await this.#startAdmin(config);
     const names = sameNames(before, config) ? undefined : this.#parts.namesOf(config);
@@ -204,7 +206,7 @@ export class Service implements Operations {
       freeNumbers(this.#numbering, this.#supervisor.snapshot, this.#supervisor);
       await this.#supervisor.apply(this.#desired(config, admin), () => {
         this.#config = config;
-        this.#passwords.replace(usersOf(config));
+        this.#logins.replace(usersOf(config));
         if (names) this.#follow(names);
       });
     } catch (thrown) {
@@ -225,7 +227,7 @@ export class Service implements Operations {
     const snapshot = compileSnapshot(config, {
       version: ++this.#version,
       numbering: this.#numbering,
-      users: this.#passwords.digests(usersOf(config)),
+      users: this.#logins.digests(usersOf(config)),
       format: this.#parts.formatOf(config),
     });
     const wanted = Object.values(config.listeners).flatMap(({ name, addresses }) =>

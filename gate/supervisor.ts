@@ -1,5 +1,4 @@
 /** Main's side of the engines: it binds, starts them, gives them what holds, answers what they ask, and ends them. */
-import v8 from "node:v8";
 import type { Resolver } from "./contracts.ts";
 import type { ListeningSocket } from "./engine/bind.ts";
 import { EngineHost, type Host } from "./engine_host.ts";
@@ -16,8 +15,8 @@ import type { Snapshot } from "./snapshot.ts";
 
 export interface SupervisorOptions {
   readonly threads: number;
-  /** The Worker's entry file. */
-  readonly worker: URL;
+  /** A thread for an engine. */
+  readonly worker: () => Worker;
   /** Binds; throws GateError. */
   readonly bind: (wanted: Wanted) => ListeningSocket;
   /** Who knows where names live, at this time. */
@@ -79,8 +78,6 @@ export class Supervisor implements Host {
 
   /** Binds everything, starts every engine, then serves. Throws GateError, and leaves nothing open then. */
   static async start(options: SupervisorOptions, desired: Desired): Promise<Supervisor> {
-    // Most of what an engine allocates dies with its turn: a small young generation keeps pauses and memory small.
-    v8.setFlagsFromString("--max-semi-space-size=4");
     const supervisor = new Supervisor(options, desired.snapshot);
     try {
       const change = await supervisor.#listening.prepare(desired.wanted);
@@ -223,7 +220,7 @@ export class Supervisor implements Host {
       seed: this.#seed,
       restarts: this.#restarts[number],
     };
-    return this.#engines[number] = new EngineHost(this.#options.worker, start, this);
+    return this.#engines[number] = new EngineHost(this.#options.worker(), start, this);
   }
 
   get #alive(): EngineHost[] {

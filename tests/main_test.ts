@@ -1,5 +1,6 @@
 /** The command line, as a shell sees it: what goes where, and the promise of exit codes. */
-import { parseHash, verifyHash } from "../gate/passwords.ts";
+import { parseHash } from "../gate/password_hash.ts";
+import { verifyHash } from "../gate/passwords.ts";
 import { equal, ok } from "./support/assert.ts";
 import { Folder } from "./support/child.ts";
 import { ugate } from "./support/program.ts";

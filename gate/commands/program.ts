@@ -1,15 +1,25 @@
 /** The commands, their options and their help. Each one's code is loaded when it is asked for. */
-import { Argument, Command } from "commander";
+import { Argument, Command, CommanderError } from "commander";
 import { VERSION } from "../version.ts";
 import { type Shell, SHELLS } from "./completion/shells.ts";
 import type { ExplainOptions } from "./explain.ts";
 import { addOperating } from "./operating.ts";
 import { CONFIG, JSON_DATA, refuseFile } from "./options.ts";
+import type { RunOptions } from "./run_options.ts";
 
-interface RunOptions {
-  readonly config?: string;
-  readonly lastGood?: boolean;
-  readonly watch: boolean;
+/** Runs what the arguments ask for; the exit code: `done` and `usage` where the library itself had the last word. */
+export async function commandLine(
+  args: readonly string[],
+  exit: { readonly done: number; readonly usage: number },
+): Promise<number> {
+  let code = exit.done;
+  try {
+    await program((given) => code = given).parseAsync(args as string[], { from: "user" });
+    return code;
+  } catch (thrown) {
+    if (!(thrown instanceof CommanderError)) throw thrown;
+    return thrown.exitCode === 0 ? exit.done : exit.usage;
+  }
 }
 
 const VERSIONS = { ugate: VERSION, deno: Deno.version.deno, target: Deno.build.target };
@@ -55,10 +65,10 @@ function addRun(ugate: Command, finish: (code: number) => void): void {
     .option("--last-good", "where the configuration is broken, start with the last one that worked")
     .option("--no-watch", "do not reload when the configuration's files change")
     .allowExcessArguments()
-    .action(async ({ config, lastGood = false, watch }: RunOptions, command: Command) => {
+    .action(async ({ config, lastGood = false, watch }: Partial<RunOptions>, command: Command) => {
       refuseFile(command);
-      const { run } = await import("./run.ts");
-      finish(await run(config, { lastGood, watch }));
+      const { start } = await import("./start.ts");
+      finish(await start({ config, lastGood, watch: watch ?? true }));
     });
 }
 

@@ -1,7 +1,8 @@
 /** `ugate run`: everything is checked, then bound, then served, until a signal; then who is there may finish. */
 import type { Configuration } from "../config/configuration.ts";
 import { LastGood } from "../config/last_good.ts";
-import { ConfigurationError, type Loaded, loadFrom, parseConfiguration } from "../config/load.ts";
+import { ConfigurationError, type Loaded, loadFrom, type Parse } from "../config/load.ts";
+import { parseApart } from "../config/parser.ts";
 import { recover } from "../config/recover.ts";
 import { ConfigurationSource } from "../config/source.ts";
 import { ConfigurationWatch } from "../config/watch.ts";
@@ -15,32 +16,31 @@ import { LogWriter } from "../log_writer.ts";
 import { Scope } from "../scope.ts";
 import { Service } from "../service.ts";
 import { Systemd } from "../systemd.ts";
-import { protocols } from "../../protocols/mod.ts";
 import { banner } from "./banner.ts";
 import { discoveryOf } from "./discovery.ts";
+import type { RunOptions } from "./run_options.ts";
 import { Signals } from "./signals.ts";
-
-export interface RunOptions {
-  /** Where the configuration on disk is broken, start with the last one that worked. */
-  readonly lastGood: boolean;
-  /** Reload when the configuration on disk changes. */
-  readonly watch: boolean;
-}
+import type { Threads } from "./start.ts";
 
 const CLOSE_TIME = 2000;
 
-/** Serves until SIGINT or SIGTERM, or until engines break. `path`: the configuration; the exit code. */
-export async function run(path: string | undefined, options: RunOptions): Promise<number> {
-  if (Deno.build.os !== "linux") {
-    console.error(`ugate: Cannot run on ${Deno.build.os}: the engine needs Linux (x86-64 or arm64, glibc)`);
-    return 1;
-  }
+/** Where this gate's configuration is, what reads it, and who serves. */
+interface Means {
+  readonly source: ConfigurationSource;
+  readonly parse: Parse;
+  readonly systemd: Systemd;
+  readonly threads: Threads;
+}
+
+/** Serves until SIGINT or SIGTERM, or until engines break. The exit code. */
+export async function run(options: RunOptions, threads: Threads): Promise<number> {
   try {
     const systemd = Systemd.fromEnvironment(Deno.env, (message) => console.error(`warning: ${message}`));
-    const source = new ConfigurationSource(path, Deno.env);
-    const loaded = await firstConfiguration(source, options.lastGood);
+    const source = new ConfigurationSource(options.config, Deno.env);
+    const parse: Parse = (texts) => parseApart(texts, threads.parser);
+    const loaded = await firstConfiguration(source, parse, options.lastGood);
     for (const warning of loaded.warnings) console.error(`warning: ${warning}`);
-    return await serve(loaded, source, systemd, options);
+    return await serve(loaded, { source, parse, systemd, threads }, options);
   } catch (thrown) {
     console.error(causeChain(thrown));
     return 1;
@@ -48,13 +48,17 @@ export async function run(path: string | undefined, options: RunOptions): Promis
 }
 
 /** What is on disk; where that is broken and `lastGood` says so, what worked last. */
-async function firstConfiguration(source: ConfigurationSource, lastGood: boolean): Promise<Loaded> {
+async function firstConfiguration(
+  source: ConfigurationSource,
+  parse: Parse,
+  lastGood: boolean,
+): Promise<Loaded> {
   try {
-    return await loadFrom(source, protocols);
+    return await loadFrom(source, parse);
   } catch (thrown) {
     if (!lastGood || !(thrown instanceof ConfigurationError)) throw thrown;
     try {
-      return await recover(thrown, source, protocols);
+      return await recover(thrown, source, parse);
     } catch (hopeless) {
       console.error(causeChain(thrown));
       throw hopeless;
@@ -62,18 +66,14 @@ async function firstConfiguration(source: ConfigurationSource, lastGood: boolean
   }
 }
 
-async function serve(
-  loaded: Loaded,
-  source: ConfigurationSource,
-  systemd: Systemd,
-  { watch }: RunOptions,
-): Promise<number> {
+async function serve(loaded: Loaded, means: Means, { watch }: RunOptions): Promise<number> {
+  const { source, systemd } = means;
   await using cleanup = new AsyncDisposableStack();
   const inherited = cleanup.use(new InheritedSockets(systemd.passed));
   const warnings = [...inherited.sortOut(placesOf(loaded.config)), ...descriptorWarnings(loaded.config)];
   let running: Service | undefined;
   const signals = cleanup.use(new Signals(() => void running?.reload()));
-  const service = running = await startService(loaded, source, systemd, inherited, cleanup);
+  const service = running = await startService(loaded, means, inherited, cleanup);
   const warn = (text: string) => service.say({ level: "warn", event: "warning", text });
   for (const text of warnings) warn(text);
   if (watch) cleanup.use(ConfigurationWatch.start(source, { changed: () => void service.reload(), warn }));
@@ -97,8 +97,7 @@ async function serve(
 /** What it needs of this process; `cleanup` ends it. */
 async function startService(
   loaded: Loaded,
-  source: ConfigurationSource,
-  systemd: Systemd,
+  { source, parse, systemd, threads }: Means,
   inherited: InheritedSockets,
   cleanup: AsyncDisposableStack,
 ): Promise<Service> {
@@ -113,11 +112,11 @@ async function startService(
   cleanup.defer(async () => void await scope.close(CLOSE_TIME));
   const service = await Service.start({
     loaded,
-    read: () => loadFrom(source, protocols),
-    parse: (texts) => parseConfiguration(texts, protocols),
+    read: () => loadFrom(source, parse),
+    parse,
     keep: (good) => keep(good, source),
     busy: (reloading) => reloading ? systemd.reloading() : systemd.ready(),
-    worker: new URL("../threads/engine.ts", import.meta.url),
+    worker: () => threads.engine.take(),
     namesOf: discoveryOf,
     bind: (wanted) => inherited.take(wanted) ?? listenOn(wanted.address),
     formatOf,

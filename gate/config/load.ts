@@ -24,6 +24,9 @@ export interface Loaded {
   readonly shown: unknown;
 }
 
+/** parseConfiguration, on this thread or another. */
+export type Parse = (texts: readonly ConfigurationText[]) => Promise<Loaded>;
+
 /**
  * The configuration at `path` (a file or a directory), else of `$UGATE_CONFIG`, ./ugate.yaml or
  * /etc/ugate/ugate.yaml, else the built-in default. Throws ConfigurationError with every mistake.
@@ -33,21 +36,14 @@ export async function loadConfiguration(
   protocols: Protocols,
   env: Environment = Deno.env,
 ): Promise<Loaded> {
-  return await loadFrom(new ConfigurationSource(path, env), protocols, env);
+  const parse: Parse = (texts) => parseConfiguration(texts, protocols, env);
+  return await loadFrom(new ConfigurationSource(path, env), parse);
 }
 
 /** What is there now, else the built-in default. Throws ConfigurationError with every mistake. */
-export async function loadFrom(
-  source: ConfigurationSource,
-  protocols: Protocols,
-  env: Environment = Deno.env,
-): Promise<Loaded> {
+export async function loadFrom(source: ConfigurationSource, parse: Parse): Promise<Loaded> {
   const texts = await source.read();
-  const loaded = await parseConfiguration(
-    texts ?? [{ file: DEFAULT_FILE, text: DEFAULT_CONFIGURATION }],
-    protocols,
-    env,
-  );
+  const loaded = await parse(texts ?? [{ file: DEFAULT_FILE, text: DEFAULT_CONFIGURATION }]);
   return texts ? loaded : { ...loaded, files: [] };
 }
 

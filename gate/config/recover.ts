@@ -1,11 +1,10 @@
 /** `run --last-good`: a start with the last configuration that worked, where the one on disk is broken. */
-import type { Protocols } from "../contracts.ts";
 import { causeChain, GateError } from "../errors.ts";
 import { defaultState } from "./defaults.ts";
 import type { Environment } from "./environment.ts";
 import type { ConfigurationText } from "./files.ts";
 import { LastGood } from "./last_good.ts";
-import { type Loaded, parseConfiguration } from "./load.ts";
+import type { Loaded, Parse } from "./load.ts";
 import type { ConfigurationError } from "./problems.ts";
 import type { ConfigurationSource } from "./source.ts";
 import { nodeAt } from "./tree.ts";
@@ -18,7 +17,7 @@ import { nodeAt } from "./tree.ts";
 export async function recover(
   broken: ConfigurationError,
   source: ConfigurationSource,
-  protocols: Protocols,
+  parse: Parse,
   env: Environment = Deno.env,
 ): Promise<Loaded> {
   const kept = new LastGood(await stateOf(source.texts, env), source.paths[0]);
@@ -26,7 +25,7 @@ export async function recover(
   if (!texts) {
     throw new GateError("refused", "gate", `Cannot start from the last good configuration: no ${kept.path}`);
   }
-  const loaded = await parseConfiguration(texts, protocols, env).catch((fault) => {
+  const loaded = await parse(texts).catch((fault) => {
     const problems = causeChain(fault);
     throw new GateError(
       "refused",

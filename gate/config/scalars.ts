@@ -9,7 +9,7 @@ import {
   parseIp,
   parseTarget,
 } from "../address.ts";
-import { parseHash } from "../passwords.ts";
+import { parseHash } from "../password_hash.ts";
 import type { HostAddress } from "./configuration.ts";
 
 /** What a text should have been; `got` is the wrong part of it, where that is not the whole. */

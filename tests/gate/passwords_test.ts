@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
-import { hashPassword, parseHash, Passwords, verifyHash } from "../../gate/passwords.ts";
+import { parseHash } from "../../gate/password_hash.ts";
+import { hashPassword, Passwords, verifyHash } from "../../gate/passwords.ts";
 import type { Throttled } from "../../gate/throttle.ts";
 import { equal, ok } from "../support/assert.ts";
 

@@ -6,7 +6,7 @@ import { snapshotOf } from "../support/rules.ts";
 async function startWith(worker: string, messages: string[] = []): Promise<Supervisor> {
   const options: SupervisorOptions = {
     threads: 1,
-    worker: new URL(`../support/${worker}`, import.meta.url),
+    worker: () => new Worker(new URL(`../support/${worker}`, import.meta.url), { type: "module" }),
     bind: () => {
       throw new Error("nothing is to be bound");
     },

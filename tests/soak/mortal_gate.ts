@@ -21,7 +21,7 @@ const service = await Service.start({
   parse,
   keep: () => Promise.resolve(),
   busy: () => {},
-  worker: new URL("./mortal_worker.ts", import.meta.url),
+  worker: () => new Worker(new URL("./mortal_worker.ts", import.meta.url), { type: "module" }),
   namesOf: discoveryOf,
   bind: ({ address }) => listenOn(address),
   formatOf: () => "json",

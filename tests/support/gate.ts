@@ -120,7 +120,7 @@ export async function startGate(yaml: string, environment: Record<string, string
     parse,
     keep: () => Promise.resolve(),
     busy: () => {},
-    worker: new URL("./engine_worker.ts", import.meta.url),
+    worker: () => new Worker(new URL("./engine_worker.ts", import.meta.url), { type: "module" }),
     namesOf: discoveryOf,
     bind: ({ address }) => listenOn(address),
     formatOf: () => "json",

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { parseHash, verifyHash } from "../../../gate/passwords.ts";
+import { parseHash } from "../../../gate/password_hash.ts";
+import { verifyHash } from "../../../gate/passwords.ts";
 import { equal, ok } from "../../support/assert.ts";
 
 /** Runs the exported function of a command in a process of its own: what it prints, and how it exits. */

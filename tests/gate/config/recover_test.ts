@@ -1,5 +1,5 @@
 import { LastGood } from "../../../gate/config/last_good.ts";
-import { loadFrom } from "../../../gate/config/load.ts";
+import { loadFrom, type Parse, parseConfiguration } from "../../../gate/config/load.ts";
 import { ConfigurationError } from "../../../gate/config/problems.ts";
 import { recover } from "../../../gate/config/recover.ts";
 import { ConfigurationSource } from "../../../gate/config/source.ts";
@@ -15,9 +15,10 @@ async function after(folder: Folder, broken: string, state = folder.path, good =
   const file = await folder.write("ugate.yaml", broken);
   await new LastGood(state, file).write([{ file, text: good }]);
   const source = new ConfigurationSource(file, env);
-  const fault = await loadFrom(source, toyProtocols, env).catch((fault) => fault);
+  const parse: Parse = (texts) => parseConfiguration(texts, toyProtocols, env);
+  const fault = await loadFrom(source, parse).catch((fault) => fault);
   ok(fault instanceof ConfigurationError);
-  return { file, fault, recovered: () => recover(fault, source, toyProtocols, env) };
+  return { file, fault, recovered: () => recover(fault, source, parse, env) };
 }
 
 Deno.test("a broken configuration is recovered from, and every mistake of it is told", async () => {
