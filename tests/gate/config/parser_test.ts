@@ -1,0 +1,41 @@
+/** Configurations that are parsed on a thread of their own. */
+import { parseConfiguration } from "../../../gate/config/load.ts";
+import { parseApart } from "../../../gate/config/parser.ts";
+import { ConfigurationError } from "../../../gate/config/problems.ts";
+import { HeadStart } from "../../../gate/head_start.ts";
+import { protocols } from "../../../protocols/mod.ts";
+import { equal, ok, rejects } from "../../support/assert.ts";
+
+const THREAD = new URL("../../../gate/threads/parser.ts", import.meta.url);
+const TEXT = `
+listeners:
+  edge: { address: [":8443", "unix:/run/x"], protocols: [tls, ssh], fallback: "127.0.0.1:9000" }
+  proxy: { address: "10.0.0.1:1080", protocols: [socks], users: { alice: "correct horse" }, proxyProtocol: 10.0.0.0/8 }
+routes: [ { host: "*.example.com", protocol: tls, to: [{ to: "10.0.0.5:8443", weight: 2 }] } ]
+hosts: { "*.onion": { via: "127.0.0.1:9050", layers: [socks], credentials: "a:b" } }
+policy: [ { allow: { user: alice, ports: [443, "8000-8999"], hosts: "*.internal" } } ]
+admin: { metrics: ":15020" }
+`;
+
+Deno.test("what is parsed apart is what is parsed here, one text after the other", async () => {
+  using threads = new HeadStart(THREAD, "parser");
+  for (const file of ["one.yaml", "two.yaml"]) {
+    const texts = [{ file, text: TEXT }];
+    equal(await parseApart(texts, threads), await parseConfiguration(texts, protocols));
+  }
+});
+
+Deno.test("every mistake comes back with its place", async () => {
+  using threads = new HeadStart(THREAD, "parser");
+  const texts = [{ file: "ugate.yaml", text: "lisseners: {}\nroutes: [{ to: 7 }]" }];
+  const fault = await parseApart(texts, threads).catch((fault) => fault);
+  ok(fault instanceof ConfigurationError);
+  equal(fault.problems, (await parseConfiguration(texts, protocols).catch((fault) => fault)).problems);
+});
+
+Deno.test("a thread that breaks is told, and the next text gets another one", async () => {
+  using broken = new HeadStart(new URL("../../support/broken_worker.ts", import.meta.url), "parser");
+  for (let i = 0; i < 2; i++) {
+    await rejects(parseApart([], broken), /^Cannot read the configuration: .*broken on purpose/);
+  }
+});
