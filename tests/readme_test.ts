@@ -135,10 +135,28 @@ admin: { address: "off" }
   },
 
   "limits.yaml": () => ({ prints: [/"connections": 0/, /^ok$/m] }),
+
+  async "operate.yaml"(world) {
+    const web = world.http("web");
+    const other = `listeners: { web: { address: ":0", to: "${web}" }, more: { address: ":0", to: "${web}" } }
+admin: { address: "127.0.0.1:0", metrics: ":0" }
+`;
+    const file = await world.folder.write("new.yaml", other);
+    return {
+      places: { "10.0.0.6:80": web },
+      prints: [
+        ...[/^web +:\d+ +tcp/m, /"connections": \[\]/, /^ugate_connections_active\{listener="web"\} 0$/m],
+        ...[/^unchanged/m, /more/, /confirmed/],
+      ],
+      also: async (program) => {
+        equal(await Deno.readTextFile(`${program.folder.path}/ugate.yaml`), await Deno.readTextFile(file));
+      },
+    };
+  },
 };
 
 /** Where the lines are typed: the files of the text as they stand there, and `ugate` as its alias says. */
-async function readersFolder(world: ExampleWorld): Promise<Readonly<Record<string, string>>> {
+async function readersFolder(world: ExampleWorld): Promise<Record<string, string>> {
   const { folder } = world, bin = `${folder.path}/bin`;
   for (const { name, yaml } of EXAMPLES) await folder.write(name, yaml);
   await folder.write("password.txt", "a password of mine\n");
@@ -167,6 +185,7 @@ async function play({ name, yaml, lines }: Example, stage: Stage, world: Example
     if (running || task === "run") {
       program = await start(running?.[1] ?? "");
       ports = portsOf(yaml, program);
+      env.UGATE_ADMIN = program.addresses("admin")[0];
     }
     if (running || task || line === ALIAS) continue;
     const [code, pattern] = [prints.shift() ?? /(?!)/].map((each) =>
