@@ -2,6 +2,7 @@
 # Installs ugate as a service of systemd, upgrades it, goes back, and takes it away again. This file and the binary are
 # all it needs.
 set -eu
+umask 022 # what is meant for fewer gets its own mode
 
 usage() {
   cat << 'END'
@@ -216,15 +217,16 @@ make_user() {
 }
 
 # What the new binary says of the configuration that is there, with the variables that the unit would give it.
-check_configuration() {
-  set --
+# They are exported, for arguments can be read by everybody.
+check_configuration() (
   if [ -f "$environment" ]; then
     while IFS= read -r line || [ -n "$line" ]; do
-      case $line in [A-Za-z_]*=*) set -- "$@" "$line" ;; esac
+      case ${line%%=*} in "$line" | [!A-Za-z_]* | *[!A-Za-z0-9_]*) continue ;; esac
+      export "${line?}"
     done < "$environment"
   fi
-  env "$@" "$staged" check -c "$configuration" > /dev/null
-}
+  exec "$staged" check -c "$configuration" > /dev/null
+)
 
 stage() {
   mkdir -p "$bin" "$units"

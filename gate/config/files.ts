@@ -78,8 +78,17 @@ async function readDirectory(directory: string): Promise<ConfigurationText[]> {
   }
   const prefix = directory.replace(/\/+$/, "");
   const texts: ConfigurationText[] = [];
-  for (const name of names.sort()) texts.push(await readText(`${prefix}/${name}`));
+  for (const name of names.sort()) texts.push(await readRegular(`${prefix}/${name}`));
   return texts;
+}
+
+/** A pipe would be waited for until somebody writes to it, and a device may never end. */
+async function readRegular(file: string): Promise<ConfigurationText> {
+  const { isFile } = await Deno.stat(file).catch((fault) => {
+    throw unreadable(file, fault);
+  });
+  if (!isFile) throw refusal(file, "expected a file, or a link to one");
+  return await readText(file);
 }
 
 async function readText(file: string): Promise<ConfigurationText> {

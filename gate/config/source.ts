@@ -10,6 +10,7 @@ import { ConfigurationError } from "./problems.ts";
 export class ConfigurationSource {
   #places: Places;
   #last: Result;
+  #wasRead = false;
   #spent = false;
 
   constructor(path: string | undefined, env: Environment) {
@@ -31,6 +32,10 @@ export class ConfigurationSource {
     this.#last = await this.#look((place) => {
       this.#places = { paths: [place.path], optional: false };
       if (this.#spent) throw new ConfigurationError([{ ...SPENT, place: place.path }]);
+      if (this.#wasRead && isStream(place)) {
+        throw new ConfigurationError([{ ...REPLACED, place: place.path }]);
+      }
+      this.#wasRead = true;
       this.#spent = isStream(place);
       return readPlace(place);
     });
@@ -65,6 +70,8 @@ function same(one: Result, other: Result): boolean {
     one.every(({ file, text }, i) => file === other[i].file && text === other[i].text);
 }
 
+/** Opening it would wait until somebody writes there. */
+const REPLACED = { path: "", message: "Cannot read: it was a file, and is a pipe or a device now" };
 const SPENT = { path: "", message: "Cannot read again: what came from a pipe is gone" };
 
 /** As `-c <(...)` and /dev/stdin have it. */

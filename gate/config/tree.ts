@@ -46,10 +46,16 @@ export function formatPath(path: Path): string {
   let text = "";
   for (const step of path) {
     if (typeof step === "number") text += `[${step}]`;
-    else if (!/^[\w-]{1,64}$/.test(step)) text += `[${JSON.stringify(step.slice(0, 80))}]`;
+    else if (!/^[\w-]{1,64}$/.test(step)) text += `[${JSON.stringify(shownKey(step, path).slice(0, 80))}]`;
     else text += text === "" ? step : `.${step}`;
   }
   return text;
+}
+
+/** `alice:secret` where a user and a password belong is a slip that must not print the password. */
+function shownKey(key: string, [section, , field]: Path): string {
+  const isUser = section === "listeners" && field === "users";
+  return isUser ? key.replace(/:[^]*/, ":***") : withoutLogin(key);
 }
 
 export function placeOf({ source, offset }: Placed): string {

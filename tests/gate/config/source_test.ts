@@ -50,6 +50,23 @@ async function inFolder(cwd: string, script: string): Promise<unknown> {
   return JSON.parse((await succeed(Deno.execPath(), ["run", "-A", "--no-check", file], { cwd })).stdout);
 }
 
+Deno.test("a pipe that takes the place of a file, or stands in a directory, is refused and not waited for", async () => {
+  await using folder = await Folder.make();
+  const pipe = (path: string) => succeed("mkfifo", [path]);
+  const file = await folder.write("ugate.yaml", "log: { level: info }");
+  const source = new ConfigurationSource(file, Deno.env);
+  await source.read();
+  await Deno.remove(file);
+  await pipe(file);
+  await rejects(source.read(), /ugate\.yaml: Cannot read: it was a file, and is a pipe or a device now$/);
+
+  const directory = `${folder.path}/conf.d`;
+  await Deno.mkdir(directory);
+  await pipe(`${directory}/b.yaml`);
+  const whole = new ConfigurationSource(directory, Deno.env);
+  await rejects(whole.read(), /b\.yaml: expected a file, or a link to one$/);
+});
+
 Deno.test("where no file was, all default places are looked at, and the first that is read is kept to", async () => {
   await using folder = await Folder.make();
   const told = await inFolder(
