@@ -22,10 +22,13 @@ export interface LiveConnection {
   readonly stage: "sniffing" | "serving" | "relaying";
 }
 
+/** ms: a trial lasts at most a day. */
+export const LONGEST_TRIAL = 86_400_000;
+
 /** "unchanged": what is on disk says what holds already. "refused": nothing changed, `problems` tell why. */
 export interface ReloadOutcome {
   readonly result: "applied" | "unchanged" | "refused";
-  /** What is different now, a sentence each: `listener edge: now also on :8443`. */
+  /** What is different now, a sentence each: `listener edge: on :8443 instead of :443`. */
   readonly changes: readonly string[];
   readonly warnings: readonly string[];
   readonly problems: readonly string[];
@@ -37,9 +40,12 @@ export interface Trial {
   /** The file whose place it takes when confirmed: absolute. */
   readonly file: string;
   readonly text: string;
-  /** ms until the one before holds again. */
+  /** ms until the one before holds again. 0: that fails so far, and is tried again until something is decided. */
   readonly left: number;
 }
+
+/** "over": there is no trial of this id. "changed": the file is not what the gate read last; the trial goes on. */
+export type Confirmation = "confirmed" | "over" | "changed";
 
 /** An endpoint of a route, as the engines see it. */
 export interface EndpointState {
@@ -90,6 +96,9 @@ export interface Status {
   readonly configuration: {
     /** None: the built-in one. */
     readonly files: readonly string[];
+    /** It is what worked last, and not what these files say: the gate started with --last-good. */
+    readonly lastGood?: boolean;
+    /** Of what is on disk; trials are none. */
     readonly lastReload?: { readonly at: string; readonly result: ReloadOutcome["result"] };
     readonly trial?: Pick<Trial, "id" | "left">;
   };
@@ -123,10 +132,10 @@ export interface Operations {
   ready(): boolean;
   /** Reads the configuration on disk again. */
   reload(): Promise<ReloadOutcome>;
-  /** Applies `text` for `ms`: then what is on disk holds again, unless it was confirmed. */
+  /** Applies `text` for `ms`: then what held before does again, unless it was confirmed. */
   try(text: string, ms: number): Promise<ReloadOutcome & { readonly trial?: Trial }>;
   /** The trial under way. */
   readonly trial: Trial | undefined;
-  /** The trial of that id holds for good. false: there is none. */
-  confirm(id: string): Promise<boolean>;
+  /** The trial of that id holds for good, unless it is over or somebody changed the file. */
+  confirm(id: string): Promise<Confirmation>;
 }

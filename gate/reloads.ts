@@ -6,13 +6,16 @@ import type { ConfigurationText } from "./config/files.ts";
 import { ConfigurationError, type Loaded } from "./config/load.ts";
 import { causeChain, GateError } from "./errors.ts";
 import type { Level, Message } from "./log.ts";
-import type { ReloadOutcome, Trial } from "./operations.ts";
+import { type Confirmation, LONGEST_TRIAL, type ReloadOutcome, type Trial } from "./operations.ts";
+import { RunningTrial } from "./trial.ts";
 
 export interface ReloadsOptions {
   /** What holds at the start. */
   readonly current: Loaded;
   /** Reads and validates what is on disk. Throws ConfigurationError. */
   readonly read: () => Promise<Loaded>;
+  /** Whether nothing is on disk but what was read last, or these texts: nobody changed it unseen. */
+  readonly isKnown: (texts: readonly ConfigurationText[]) => Promise<boolean>;
   /** Validates these texts. Throws ConfigurationError. */
   readonly parse: (texts: readonly ConfigurationText[]) => Promise<Loaded>;
   /** Makes it hold; what changed, in sentences. Throws GateError: then nothing changed. */
@@ -20,37 +23,34 @@ export interface ReloadsOptions {
   /** It worked: kept for a start with --last-good. */
   readonly keep: (loaded: Loaded) => Promise<void>;
   readonly log: (message: Message) => void;
-  /** Told around each attempt, for the service manager. */
+  /** Told around each attempt, for the service manager; no more once it stops. */
   readonly busy: (reloading: boolean) => void;
 }
 
-/** How many attempts ended how, and the last one of them. */
+/** What became of the attempts, and of what is on disk. */
 export interface ReloadHistory {
+  /** Trials too, but not their ends. */
   readonly counts: Readonly<Record<ReloadOutcome["result"], number>>;
-  /** Since the epoch, ms. */
+  /** When what is on disk was read last: since the epoch, ms. */
   readonly last?: { readonly at: number; readonly result: ReloadOutcome["result"] };
+  /** Whether what is on disk can hold, as far as the gate knows: trials change nothing there. */
+  readonly diskHolds: boolean;
+  /** What holds is what worked last, from a start with --last-good. */
+  readonly lastGood: boolean;
 }
 
-/** A trial lasts at least and at most, ms. */
-const SHORTEST_TRIAL = 1000, LONGEST_TRIAL = 24 * 3600_000;
+/** ms. */
+const SHORTEST_TRIAL = 1000;
 /** How the text of a trial is called in its errors. */
 const TRIAL_FILE = "NEW";
-
-interface Running {
-  readonly id: string;
-  readonly file: string;
-  readonly loaded: Loaded;
-  readonly before: Loaded;
-  readonly until: number;
-  readonly timer: ReturnType<typeof setTimeout>;
-}
 
 export class Reloads {
   readonly #options: ReloadsOptions;
   readonly #counts = { applied: 0, unchanged: 0, refused: 0 };
   #last: ReloadHistory["last"];
   #current: Loaded;
-  #running: Running | undefined;
+  #diskHolds: boolean;
+  #trial: RunningTrial | undefined;
   /** The attempt under way, and those behind it. */
   #queue: Promise<unknown> = Promise.resolve();
   #stopped = false;
@@ -58,6 +58,7 @@ export class Reloads {
   constructor(options: ReloadsOptions) {
     this.#options = options;
     this.#current = options.current;
+    this.#diskHolds = !options.current.lastGood;
   }
 
   get current(): Loaded {
@@ -65,69 +66,67 @@ export class Reloads {
   }
 
   get history(): ReloadHistory {
-    return { counts: { ...this.#counts }, last: this.#last };
+    const lastGood = this.#current.lastGood ?? false;
+    return { counts: { ...this.#counts }, last: this.#last, diskHolds: this.#diskHolds, lastGood };
   }
 
   get trial(): Trial | undefined {
-    if (!this.#running) return undefined;
-    const { id, file, loaded, until } = this.#running;
-    return { id, file, text: loaded.texts[0].text, left: Math.max(0, until - performance.now()) };
+    return this.#trial?.shown;
   }
 
   /** What holds since the start is known to work. */
   started(): Promise<void> {
-    return this.#keep(this.#current);
+    return this.#alone(() => this.#keep(this.#current));
   }
 
   /** What is on disk holds from now on; a trial is over. */
   reload(): Promise<ReloadOutcome> {
     return this.#next(async () => {
-      const loaded = await this.#options.read();
-      if (sameTexts(loaded, this.#current)) {
-        this.#endTrial();
-        return UNCHANGED;
-      }
-      const { changes, warnings } = await this.#options.apply(loaded);
-      this.#endTrial();
-      this.#current = loaded;
-      await this.#keep(loaded);
-      return { result: changes.length > 0 ? "applied" : "unchanged", changes, warnings, problems: [] };
+      const outcome = await this.#readDisk().catch(refused);
+      this.#diskHolds = outcome.result !== "refused";
+      this.#last = { at: Date.now(), result: outcome.result };
+      return outcome;
     });
   }
 
   /** `text` holds for `ms`: then what held before does again, unless it was confirmed. */
   try(text: string, ms: number): Promise<ReloadOutcome & { readonly trial?: Trial }> {
     return this.#next(async () => {
-      const file = this.#onlyFile();
-      const time = Math.min(LONGEST_TRIAL, Math.max(SHORTEST_TRIAL, ms));
+      const before = this.#trial?.before ?? this.#current;
+      checkPlace(before.files);
       const loaded = await this.#options.parse([{ file: TRIAL_FILE, text }]);
-      const before = this.#running?.before ?? this.#current;
       const { changes, warnings } = await this.#options.apply(loaded);
-      this.#endTrial();
-      this.#current = loaded;
-      this.#running = {
-        id: crypto.randomUUID(),
-        file,
+      const time = Math.min(LONGEST_TRIAL, Math.max(SHORTEST_TRIAL, ms));
+      const trial: RunningTrial = new RunningTrial(
         loaded,
         before,
-        until: performance.now() + time,
-        timer: setTimeout(() => void this.#timeOver(), time),
-      };
+        time,
+        (pause) => this.#takeBack(trial, pause),
+      );
+      this.#endTrial();
+      this.#trial = trial;
+      this.#current = loaded;
       this.#say("info", `a configuration is on trial for ${Math.round(time / 1000)} s`);
-      return { result: "applied", changes, warnings, problems: [], trial: this.trial };
+      return { result: "applied", changes, warnings, problems: [], trial: trial.shown };
     });
   }
 
-  /** The trial of that id holds for good; false: there is none. */
-  confirm(id: string): Promise<boolean> {
+  /**
+   * The trial of that id holds for good, under the name of the file whose place it takes. Rejects where that fails: the
+   * trial goes on.
+   */
+  confirm(id: string): Promise<Confirmation> {
     return this.#alone(async () => {
-      if (this.#running?.id !== id) return false;
-      const { file, loaded } = this.#running;
-      this.#endTrial();
-      this.#current = { ...loaded, files: [file] };
-      await this.#keep(this.#current);
+      const trial = this.#trial;
+      if (trial?.id !== id) return "over";
+      const { files, texts } = trial.before;
+      if (!await this.#options.isKnown(texts)) return "changed";
+      const loaded = await this.#options.parse([{ file: files[0], text: trial.text }]);
+      await this.#options.apply(loaded); // the log and the metrics name routes by their file
+      this.#diskHolds = true;
+      await this.#settle(loaded);
       this.#say("info", "the configuration on trial is confirmed");
-      return true;
+      return "confirmed";
     });
   }
 
@@ -136,24 +135,45 @@ export class Reloads {
     this.#stopped = true;
     this.#endTrial();
     await this.#queue;
+    this.#endTrial(); // which the last one began
   }
 
-  /** Its time is over, and nobody confirmed it. */
-  #timeOver(): Promise<unknown> {
-    return this.#next(async () => {
-      if (!this.#running || performance.now() < this.#running.until - 1) return UNCHANGED; // confirmed meanwhile
-      const { before } = this.#running;
-      this.#running = undefined;
-      this.#say("warn", "nobody confirmed the configuration on trial: the one before holds again");
-      const { changes, warnings } = await this.#options.apply(before);
-      this.#current = before;
-      return { result: "applied", changes, warnings, problems: [] };
+  async #readDisk(): Promise<ReloadOutcome> {
+    const loaded = await this.#options.read();
+    const holds = !this.#trial && sameTexts(loaded, this.#current);
+    const { changes, warnings } = holds ? NOTHING : await this.#options.apply(loaded);
+    await this.#settle(loaded);
+    return { result: changes.length > 0 ? "applied" : "unchanged", changes, warnings, problems: [] };
+  }
+
+  /** It holds, and for good. */
+  async #settle(loaded: Loaded): Promise<void> {
+    this.#endTrial();
+    this.#current = loaded;
+    await this.#keep(loaded);
+  }
+
+  /** Its time is over, and nobody confirmed it: what held before is applied, or it holds on and this comes again. */
+  #takeBack(trial: RunningTrial, pause: number): Promise<void> {
+    return this.#alone(async () => {
+      if (this.#trial !== trial) return; // decided meanwhile
+      try {
+        const { changes } = await this.#busy(() => this.#options.apply(trial.before));
+        this.#endTrial();
+        this.#current = trial.before;
+        this.#say("warn", "nobody confirmed the configuration on trial: the one before holds again");
+        for (const change of changes) this.#say("info", `configuration applied: ${change}`);
+      } catch (thrown) {
+        if (this.#trial !== trial) return; // the gate stops
+        const state = `nobody confirmed it, and it holds on: ${causeChain(thrown)}`;
+        this.#say("error", `Cannot end the trial of a configuration: ${state}; again in ${pause / 1000} s`);
+      }
     });
   }
 
   #endTrial(): void {
-    clearTimeout(this.#running?.timer);
-    this.#running = undefined;
+    this.#trial?.[Symbol.dispose]();
+    this.#trial = undefined;
   }
 
   /** A gate that cannot write serves all the same. */
@@ -168,19 +188,23 @@ export class Reloads {
   /** One attempt after the other; counted, logged, and refused in words. */
   #next<T extends ReloadOutcome>(attempt: () => Promise<T>): Promise<T | ReloadOutcome> {
     return this.#alone(async () => {
-      this.#options.busy(true);
-      let outcome: T | ReloadOutcome;
-      try {
-        if (this.#stopped) throw new GateError("closed", "gate", "Cannot reload: the gate stops");
-        outcome = await attempt();
-      } catch (thrown) {
-        outcome = refused(thrown);
-      } finally {
-        this.#options.busy(false);
+      if (this.#stopped) {
+        this.#say("info", "configuration not read: the gate stops");
+        return refused(new GateError("closed", "gate", "Cannot reload: the gate stops"));
       }
+      const outcome = await this.#busy(attempt).catch(refused);
       this.#tell(outcome);
       return outcome;
     });
+  }
+
+  async #busy<T>(act: () => Promise<T>): Promise<T> {
+    this.#options.busy(true);
+    try {
+      return await act();
+    } finally {
+      if (!this.#stopped) this.#options.busy(false);
+    }
   }
 
   #alone<T>(act: () => Promise<T>): Promise<T> {
@@ -191,7 +215,6 @@ export class Reloads {
 
   #tell({ result, changes, warnings, problems }: ReloadOutcome): void {
     this.#counts[result]++;
-    this.#last = { at: Date.now(), result };
     for (const problem of problems) this.#say("error", `configuration refused: ${problem}`);
     for (const warning of warnings) this.#say("warn", warning);
     for (const change of changes) this.#say("info", `configuration applied: ${change}`);
@@ -201,22 +224,20 @@ export class Reloads {
   #say(level: Level, text: string): void {
     this.#options.log({ level, event: "reload", text });
   }
-
-  /** A trial takes the place of one file when it is confirmed. */
-  #onlyFile(): string {
-    const { files } = this.#running?.before ?? this.#current;
-    if (files.length === 1) return files[0];
-    throw new GateError(
-      "unsupported",
-      "gate",
-      `Cannot try a configuration: ${
-        files.length === 0 ? "the built-in one has no file" : "it is read from several files"
-      } whose place it could take`,
-    );
-  }
 }
 
-const UNCHANGED: ReloadOutcome = { result: "unchanged", changes: [], warnings: [], problems: [] };
+const NOTHING = { changes: [], warnings: [] };
+
+/** A trial takes the place of one file when it is confirmed. Throws GateError where there is none, or several. */
+function checkPlace(files: readonly string[]): void {
+  if (files.length === 1) return;
+  const state = files.length === 0 ? "the built-in one has no file" : "it is read from several files";
+  throw new GateError(
+    "unsupported",
+    "gate",
+    `Cannot try a configuration: ${state} whose place it could take`,
+  );
+}
 
 function refused(thrown: unknown): ReloadOutcome {
   const problems = thrown instanceof ConfigurationError ? thrown.message.split("\n") : [causeChain(thrown)];

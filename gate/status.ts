@@ -38,6 +38,7 @@ export function statusOf(facts: Facts): Status {
     draining,
     configuration: {
       files,
+      lastGood: reloads.lastGood || undefined,
       lastReload: reloads.last &&
         { at: new Date(reloads.last.at).toISOString(), result: reloads.last.result },
       trial: trial && { id: trial.id, left: trial.left },

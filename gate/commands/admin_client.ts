@@ -3,6 +3,7 @@ import { type IncomingMessage, request } from "node:http";
 import { formatTarget, isUnixHost } from "../address.ts";
 import type { Target } from "../contracts.ts";
 import { GateError } from "../errors.ts";
+import { userOf } from "./answerer.ts";
 import { visible } from "./visible.ts";
 
 export interface Question {
@@ -16,11 +17,15 @@ export interface Question {
   readonly signal?: AbortSignal;
   /** Nobody is told that it takes long. */
   readonly quiet?: boolean;
+  /** The answer tells whose it is. */
+  readonly whose?: boolean;
 }
 
 export interface Answer {
   readonly status: number;
   readonly text: string;
+  /** The user who answered, where that was asked and is known. */
+  readonly user?: number;
 }
 
 /** ms */
@@ -46,10 +51,14 @@ export class AdminClient {
     return this.#read(question, await this.ask(question), is, statuses);
   }
 
-  /** As json; undefined: the gate has no such thing now. */
-  async optional<T>(question: Question, is: (value: unknown) => value is T): Promise<T | undefined> {
+  /** As json, and the user who answered; undefined: the gate has no such thing now. */
+  async optional<T>(
+    question: Question,
+    is: (value: unknown) => value is T,
+  ): Promise<{ readonly value: T; readonly user?: number } | undefined> {
     const answer = await this.ask(question);
-    return answer.status === 404 ? undefined : this.#read(question, answer, is, [200]);
+    if (answer.status === 404) return undefined;
+    return { value: this.#read(question, answer, is, [200]), user: answer.user };
   }
 
   /** The answer, whatever it is. Throws GateError where there is none. */
@@ -87,9 +96,10 @@ export class AdminClient {
  * and this knows unix sockets.
  */
 async function exchange(
-  { host, port }: Target,
-  { method = "GET", path, body, time = TIME, signal }: Question,
+  target: Target,
+  { method = "GET", path, body, time = TIME, signal, whose = false }: Question,
 ): Promise<Answer> {
+  const { host, port } = target;
   signal?.throwIfAborted();
   const done = Promise.withResolvers<Answer>();
   const unix = isUnixHost(host);
@@ -100,9 +110,13 @@ async function exchange(
     headers: {
       ...unix && { host: "localhost" },
       ...body !== undefined && { "content-type": "application/yaml" },
+      ...whose && { connection: "keep-alive" }, // whose a connection was cannot be told when it is closed
     },
     agent: false,
-  }, (response) => gather(response, done));
+  }, (response) => {
+    const user = whose ? userOf(target, response.socket) : Promise.resolve(undefined);
+    user.then((user) => gather(response, user, done), done.reject);
+  });
   asked.on("error", done.reject);
   const giveUp = () => done.reject(new Error("nobody waits any more"));
   const timer = setTimeout(() => done.reject(new Error(`no answer within ${time / 1000} s`)), time);
@@ -117,7 +131,11 @@ async function exchange(
   }
 }
 
-function gather(response: IncomingMessage, done: PromiseWithResolvers<Answer>): void {
+function gather(
+  response: IncomingMessage,
+  user: number | undefined,
+  done: PromiseWithResolvers<Answer>,
+): void {
   const chunks: Uint8Array[] = [];
   let size = 0;
   response.on("data", (chunk: Uint8Array) => {
@@ -129,6 +147,7 @@ function gather(response: IncomingMessage, done: PromiseWithResolvers<Answer>): 
     done.resolve({
       status: response.statusCode ?? 0,
       text: new TextDecoder().decode(joined(chunks, size)),
+      user,
     }));
   response.on("error", done.reject);
   response.on("close", () => done.reject(new Error("it ended in the middle of its answer")));

@@ -6,7 +6,7 @@ import { VERSION } from "../version.ts";
 export interface BannerFacts {
   readonly listening: readonly { readonly listener: string; readonly address: string }[];
   readonly config: Configuration;
-  /** Where the admin page answers. */
+  /** Where the admin page answers, and where the metrics do: those of the two that the configuration has. */
   readonly admin: readonly string[];
   /** The files of the configuration; none: the built-in one. */
   readonly files: readonly string[];
@@ -15,11 +15,17 @@ export interface BannerFacts {
 /** Several lines; the last one is `ready`. */
 export function banner({ listening, config, admin, files }: BannerFacts): string {
   const lines = [`ugate ${VERSION}, ${files.length > 0 ? files.join(", ") : "built-in configuration"}`];
-  const width = Math.max(...listening.map(({ listener }) => listener.length), "admin".length);
-  for (const { listener, address } of listening) {
-    lines.push(`  ${listener.padEnd(width)}  ${address}  ${config.listeners[listener].protocols.join(", ")}`);
-  }
-  for (const address of admin) lines.push(`  ${"admin".padEnd(width)}  ${address}`);
+  const { address: page, metrics } = config.admin;
+  const pages = [...page ? ["admin"] : [], ...metrics ? ["metrics"] : []];
+  const places = [
+    ...listening.map(({ listener, address }) => [
+      listener,
+      `${address}  ${config.listeners[listener].protocols.join(", ")}`,
+    ]),
+    ...admin.map((address, i) => [pages[i], address]),
+  ];
+  const width = Math.max(...places.map(([name]) => name.length));
+  for (const [name, place] of places) lines.push(`  ${name.padEnd(width)}  ${place}`);
   const line = tryLine(listening, config);
   if (line) lines.push(`try: ${line}`);
   return [...lines, "ready"].join("\n");

@@ -26,7 +26,7 @@ interface Verdict {
   readonly files: readonly string[];
   readonly warnings: readonly string[];
   readonly problems: readonly Problem[];
-  /** As it was written, secrets as `***`. */
+  /** What holds, in the spelling of ugate.yaml: defaults included, secrets as `***`. */
   readonly configuration?: unknown;
 }
 

@@ -1,5 +1,6 @@
 /** `ugate confirm`: what is tried holds for good, and takes the place of the configuration on disk. */
 import { GateError } from "../errors.ts";
+import { mayName } from "./answerer.ts";
 import { findGate, type GateOptions } from "./find_gate.ts";
 import { isTrial } from "./gate_answers.ts";
 import { Replacement } from "./replacement.ts";
@@ -14,8 +15,10 @@ const NO_TRIAL = "there is no trial: it is over, or it was confirmed already";
  */
 export async function confirm(options: GateOptions): Promise<number> {
   const gate = await findGate(options);
-  const trial = await gate.optional({ path: "/trial" }, isTrial);
-  if (!trial) return refuse(options, NO_TRIAL);
+  const told = await gate.optional({ path: "/trial", whose: true }, isTrial);
+  if (!told) return refuse(options, NO_TRIAL);
+  const { value: trial, user } = told;
+  if (!await mayName(user, trial.file)) return refuse(options, strangerText(gate.place, trial, user));
   await using replacement = await Replacement.prepare(trial.file, trial.text).catch((thrown) => {
     throw notConfirmed(thrown, trial);
   });
@@ -25,6 +28,7 @@ export async function confirm(options: GateOptions): Promise<number> {
     throw notKnown(thrown, replacement);
   });
   if (status === 409) return refuse(options, NO_TRIAL);
+  if (status === 412) return refuse(options, changedText(trial));
   if (status !== 200) {
     return refuse(options, `the gate at ${gate.place} answers ${status}: ${visible(text.trim())}`);
   }
@@ -37,6 +41,17 @@ export async function confirm(options: GateOptions): Promise<number> {
   else console.log(`confirmed: ${visible(replacement.file)} holds the configuration now`);
   return 0;
 }
+
+const strangerText = (place: string, { file }: Trial, user: number | undefined): string =>
+  `what answers at ${place} names ${visible(file)}, and ${
+    user === undefined ? "whose process it is cannot be told" : `user ${user} has no part in that file`
+  }: put there yourself what is to hold, and say \`ugate reload\``;
+
+/** The gate compares: it knows what it has read. */
+const changedText = ({ file }: Trial): string =>
+  `somebody changed ${
+    visible(file)
+  }, and the gate has not read it since: put there what is to hold, and say \`ugate reload\``;
 
 function refuse({ json }: GateOptions, problem: string): number {
   if (json) console.log(visibleJson({ confirmed: false, problem }, 2));

@@ -1,6 +1,7 @@
 /** Which gate a command means: `--admin` or `$UGATE_ADMIN`, the configuration's `admin.address`, the default. */
 import { formatTarget, isUnixHost } from "../address.ts";
 import { loadAdminAddress } from "../config/admin_address.ts";
+import { placesOf } from "../config/files.ts";
 import { ConfigurationError } from "../config/problems.ts";
 import type { Target } from "../contracts.ts";
 import { GateError } from "../errors.ts";
@@ -17,7 +18,10 @@ export interface GateOptions {
 
 const DEFAULT: Target = { host: "127.0.0.1", port: 15000 };
 
-/** The gate that is meant. A broken configuration is told on stderr, and does not keep anybody from asking. */
+/**
+ * The gate that is meant. A configuration that nobody named and that is broken is told on stderr, and does not keep
+ * anybody from asking; throws GateError where one was named that does not say, for another gate is not meant.
+ */
 export async function findGate({ admin, config }: GateOptions): Promise<AdminClient> {
   const target = admin ?? await configured(config);
   const slow = () => {
@@ -33,8 +37,9 @@ async function configured(config: string | undefined): Promise<Target> {
   } catch (thrown) {
     if (!(thrown instanceof ConfigurationError)) throw thrown;
     const [{ place, message }, ...more] = thrown.problems;
-    const others = more.length > 0 ? ` (and ${more.length} more)` : "";
-    console.error(`warning: ${place}: ${message}${others}; asking the gate at ${formatTarget(DEFAULT)}`);
+    const state = `${place}: ${message}${more.length > 0 ? ` (and ${more.length} more)` : ""}`;
+    if (!placesOf(config, Deno.env).optional) throw unknown(state);
+    console.error(`warning: ${state}; asking the gate at ${formatTarget(DEFAULT)}`);
     return DEFAULT;
   }
   if (address === undefined) throw unknown("admin.address of the configuration is off");

@@ -52,7 +52,8 @@ export function isConnections(value: unknown): value is Connections {
 }
 
 export function isTrial(value: unknown): value is Trial {
-  return has(value, { id: "string", file: "string", text: "string", left: "number" });
+  return has(value, { id: "string", file: "string", text: "string", left: "number" }) &&
+    String(value.file).startsWith("/"); // of another directory than ours, a relative one would be another file
 }
 
 export function isOutcome(value: unknown): value is TrialOutcome {

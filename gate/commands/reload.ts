@@ -63,7 +63,7 @@ function howToConfirm(left: number, { admin, config }: ReloadOptions): string {
   return [
     `until ${
       clockText(new Date(Date.now() + left))
-    }, then what is on disk holds again; to keep it, say before:`,
+    }, then what held before holds again; to keep it, say before:`,
     `  ugate confirm${where}`,
   ].join("\n");
 }

@@ -16,7 +16,10 @@ export class Replacement implements AsyncDisposable {
     readonly lost: string | undefined,
   ) {}
 
-  /** Writes the text beside the file and onto the disk, with its mode and owner. Throws GateError where it cannot. */
+  /**
+   * Writes the text beside the file, whose path is absolute, and onto the disk, with its mode and owner. Throws GateError
+   * where it cannot.
+   */
   static async prepare(file: string, text: string): Promise<Replacement> {
     try {
       const real = await realPath(file);

@@ -10,39 +10,42 @@ import { listenOn } from "../engine/bind.ts";
 import { InheritedSockets } from "../engine/inherited.ts";
 import { openFilesLimit } from "../engine/sys.ts";
 import { causeChain } from "../errors.ts";
-import type { Message } from "../log.ts";
-import { logFormat, messageLine } from "../log_line.ts";
-import { LogWriter } from "../log_writer.ts";
 import { Scope } from "../scope.ts";
 import { Service } from "../service.ts";
 import { Systemd } from "../systemd.ts";
 import { banner } from "./banner.ts";
 import { discoveryOf } from "./discovery.ts";
+import { RunLog } from "./run_log.ts";
 import type { RunOptions } from "./run_options.ts";
 import { Signals } from "./signals.ts";
 import type { Threads } from "./start.ts";
+import { Strays } from "./strays.ts";
+import { Watchdog } from "./watchdog.ts";
 
 const CLOSE_TIME = 2000;
 
-/** Where this gate's configuration is, what reads it, and who serves. */
+/** Where this gate's configuration is, what reads it, who serves, and who is told. */
 interface Means {
   readonly source: ConfigurationSource;
   readonly parse: Parse;
   readonly systemd: Systemd;
   readonly threads: Threads;
+  readonly log: RunLog;
 }
 
 /** Serves until SIGINT or SIGTERM, or until engines break. The exit code. */
 export async function run(options: RunOptions, threads: Threads): Promise<number> {
+  await using log = new RunLog();
   try {
-    const systemd = Systemd.fromEnvironment(Deno.env, (message) => console.error(`warning: ${message}`));
+    const systemd = Systemd.fromEnvironment(Deno.env, (message) => log.warn(message));
     const source = new ConfigurationSource(options.config, Deno.env);
     const parse: Parse = (texts) => parseApart(texts, threads.parser);
     const loaded = await firstConfiguration(source, parse, options.lastGood);
-    for (const warning of loaded.warnings) console.error(`warning: ${warning}`);
-    return await serve(loaded, { source, parse, systemd, threads }, options);
+    log.follow(() => loaded.config);
+    for (const warning of loaded.warnings) log.warn(warning);
+    return await serve(loaded, { source, parse, systemd, threads, log }, options);
   } catch (thrown) {
-    console.error(causeChain(thrown));
+    log.say("error", "life", causeChain(thrown));
     return 1;
   }
 }
@@ -67,29 +70,32 @@ async function firstConfiguration(
 }
 
 async function serve(loaded: Loaded, means: Means, { watch }: RunOptions): Promise<number> {
-  const { source, systemd } = means;
+  const { source, systemd, log } = means;
   await using cleanup = new AsyncDisposableStack();
+  cleanup.use(new Strays((what, thrown) => log.fault(what, thrown)));
   const inherited = cleanup.use(new InheritedSockets(systemd.passed));
   const warnings = [...inherited.sortOut(placesOf(loaded.config)), ...descriptorWarnings(loaded.config)];
   let running: Service | undefined;
-  const signals = cleanup.use(new Signals(() => void running?.reload()));
+  const connections = () => running?.present ?? 0;
+  const signals = cleanup.use(new Signals(() => void running?.reload(), { log, connections }));
   const service = running = await startService(loaded, means, inherited, cleanup);
-  const warn = (text: string) => service.say({ level: "warn", event: "warning", text });
-  for (const text of warnings) warn(text);
-  if (watch) cleanup.use(ConfigurationWatch.start(source, { changed: () => void service.reload(), warn }));
+  log.follow(() => service.config);
+  for (const text of warnings) log.warn(text);
+  if (watch) {
+    const changed = () => void service.reload();
+    cleanup.use(ConfigurationWatch.start(source, { changed, warn: (text) => log.warn(text) }));
+  }
   if (systemd.watchdog !== undefined) {
-    const timer = setInterval(() => service.healthy() && systemd.alive(), systemd.watchdog);
-    cleanup.defer(() => clearInterval(timer));
+    const watched = { healthy: () => service.healthy(), alive: () => systemd.alive() };
+    cleanup.use(new Watchdog(systemd.watchdog, watched));
   }
   const { listening, config, adminAddresses: admin } = service;
   console.log(banner({ listening, config, admin, files: loaded.files }));
   systemd.ready(`serves ${listening.length} addresses`);
   const broken = await Promise.race([signals.ending, service.broken]);
-  systemd.stopping();
-  if (broken !== undefined) {
-    console.error(causeChain(broken)); // who supervises us starts us again: better than a gate that accepts nobody
-    return 1;
-  }
+  using _patience = systemd.stopping();
+  // Who supervises us starts us again: better than a gate that accepts nobody.
+  if (broken !== undefined) throw broken;
   await service.drain();
   return 0;
 }
@@ -97,52 +103,39 @@ async function serve(loaded: Loaded, means: Means, { watch }: RunOptions): Promi
 /** What it needs of this process; `cleanup` ends it. */
 async function startService(
   loaded: Loaded,
-  { source, parse, systemd, threads }: Means,
+  { source, parse, systemd, threads, log }: Means,
   inherited: InheritedSockets,
   cleanup: AsyncDisposableStack,
 ): Promise<Service> {
-  const terminal = Deno.stderr.isTerminal();
-  const formatOf = ({ log }: Configuration) => logFormat(log.format, { terminal, colors: !Deno.noColor });
-  const log = new LogWriter(
-    (bytes) => Deno.stderr.write(bytes),
-    (lines) => messageLine(formatOf(loaded.config), lostMessage(lines)),
-  );
-  cleanup.defer(() => log.flush(CLOSE_TIME));
-  const scope = new Scope();
+  const scope = new Scope((name, thrown) => log.fault(name, thrown));
   cleanup.defer(async () => void await scope.close(CLOSE_TIME));
   const service = await Service.start({
     loaded,
     read: () => loadFrom(source, parse),
     parse,
-    keep: (good) => keep(good, source),
+    isKnown: (texts) => source.isKnown(texts),
+    keep: (good) => keep(good, loaded.config.node.state, source),
     busy: (reloading) => reloading ? systemd.reloading() : systemd.ready(),
     worker: () => threads.engine.take(),
     namesOf: discoveryOf,
     bind: (wanted) => inherited.take(wanted) ?? listenOn(wanted.address),
-    formatOf,
-    log,
+    formatOf: log.formatOf,
+    log: log.writer,
     scope,
   });
   cleanup.defer(() => service.stop());
   return service;
 }
 
-/** For a start with --last-good. The built-in default is always there. */
-async function keep({ texts, files, config }: Loaded, source: ConfigurationSource): Promise<void> {
-  if (files.length > 0) await new LastGood(config.node.state, source.paths[0]).write(texts);
+/** For a start with --last-good, in the `state` of this start. The built-in default is always there. */
+async function keep({ texts, files }: Loaded, state: string, source: ConfigurationSource): Promise<void> {
+  if (files.length > 0) await new LastGood(state, source.paths[0]).write(texts);
 }
 
 const placesOf = ({ listeners }: Configuration) =>
   Object.values(listeners).flatMap(({ name, addresses }) =>
     addresses.map((address) => ({ listener: name, address }))
   );
-
-const lostMessage = (lines: number): Message => ({
-  level: "warn",
-  event: "log-lost",
-  text: `${lines} lines of this log are lost: nobody took them`,
-  fields: { lines },
-});
 
 /** Descriptors of a connection, and what the process needs besides. */
 const PER_CONNECTION = 2, BESIDES = 100;

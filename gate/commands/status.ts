@@ -56,20 +56,22 @@ const ENDED: Column<Outcome>[] = [
 ];
 
 function headLines({ version, startedAt, draining, connections, engines, configuration }: Status, now: Date) {
-  const { files, lastReload, trial } = configuration;
+  const { files, lastGood, lastReload, trial } = configuration;
   const started = new Date(startedAt);
   const up = `up ${spanText(now.getTime() - started.getTime())} since ${clockText(started, now)}`;
   const lines = [
     `ugate ${visible(version)}, ${up}, ${counted(connections, "connection")}${draining ? ", DRAINING" : ""}`,
   ];
-  lines.push(`configuration: ${files.length > 0 ? files.map(visible).join(", ") : "the built-in one"}`);
+  const named = files.length > 0 ? files.map(visible).join(", ") : "the built-in one";
+  lines.push(`configuration: ${named}${lastGood ? " AS IT WORKED LAST: what is there now is broken" : ""}`);
   if (lastReload) {
     lines.push(`last reload: ${visible(lastReload.result)}, ${clockText(new Date(lastReload.at), now)}`);
   }
   if (trial) {
-    lines.push(
-      `trial: ${spanText(trial.left)} left, then what is on disk holds again (ugate confirm keeps it)`,
-    );
+    const end = trial.left > 0
+      ? `${spanText(trial.left)} left, then what held before holds again`
+      : "OVER, but what held before cannot hold again so far: the log tells why";
+    lines.push(`trial: ${end} (ugate confirm keeps it)`);
   }
   for (const { engine, alive, restarts } of engines) {
     const state = `${alive ? "" : ", NOT RUNNING"}${

@@ -1,6 +1,13 @@
 /** What a new configuration changes, in sentences for who changed it. */
 import { formatTarget } from "../address.ts";
-import type { Configuration, ListenerConfiguration } from "./configuration.ts";
+import type { Target } from "../contracts.ts";
+import type {
+  Configuration,
+  DnsConfiguration,
+  ListenerConfiguration,
+  LogConfiguration,
+} from "./configuration.ts";
+import { formatDuration, formatSize } from "./units.ts";
 
 export interface Differences {
   readonly changes: readonly string[];
@@ -14,10 +21,11 @@ export function differences(before: Configuration, after: Configuration): Differ
     ...listChanges("routes", before.routes, after.routes),
     ...namedChanges("hosts", before.hosts, after.hosts),
     ...listChanges("policy", before.policy, after.policy),
-    ...keyChanges("limits", before.limits, after.limits),
-    ...(["discovery", "dns", "admin", "log"] as const).flatMap((key) =>
-      same(before[key], after[key]) ? [] : [`${key} changed`]
-    ),
+    ...keyChanges("limits.", LIMITS, before.limits, after.limits),
+    ...keyChanges<Pick<Configuration, "discovery">>("", { discovery: list }, before, after),
+    ...keyChanges("dns.", DNS, before.dns, after.dns),
+    ...keyChanges("admin.", ADMIN, before.admin, after.admin),
+    ...keyChanges("log.", LOG, before.log, after.log),
   ];
   const restart = [
     ...(before.engine.threads === after.engine.threads ? [] : ["engine.threads"]),
@@ -96,10 +104,36 @@ function namedChanges(
   ];
 }
 
-function keyChanges<T extends object>(what: string, before: T, after: T): string[] {
-  return (Object.keys(after) as (keyof T & string)[])
+/** How each key of a section is spelled in ugate.yaml. */
+type Spelling<T> = { readonly [K in keyof T]-?: (value: T[K]) => string };
+
+const list = (items: readonly string[]): string => `[${items.join(", ")}]`;
+const orSystem = (items: readonly string[] | undefined): string =>
+  items ? list(items) : "what /etc/resolv.conf says";
+const orOff = (address: Target | undefined): string => address ? formatTarget(address) : "off";
+
+const LIMITS: Spelling<Configuration["limits"]> = {
+  connections: String,
+  perSource: String,
+  reserve: (slots) => `{${Object.entries(slots).map(([name, count]) => ` ${name}: ${count}`).join(",")} }`,
+  sniffTimeout: formatDuration,
+  handshakeTimeout: formatDuration,
+  dialTimeout: formatDuration,
+  idleTimeout: formatDuration,
+  headSize: formatSize,
+  grace: formatDuration,
+};
+const DNS: Spelling<DnsConfiguration> = {
+  servers: (servers) => orSystem(servers?.map(formatTarget)),
+  search: orSystem,
+};
+const ADMIN: Spelling<Configuration["admin"]> = { address: orOff, metrics: orOff };
+const LOG: Spelling<LogConfiguration> = { level: String, format: String };
+
+function keyChanges<T>(section: string, spelling: Spelling<T>, before: T, after: T): string[] {
+  return (Object.keys(spelling) as (keyof T & string)[])
     .filter((key) => !same(before[key], after[key]))
-    .map((key) => `${what}.${key}: ${JSON.stringify(after[key])} instead of ${JSON.stringify(before[key])}`);
+    .map((key) => `${section}${key}: ${spelling[key](after[key])} instead of ${spelling[key](before[key])}`);
 }
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);

@@ -26,7 +26,6 @@ export class LastGood {
   readonly #directory: string;
   readonly #place: string;
   readonly #temporary: string;
-  #writing: Promise<void> = Promise.resolve();
 
   /** `state`: node.state, which need not be there yet. `place`: the configuration's absolute path. */
   constructor(state: string, place: string) {
@@ -38,15 +37,12 @@ export class LastGood {
 
   /**
    * Puts these in the place of those before; whoever reads, or starts after a loss of power, finds the one or the
-   * other whole. One after the other. Rejects with GateError where the state directory cannot be written.
+   * other whole. Not while another write goes on. Rejects with GateError where the state directory cannot be written.
    */
-  write(texts: readonly ConfigurationText[]): Promise<void> {
+  async write(texts: readonly ConfigurationText[]): Promise<void> {
     const files = texts.map(({ file, text }) => ({ file: absolute(file), text }));
     const stored: Stored = { format: FORMAT, place: this.#place, files };
-    const bytes = new TextEncoder().encode(JSON.stringify(stored));
-    const written = this.#writing.then(() => this.#replace(bytes));
-    this.#writing = written.catch(() => {});
-    return written;
+    await this.#replace(new TextEncoder().encode(JSON.stringify(stored)));
   }
 
   /**

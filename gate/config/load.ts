@@ -20,8 +20,10 @@ export interface Loaded {
   readonly texts: readonly ConfigurationText[];
   /** Each with its place. */
   readonly warnings: readonly string[];
-  /** What was written, for showing: `${NAME}` not replaced, secrets as `***`. */
+  /** What holds, in the spelling of ugate.yaml: defaults included, `${NAME}` not replaced, secrets as `***`. */
   readonly shown: unknown;
+  /** It worked last, and what is in the files now is broken. */
+  readonly lastGood?: true;
 }
 
 /** parseConfiguration, on this thread or another. */
@@ -59,15 +61,17 @@ export async function parseConfiguration(
   const findings = new Findings(root, problems);
   const { readSections } = await import("./sections.ts");
   const { checkSections } = await import("./check.ts");
+  const { effective } = await import("./effective.ts");
   const sections = readSections(findings);
   checkSections(sections, protocols, findings);
   if (problems.length > 0) throw new ConfigurationError(problems.sort(byPlace));
+  const config = configurationOf(sections, env);
   return {
-    config: configurationOf(sections, env),
+    config,
     files: texts.map(({ file }) => file),
     texts,
     warnings: findings.warnings,
-    shown: shown(root),
+    shown: effective(shown(root), config),
   };
 }
 

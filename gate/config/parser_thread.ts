@@ -2,8 +2,9 @@
 /** The other side of parser.ts: texts come in, what they are together goes out. */
 import type { Protocols } from "../contracts.ts";
 import { causeChain } from "../errors.ts";
-import "./check.ts"; // these three are loaded before the texts come
+import "./check.ts"; // these four are loaded before the texts come
 import "./document.ts";
+import "./effective.ts";
 import type { ConfigurationText } from "./files.ts";
 import { parseConfiguration } from "./load.ts";
 import type { Parsed } from "./parser.ts";

@@ -35,6 +35,7 @@ export async function recover(
   });
   return {
     ...loaded,
+    lastGood: true,
     warnings: [
       `the configuration on disk is broken and does not hold: this is the last good one, of ${kept.path}`,
       ...broken.message.split("\n"),

@@ -11,6 +11,7 @@ import {
 } from "../address.ts";
 import { parseHash } from "../password_hash.ts";
 import type { HostAddress } from "./configuration.ts";
+import { BYTES, MILLISECONDS } from "./units.ts";
 
 /** What a text should have been; `got` is the wrong part of it, where that is not the whole. */
 export class Mistake {
@@ -25,8 +26,6 @@ export const PATTERN = "a name, *.name or * (an address is none)";
 export const NAME = "a name of letters, digits, dashes, underscores and dots";
 export const DURATION = "a duration such as 500ms, 3s, 2m or 1h, at most 500h";
 export const SIZE = "a size such as 64KiB or 10MiB";
-const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-const BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
 /** Below 2^31 ms, which timers and poll timeouts end at. */
 const LONGEST = 500 * MILLISECONDS.h;
 /** RFC 1929: user names and passwords have 1 to 255 bytes. */

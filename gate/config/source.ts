@@ -45,7 +45,21 @@ export class ConfigurationSource {
 
   /** Whether read() would now give, or say, something else than it did. What can be read only once never differs. */
   async differs(): Promise<boolean> {
-    return !this.#spent && !same(await this.#look(readPlace), this.#last);
+    return !this.#spent && !same(await this.#now(), this.#last);
+  }
+
+  /** Whether nothing is there but what read() answered last, or these texts. */
+  async isKnown(texts: readonly ConfigurationText[]): Promise<boolean> {
+    if (this.#spent) return true;
+    const now = await this.#now();
+    return same(now, this.#last) || same(now, [...texts]);
+  }
+
+  #now(): Promise<Result> {
+    return this.#look((place) => {
+      if (isStream(place)) throw new ConfigurationError([{ ...REPLACED, place: place.path }]);
+      return readPlace(place);
+    });
   }
 
   async #look(read: (place: Place) => Promise<ConfigurationText[]>): Promise<Result> {
@@ -67,7 +81,7 @@ function same(one: Result, other: Result): boolean {
     return one === other || (one instanceof Error && other instanceof Error && one.message === other.message);
   }
   return one.length === other.length &&
-    one.every(({ file, text }, i) => file === other[i].file && text === other[i].text);
+    one.every(({ file, text }, i) => absolute(file) === absolute(other[i].file) && text === other[i].text);
 }
 
 /** Opening it would wait until somebody writes there. */
@@ -77,12 +91,34 @@ const SPENT = { path: "", message: "Cannot read again: what came from a pipe is 
 /** As `-c <(...)` and /dev/stdin have it. */
 const isStream = ({ info }: Place): boolean => !info.isFile && !info.isDirectory;
 
-/** A file beside a directory that is gone is no file any more, wherever that is looked for. */
+/**
+ * One spelling for each path, from wherever it is said: no `.`, no `..`, no slash too many. A file beside a directory
+ * that is gone is no file any more, wherever that is looked for.
+ */
 export function absolute(path: string): string {
-  if (path.startsWith("/")) return path;
+  const steps: string[] = [];
+  for (const step of (path.startsWith("/") ? path : `${workingDirectory()}/${path}`).split("/")) {
+    if (step === "" || step === ".") continue;
+    if (step !== ".." || leadsElsewhere(steps)) steps.push(step);
+    else steps.pop();
+  }
+  return `/${steps.join("/")}`;
+}
+
+function workingDirectory(): string {
   try {
-    return `${Deno.cwd()}/${path}`;
+    return Deno.cwd();
   } catch {
-    return `/${path}`;
+    return "";
+  }
+}
+
+/** Behind a symbolic link, `..` is not where the link is. */
+function leadsElsewhere(steps: readonly string[]): boolean {
+  if (steps.length === 0) return false;
+  try {
+    return steps.at(-1) === ".." || Deno.lstatSync(`/${steps.join("/")}`).isSymlink;
+  } catch {
+    return false;
   }
 }

@@ -23,7 +23,12 @@ ${commands.map((one) => `        ${one.name}) _arguments ${argumentsOf(one)} ;;\
   esac
 }
 
-if [[ $funcstack[1] == ${fn} ]]; then ${fn} "$@"; else compdef ${fn} ${name}; fi`;
+if [[ $funcstack[1] == ${fn} ]]; then ${fn} "$@"
+else
+  # A shell that nobody has set up to complete yet.
+  if (( ! $+functions[compdef] )); then autoload -Uz compinit && compinit -i; fi
+  compdef ${fn} ${name}
+fi`;
 }
 
 function argumentsOf({ flags, arguments: given }: CommandDescription): string {

@@ -70,7 +70,7 @@ try ugate completion bash ''`;
 const ZSH = String.raw`zmodload zsh/zpty
 zpty z zsh -f -i
 hear() { local out; heard=; until [[ $heard == *$~1* ]]; do zpty -r z out || exit 1; heard+=$out; done }
-zpty -w z 'autoload -U compinit; compinit -u -D; source ./script; ugate() { print -r -- "GO""T<${"$"}{(j:|:)@}>" }; print RE""ADY'
+zpty -w z 'SETUP source ./script; ugate() { print -r -- "GO""T<${"$"}{(j:|:)@}>" }; print RE""ADY'
 hear READY
 for typed in "$@"; do
   zpty -w -n z "$typed"$'\t'
@@ -80,18 +80,29 @@ for typed in "$@"; do
 done
 zpty -d z`;
 
+async function inZsh(setup: string, cases: readonly (readonly string[])[]): Promise<void> {
+  await using folder = await prepared("zsh");
+  const typed = cases.map(([words]) => `ugate ${words.replaceAll("|", " ")}`);
+  const script = await folder.write("try.zsh", ZSH.replace("SETUP", setup));
+  const { stdout } = await succeed("timeout", ["50", find("zsh")!, "-f", script, ...typed], {
+    cwd: folder.path,
+    env: { HOME: folder.path },
+  });
+  equal(stdout.trimEnd().split("\n"), cases.map(([, becomes]) => becomes));
+}
+
 Deno.test(
   { name: "zsh completes commands, options, files and choices, behind = too", ignore: !need("zsh") },
-  async () => {
-    await using folder = await prepared("zsh");
-    const cases = [...CASES, ["check|--config=d/ot", "check|--config=d/other.yaml"]];
-    const typed = cases.map(([words]) => `ugate ${words.replaceAll("|", " ")}`);
-    const script = await folder.write("try.zsh", ZSH);
-    const { stdout } = await succeed("timeout", ["50", find("zsh")!, "-f", script, ...typed], {
-      cwd: folder.path,
-    });
-    equal(stdout.trimEnd().split("\n"), cases.map(([, becomes]) => becomes));
-  },
+  () =>
+    inZsh("autoload -U compinit; compinit -u -D;", [
+      ...CASES,
+      ["check|--config=d/ot", "check|--config=d/other.yaml"],
+    ]),
+);
+
+Deno.test(
+  { name: "zsh completes where nobody has set completion up", ignore: !need("zsh") },
+  () => inZsh("", CASES.slice(0, 2)),
 );
 
 Deno.test({

@@ -60,6 +60,31 @@ Deno.test("without a trial confirm says so, as text and as data, and exits 1", a
   equal([data.code, JSON.parse(data.stdout)], [1, { confirmed: false, problem }]);
 });
 
+Deno.test("a file that is named in another directory's words is not looked for in this one", async () => {
+  await using folder = await Folder.make();
+  const file = await folder.write("ugate.yaml", "old\n");
+  await using api = trying("ugate.yaml");
+  const { code, stderr } = await ugate(["confirm", "--admin", api.address], { cwd: folder.path });
+  equal([code, await Deno.readTextFile(file), api.state.confirmed], [1, "old\n", undefined]);
+  ok(stderr.endsWith("what it answers is not what was asked for\n"), stderr);
+});
+
+Deno.test("a file that the gate finds changed stays as it is", async () => {
+  await using folder = await Folder.make();
+  const file = await folder.write("ugate.yaml", "edited\n");
+  await using api = trying(file);
+  api.state.changed = true;
+  const { code, stdout, stderr } = await ugate(["confirm", "--json", "--admin", api.address]);
+  const problem =
+    `somebody changed ${file}, and the gate has not read it since: put there what is to hold, and say \`ugate reload\``;
+  equal([code, JSON.parse(stdout), stderr], [
+    1,
+    { confirmed: false, problem },
+    `ugate: Cannot confirm: ${problem}\n`,
+  ]);
+  equal([await Deno.readTextFile(file), await names(folder.path)], ["edited\n", ["ugate.yaml"]]);
+});
+
 Deno.test("a trial that ends while its file is written changes nothing on disk", async () => {
   await using folder = await Folder.make();
   const file = await folder.write("ugate.yaml", "old\n");

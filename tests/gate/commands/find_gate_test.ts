@@ -46,34 +46,35 @@ Deno.test("a configuration that is broken elsewhere still says where the gate is
   equal([code, stderr], [0, ""]);
 });
 
-for (
-  const [what, yaml, says] of [
-    [
-      "is no YAML",
-      "admin: { address: ",
-      /^warning: \S+edge\.yaml:1:\d+: .*; asking the gate at 127\.0\.0\.1:15000$/m,
-    ],
-    [
-      "has a broken address",
-      "admin: { address: nowhere }",
-      /^warning: \S+edge\.yaml:1:19: .*asking the gate at/m,
-    ],
-    [
-      "has no admin page",
-      "admin: { address: off }",
-      /^Cannot find the gate: admin\.address of the configuration is off; --admin/,
-    ],
-    [
-      "lets the kernel choose",
-      'admin: { address: "127.0.0.1:0" }',
-      /^Cannot find the gate: .* no fixed port/,
-    ],
-  ] as const
-) {
-  Deno.test(`a configuration that ${what} is told`, async () => {
+const BROKEN = [
+  ["is not there", undefined, /Cannot read: there is no such file/],
+  ["is empty", "", /the file is empty/],
+  ["is no YAML", "admin: { address: ", /:1:\d+: /],
+  ["has a broken address", "admin: { address: nowhere }", /:1:19: expected an address/],
+  ["has no admin page", "admin: { address: off }", /admin\.address of the configuration is off/],
+  ["lets the kernel choose", 'admin: { address: "127.0.0.1:0" }', / no fixed port/],
+] as const;
+
+for (const [what, yaml, says] of BROKEN) {
+  Deno.test(`no gate is asked where the configuration that was named ${what}`, async () => {
     await using folder = await Folder.make();
-    const file = await folder.write("edge.yaml", yaml);
-    const { stderr } = await ugate(["status", "-c", file]); // it changes nothing, whoever is at the default
-    ok(says.test(stderr), stderr);
+    const file = `${folder.path}/edge.yaml`;
+    if (yaml !== undefined) await folder.write("edge.yaml", yaml);
+    for (const command of ["status", "reload", "confirm"]) {
+      const { code, stdout, stderr } = await ugate([command, "-c", file]);
+      equal([code, stdout], [1, ""], stderr);
+      ok(says.test(stderr), stderr);
+      ok(/^(ugate: )?Cannot find the gate: .*; --admin says where it is$/m.test(stderr), stderr);
+    }
+    const named = await ugate(["status"], { env: { UGATE_CONFIG: file } });
+    equal([named.code, says.test(named.stderr)], [1, true], named.stderr);
   });
 }
+
+Deno.test("a broken configuration that nobody named is told, and the gate at the default is asked", async () => {
+  await using folder = await Folder.make();
+  await folder.write("ugate.yaml", "admin: { address: nowhere }");
+  const { stderr } = await ugate(["status"], { cwd: folder.path, env: { UGATE_CONFIG: "" } });
+  const told = /^warning: ugate\.yaml:1:19: .*; asking the gate at 127\.0\.0\.1:15000$/m;
+  ok(told.test(stderr), stderr); // who is at the default, if anybody, is not known
+});

@@ -5,7 +5,7 @@ import { ugate } from "../../support/program.ts";
 
 const APPLIED = {
   result: "applied",
-  changes: ["listener edge: now also on :8443", "routes: 3 instead of 2"],
+  changes: ["listener edge: on :8443 instead of :443", "routes: 3 instead of 2"],
   warnings: ["ugate.yaml:3:1 engine.threads: needs a restart"],
   problems: [],
 } as const;
@@ -25,7 +25,7 @@ Deno.test("reload tells what changed, and warnings on stderr", async () => {
   const { code, stdout, stderr } = await ugate(["reload", "--admin", api.address]);
   equal([code, stdout, stderr], [
     0,
-    "applied\n  listener edge: now also on :8443\n  routes: 3 instead of 2\n",
+    "applied\n  listener edge: on :8443 instead of :443\n  routes: 3 instead of 2\n",
     "warning: ugate.yaml:3:1 engine.threads: needs a restart\n",
   ]);
 });
@@ -74,8 +74,8 @@ for (const from of ["a file", "stdin"]) {
     );
     equal([code, stderr, seen], [0, "", ["POST", "/reload?confirm=60000", text]]);
     const lines = stdout.split("\n");
-    equal(lines.slice(0, 2), ["applied for 1m00s", "  listener edge: now also on :8443"]);
-    ok(/^until (\S+ )?\d\d:\d\d:\d\d, then what is on disk holds again/.test(lines[3]), stdout);
+    equal(lines.slice(0, 2), ["applied for 1m00s", "  listener edge: on :8443 instead of :443"]);
+    ok(/^until (\S+ )?\d\d:\d\d:\d\d, then what held before holds again/.test(lines[3]), stdout);
     equal(lines[4], `  ugate confirm --admin ${api.address}`);
   });
 }

@@ -45,7 +45,7 @@ Deno.test("what is wrong has a line each, and outcomes are summed", () => {
     /^ugate .*, DRAINING$/m,
     /^configuration: \/etc\/ugate\/a\.yaml, \/etc\/ugate\/b\.yaml$/m,
     /^last reload: refused, \d\d:04:05$/m,
-    /^trial: 42s left, then what is on disk holds again/m,
+    /^trial: 42s left, then what held before holds again/m,
     /^engine 0, started again 2 times\nengine 1, NOT RUNNING$/m,
     /^10\.0\.0\.7:80\\x1b\[2J +a\.yaml:3:1 routes\[0\] +3 +left out$/m,
     /^OUTCOME +SIDE +CONNECTIONS\nok +- +1\.2k\ndenied +client +3$/m,
@@ -53,6 +53,15 @@ Deno.test("what is wrong has a line each, and outcomes are summed", () => {
   ];
   for (const line of lines) ok(line.test(text), `${line} in\n${text}`);
   ok(!text.includes("\x1b") && !text.includes("limit connections"), text);
+});
+
+Deno.test("a trial that could not be ended, and what worked last, are told in capitals", () => {
+  const configuration = { ...STATUS.configuration, lastGood: true, trial: { id: "t", left: 0 } };
+  const lines = statusLines({ ...STATUS, configuration }, Infinity, NOW);
+  equal(lines.slice(1, 3), [
+    "configuration: /etc/ugate/ugate.yaml AS IT WORKED LAST: what is there now is broken",
+    "trial: OVER, but what held before cannot hold again so far: the log tells why (ugate confirm keeps it)",
+  ]);
 });
 
 Deno.test("status as data is what the gate says; a built-in configuration is told", async () => {

@@ -27,11 +27,11 @@ Deno.test("files keep their order, and get their absolute paths", async () => {
   ]);
 });
 
-Deno.test("of writes at once the last one holds", async () => {
+Deno.test("of writes one after the other the last one holds, also a shorter one", async () => {
   await using folder = await Folder.make();
   const kept = new LastGood(folder.path, PLACE);
-  const texts = Array.from({ length: 20 }, (_, i) => [{ file: PLACE, text: "x".repeat(100_000 - i * 1000) }]);
-  await Promise.all(texts.map((each) => kept.write(each)));
+  const texts = Array.from({ length: 3 }, (_, i) => [{ file: PLACE, text: "x".repeat(100_000 - i * 1000) }]);
+  for (const each of texts) await kept.write(each);
   equal(await kept.read(), texts.at(-1));
   equal(namesIn(folder.path), ["last-good.json"]);
 });

@@ -26,7 +26,8 @@ Deno.test("a broken configuration is recovered from, and every mistake of it is 
   const broken =
     `node: { state: ${folder.path} }\nlisteners: { edge: { address: ":70000", to: "x" } }\nrutes: []`;
   const { file, recovered } = await after(folder, broken);
-  const { config, files, texts, warnings } = await recovered();
+  const { config, files, texts, warnings, lastGood } = await recovered();
+  equal(lastGood, true);
   equal(config.routes[0].to[0].target, { host: "127.0.0.1", port: 443 });
   equal([files, texts], [[file], [{ file, text: GOOD }]]);
   equal(
@@ -80,4 +81,14 @@ Deno.test("a last good configuration that does not hold any more is refused with
     recovered(),
     /^Cannot start from .*last-good\.json: it does not hold now\n.*ugate\.yaml:1:1 routs: /,
   );
+});
+
+Deno.test("the last good configuration is found under another spelling of its path", async () => {
+  await using folder = await Folder.make();
+  const { fault, file } = await after(folder, `node: { state: ${folder.path} }\nrutes: []`);
+  await Deno.mkdir(`${folder.path}/sub`);
+  const source = new ConfigurationSource(`${folder.path}/sub/../ugate.yaml`, Deno.env);
+  await source.read();
+  const parse: Parse = (texts) => parseConfiguration(texts, toyProtocols, { get: () => "443" });
+  equal((await recover(fault, source, parse)).texts, [{ file, text: GOOD }]);
 });

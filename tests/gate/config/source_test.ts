@@ -1,4 +1,4 @@
-import { ConfigurationSource } from "../../../gate/config/source.ts";
+import { absolute, ConfigurationSource } from "../../../gate/config/source.ts";
 import { equal, rejects } from "../../support/assert.ts";
 import { Folder, succeed } from "../../support/child.ts";
 
@@ -26,6 +26,34 @@ Deno.test("what is at the path differs when its text, its files or what is wrong
   equal(await differs(() => folder.write("a.yaml", Uint8Array.of(0xfe))), false, "the same mistake");
 });
 
+Deno.test("what is there is known as it was read, also where it was broken, or as it is given, by any name of the file", async () => {
+  await using folder = await Folder.make();
+  const file = await folder.write("ugate.yaml", "one");
+  const source = new ConfigurationSource(file, NOTHING);
+  await source.read();
+  const given = [{ file, text: "two" }];
+  equal(await source.isKnown(given), true);
+  await folder.write("ugate.yaml", "two");
+  equal([await source.isKnown(given), await source.isKnown([])], [true, false]);
+  await folder.write("ugate.yaml", Uint8Array.of(0xff));
+  equal(await source.isKnown(given), false);
+  await source.read().catch(() => {});
+  equal(await source.isKnown(given), true);
+  await Deno.remove(file);
+  equal(await source.isKnown(given), false);
+  await succeed("mkfifo", [file]);
+  equal([await source.isKnown(given), await source.differs()], [false, true], "nobody waits for its writer");
+  const relative = await inFolder(
+    folder.path,
+    `Deno.removeSync("ugate.yaml");
+     write("one");
+     await source.read();
+     write("two");
+     return { known: await source.isKnown([{ file: Deno.cwd() + "/ugate.yaml", text: "two" }]) };`,
+  );
+  equal(relative, { known: true });
+});
+
 Deno.test("a file that was read and is gone is an error, and no reason to use another one", async () => {
   await using folder = await Folder.make();
   const source = new ConfigurationSource(await folder.write("a.yaml", "one"), NOTHING);
@@ -36,6 +64,22 @@ Deno.test("a file that was read and is gone is an error, and no reason to use an
   equal(await source.differs(), true);
   await rejects(source.read(), /a\.yaml: Cannot read: there is no such file$/);
   equal([source.texts, await source.differs()], [[], false]);
+});
+
+Deno.test("one file has one path, however it is spelled, and a link is no way back", async () => {
+  await using folder = await Folder.make();
+  const root = folder.path;
+  await Deno.mkdir(`${root}/real/deep`, { recursive: true });
+  await Deno.symlink("real/deep", `${root}/link`);
+  for (
+    const text of ["a.yaml", "./a.yaml", "real/../a.yaml", "real/deep/../../a.yaml", "real//./..//a.yaml"]
+  ) {
+    equal(absolute(`${root}/${text}`), `${root}/a.yaml`, text);
+  }
+  equal(absolute(`${root}/link/../a.yaml`), `${root}/link/../a.yaml`);
+  equal(absolute(`${root}/link/../../a.yaml`), `${root}/link/../../a.yaml`);
+  equal(absolute(`${root}/conf.d/`), `${root}/conf.d`);
+  equal([absolute("/"), absolute("/../a"), absolute("a")], ["/", "/a", `${Deno.cwd()}/a`]);
 });
 
 /** The default places, as a program sees them that runs in `cwd`. */

@@ -5,16 +5,19 @@ import { need } from "../../../scripts/clients.ts";
 import { equal } from "../../support/assert.ts";
 
 const NOBODY = 65534;
-const place = ({ hostname, port }: Deno.NetAddr): SocketPlace => ({ ip: parseIp(hostname)!, port });
+function place(address: Deno.Addr): SocketPlace {
+  if (address.transport !== "tcp") throw new Error("no TCP");
+  return { ip: parseIp(address.hostname)!, port: address.port };
+}
 
 for (const hostname of ["127.0.0.1", "::1"]) {
   Deno.test(`the user who made a connection is told, on ${hostname}`, async () => {
     using listener = Deno.listen({ hostname, port: 0 });
     const [client, server] = await Promise.all([
-      Deno.connect(listener.addr as Deno.NetAddr),
+      Deno.connect({ hostname, port: (listener.addr as Deno.NetAddr).port }),
       listener.accept(),
     ]);
-    const own = place(client.localAddr as Deno.NetAddr), other = place(client.remoteAddr as Deno.NetAddr);
+    const own = place(client.localAddr), other = place(client.remoteAddr);
     equal(userOfSocket(own, other), Deno.uid()!);
     equal(userOfSocket({ ...own, port: own.port ^ 1 }, other), undefined);
     client.close(); // nobody's now, and not root's
@@ -37,7 +40,7 @@ Deno.test({
       stderr: "null",
     }).spawn();
     const conn = await listener.accept();
-    const client = place(conn.remoteAddr as Deno.NetAddr), own = place(conn.localAddr as Deno.NetAddr);
+    const client = place(conn.remoteAddr), own = place(conn.localAddr);
     equal([userOfSocket(client, own), userOfSocket(own, client)], [NOBODY, 0]);
     conn.close();
     await child.stdin.close();
