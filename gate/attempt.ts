@@ -9,11 +9,14 @@ import { MOST_DEPTH, type OwnDials } from "./engine/own_dials.ts";
 import type { Socket } from "./engine/socket.ts";
 import type { OwnAddresses } from "./own_address.ts";
 
+/** Hears how a dial ended: it stood, or failed. */
+export type Outcome = (failure: GateError | undefined) => void;
+
 export class Attempt implements DialOwner {
   readonly #conn: Connection;
   readonly #own: OwnAddresses;
   readonly #marks: OwnDials;
-  readonly #outcome: ((failure: GateError | undefined) => void) | undefined;
+  readonly #outcome: Outcome | undefined;
   readonly #resolve: (socket: Socket) => void;
   readonly #reject: (reason: GateError) => void;
 
@@ -21,7 +24,7 @@ export class Attempt implements DialOwner {
     conn: Connection,
     own: OwnAddresses,
     marks: OwnDials,
-    outcome: ((failure: GateError | undefined) => void) | undefined,
+    outcome: Outcome | undefined,
     resolve: (socket: Socket) => void,
     reject: (reason: GateError) => void,
   ) {
@@ -40,7 +43,7 @@ export class Attempt implements DialOwner {
     conn: Connection,
     own: OwnAddresses,
     marks: OwnDials,
-    outcome?: (failure: GateError | undefined) => void,
+    outcome?: Outcome,
   ): Promise<Socket> {
     return new Promise((resolve, reject) => {
       if (conn.over) return reject(new GateError("closed", "client", "Cannot connect: the client is gone"));

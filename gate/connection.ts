@@ -1,6 +1,6 @@
 /** One connection from its accept to its record. It is counted in the limits until then. */
-import type { Conn, Draft, Limits, Peer, Stream, Target } from "./contracts.ts";
 import { formatTarget } from "./address.ts";
+import type { Conn, Draft, Limits, Peer, Stream, Target } from "./contracts.ts";
 import { asGateError, atLimit, GateError } from "./errors.ts";
 import type { Expiring } from "./engine/deadlines.ts";
 import { Layered } from "./engine/layered.ts";
@@ -9,42 +9,20 @@ import { deadlines, now, promiseResolved } from "./engine/loop.ts";
 import type { Relay, RelayOwner } from "./engine/relay.ts";
 import { localAddress } from "./engine/sockaddr.ts";
 import { Socket } from "./engine/socket.ts";
-import type { Entry } from "./entry.ts";
+import type { Entrance } from "./entry.ts";
 import type { Health } from "./health.ts";
 import type { Place } from "./limits.ts";
 import type { Right } from "./right.ts";
-import type { ListenerRules, RouteEndpoint } from "./snapshot.ts";
-
-/** Where a connection came in: facts that do not change. */
-export interface Entrance {
-  readonly entry: Entry;
-  /** Of the time it came in. */
-  readonly rules: ListenerRules;
-  /** Bound to loopback or a unix socket, and no PROXY protocol. */
-  readonly trusted: boolean;
-  /** How often it came through this gate already. */
-  readonly depth: number;
-  /** The connection that this one was unwrapped from. */
-  readonly outer?: Connection;
-}
+import type { Roster } from "./roster.ts";
+import type { RouteEndpoint } from "./snapshot.ts";
+import type { Milestones } from "./stages.ts";
 
 /** What can be given up while it is under way. */
 export interface Cancellable {
   cancel(reason: GateError): void;
 }
 
-/** Who keeps connections. */
-export interface Keeper {
-  readonly limits: Limits;
-  /** Called once, at its end. */
-  ended(connection: Connection, failure: GateError | undefined): void;
-  /** A dial for one stood, ms after it was asked for. */
-  dialed(ms: number): void;
-  /** Called once, when its descriptor is given back too: it counts no more. */
-  left(connection: Connection): void;
-}
-
-export class Connection implements Conn, RelayOwner, Expiring {
+export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   readonly record: Draft = { protocol: "", target: "", endpoint: "", user: "", up: 0, down: 0 };
   /** In the loop's time, and since the epoch, ms. */
   readonly began = now;
@@ -59,7 +37,6 @@ export class Connection implements Conn, RelayOwner, Expiring {
   route = "";
   /** What its last dial reached. */
   dialed: Target | undefined;
-  /** When its protocol was known, it asked to connect, its target was resolved, its dial stood: loop's time, 0: not. */
   toldAt = 0;
   askedAt = 0;
   resolvedAt = 0;
@@ -71,17 +48,17 @@ export class Connection implements Conn, RelayOwner, Expiring {
   /** What is under way for it: a question or a dial; and around those a handshake with an upstream. */
   underWay: Cancellable | undefined;
   wrapping: Cancellable | undefined;
+  /** Its peer's address came in a PROXY header. */
+  proxied = false;
   #endpoint: RouteEndpoint | undefined;
   #health: Health | undefined;
   #undo: (() => void)[] | undefined;
-  /** Its peer's address came in a PROXY header. */
-  proxied = false;
   /** Streams that were unwrapped from it and are not over. */
   #inner = 0;
   #served = false;
   /** Its descriptor outlives it for a moment, and counts meanwhile. */
   #lingers = false;
-  #keeper: Keeper;
+  #roster: Roster;
   #slot = deadlines.claim(this);
   #relay: Relay | undefined;
   #controller: AbortController | undefined;
@@ -98,11 +75,11 @@ export class Connection implements Conn, RelayOwner, Expiring {
     peer: Peer,
     /** Its slot in the limits. */
     public place: Place,
-    keeper: Keeper,
+    roster: Roster,
   ) {
     this.peer = peer;
-    this.limits = keeper.limits;
-    this.#keeper = keeper;
+    this.limits = roster.limits;
+    this.#roster = roster;
     if (entrance.outer) entrance.outer.#inner++;
     stream.onGone = (reason) => this.abort(reason);
   }
@@ -169,18 +146,7 @@ export class Connection implements Conn, RelayOwner, Expiring {
     this.dialed = address;
     this.stoodAt = now;
     this.record.endpoint = formatTarget(address);
-    this.#keeper.dialed(now - (this.resolvedAt || this.askedAt));
-  }
-
-  /** How long its stages took, ms; those that were not, are not there. */
-  get stages(): { sniff?: number; handshake?: number; resolve?: number; dial?: number } {
-    const { toldAt, askedAt, resolvedAt, stoodAt } = this;
-    return {
-      sniff: toldAt ? toldAt - this.began : undefined,
-      handshake: askedAt ? askedAt - (toldAt || this.began) : undefined,
-      resolve: resolvedAt ? resolvedAt - askedAt : undefined,
-      dial: stoodAt ? stoodAt - (resolvedAt || askedAt) : undefined,
-    };
+    this.#roster.dialed(now - (this.resolvedAt || this.askedAt));
   }
 
   /** Counts as load of an endpoint until its end, or until leaveEndpoint. */
@@ -239,7 +205,7 @@ export class Connection implements Conn, RelayOwner, Expiring {
       this.#lingers = true;
       new Linger(stream, () => {
         this.#lingers = false;
-        if (this.#over) this.#keeper.left(this);
+        if (this.#over) this.#roster.left(this);
       });
     } else stream[Symbol.dispose]();
     this.end(failure);
@@ -257,8 +223,8 @@ export class Connection implements Conn, RelayOwner, Expiring {
     this.stream.onGone = undefined;
     this.leaveEndpoint();
     if (this.#undo) { for (const act of this.#undo) act(); }
-    this.#keeper.ended(this, failure);
-    if (!this.#lingers) this.#keeper.left(this);
+    this.#roster.ended(this, failure);
+    if (!this.#lingers) this.#roster.left(this);
     const { outer } = this.entrance;
     if (outer && --outer.#inner === 0 && outer.#served) outer.end(undefined);
   }

@@ -7,8 +7,8 @@ import type { Order, Report, Start } from "./orders.ts";
 
 /** An engine that does not start within this many ms is given up. */
 const START_TIME = 10_000;
-/** So long main waits for what it asked an engine, ms. */
-const ASK_TIME = 5000;
+/** So long main waits for what an engine tells of itself, ms: who asked is not to wait for one that hangs. */
+const ASK_TIME = 1000;
 
 export interface Host {
   /** Everything it tells that no order asked for. */
@@ -52,7 +52,7 @@ export class EngineHost {
     this.ready = this.#told("start", START_TIME, (report) => report.op === "ready" || undefined).then(
       () => {},
     );
-    this.ready.catch(() => {}); // who starts it hears of it where it still matters
+    this.ready.catch((reason) => this.#ended(reason)); // who starts it hears of it where it still matters
     this.#worker.postMessage({ ...start, port: port2, ledger: this.#ledger }, [port2]);
   }
 
@@ -71,16 +71,15 @@ export class EngineHost {
     signalEvent(this.#wake);
   }
 
-  /** Resolves when it has closed that listening socket on its side, or is dead. */
+  /**
+   * Resolves when it watches that listening socket no more, or is over: before that the descriptor may not be closed.
+   * One that hangs is given up by who looks after it, so there is no deadline here.
+   */
   async unlisten(fd: number): Promise<void> {
     if (!this.alive) return;
-    const done = this.#told(
-      "close a listener",
-      ASK_TIME,
-      (report) => report.op === "unlistened" && report.fd === fd,
-    );
+    const done = this.#heard((report) => report.op === "unlistened" && report.fd === fd).promise;
     this.tell({ op: "unlisten", fd });
-    await done;
+    await done.catch(() => {}); // it is over
   }
 
   /** Its live connections, the newest first, and how many there are. */
@@ -123,8 +122,7 @@ export class EngineHost {
       this.tell({ op: "stop" });
       await stopped.catch(() => {});
     }
-    this.#worker.terminate();
-    this.#port.close();
+    this.#close(new GateError("closed", "gate", `Cannot go on: engine ${this.number} was stopped`));
   }
 
   #hear(report: Report): void {
@@ -137,34 +135,46 @@ export class EngineHost {
     } else this.#host.heard(this, report);
   }
 
-  /** Waits for the report in which `find` sees what it looks for: anything but undefined and false. */
-  #told<T>(act: string, ms: number, find: (report: Report) => T | undefined | false): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const hear = (report: Report) => {
-        const found = find(report);
-        if (found === undefined || found === false) return false;
-        clearTimeout(timer);
-        resolve(found);
-        return true;
-      };
-      const fail = (reason: GateError) => {
-        clearTimeout(timer);
-        this.#waiting.delete(waiting);
-        reject(reason);
-      };
-      const waiting = { hear, fail };
-      const timer = setTimeout(() => fail(late(this.number, act, ms)), ms);
-      this.#waiting.add(waiting);
-    });
+  /** The report in which `find` sees what it looks for: anything but undefined and false. Rejects when it is over. */
+  #heard<T>(find: (report: Report) => T | undefined | false) {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const hear = (report: Report) => {
+      const found = find(report);
+      if (found === undefined || found === false) return false;
+      resolve(found);
+      return true;
+    };
+    const waiting: Waiting = { hear, fail: reject };
+    this.#waiting.add(waiting);
+    return { promise, waiting };
+  }
+
+  /** As #heard, within `ms`. */
+  async #told<T>(act: string, ms: number, find: (report: Report) => T | undefined | false): Promise<T> {
+    const { promise, waiting } = this.#heard(find);
+    const timer = setTimeout(() => {
+      this.#waiting.delete(waiting);
+      waiting.fail(late(this.number, act, ms));
+    }, ms);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #ended(reason: GateError): void {
     if (this.#over || this.#stopping) return;
+    this.#close(reason);
+    this.#host.died(this, reason, settle(this.#memory, this.#ledger, this.number));
+  }
+
+  #close(reason: GateError): void {
     this.#over = true;
     this.#worker.terminate();
     this.#port.close();
-    for (const { fail } of [...this.#waiting]) fail(reason);
-    this.#host.died(this, reason, settle(this.#memory, this.#ledger, this.number));
+    for (const { fail } of this.#waiting) fail(reason);
+    this.#waiting.clear();
   }
 }
 

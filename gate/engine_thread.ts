@@ -112,21 +112,22 @@ class Engine {
         this.#policy.push(...order.policy);
         return;
       case "snapshot":
-        return this.#admission.apply({
+        this.#admission.apply({
           ...order.snapshot,
           routes: this.#routes.splice(0),
           policy: this.#policy.splice(0),
         });
+        return order.handed.forEach((bound) => this.#listen(bound));
       case "answer":
         return this.#admission.questions.answered(order.answer);
       case "changed":
         return this.#admission.questions.forget(order.patterns);
       case "list":
-        return this.#admission.list(order.most, (connections, total, more) => {
+        return this.#admission.roster.list(order.most, (connections, total, more) => {
           post({ op: "listed", id: order.id, total, connections, more });
         });
       case "count":
-        return this.#admission.count(() => {
+        return this.#admission.roster.count(() => {
           this.#flush();
           post({ op: "counted", id: order.id });
         });
@@ -149,7 +150,8 @@ class Engine {
   #unlisten(fd: number): void {
     const acceptor = this.#acceptors.get(fd);
     this.#acceptors.delete(fd);
-    acceptor?.finish(() => {
+    if (!acceptor) return post({ op: "unlistened", fd }); // this engine was not told to watch it yet
+    acceptor.finish(() => {
       this.#admission.unlisten(fd);
       post({ op: "unlistened", fd });
     });
@@ -169,7 +171,7 @@ class Engine {
 
   #flush(): void {
     this.#journal.flush();
-    const hits = this.#admission.takeHits();
+    const hits = this.#admission.census.takeHits();
     if (hits.length > 0) post({ op: "limits", hits });
   }
 }

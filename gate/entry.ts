@@ -1,9 +1,23 @@
 /** One listening socket, as its connections need it: its rules, compiled. */
 import { type Cidr, cidrHas, parseCidr, parseIp } from "./address.ts";
+import type { Connection } from "./connection.ts";
 import type { Phase, Protocol, Protocols } from "./contracts.ts";
 import type { Bound } from "./orders.ts";
 import { type Sniffed, sniffer } from "./sniff.ts";
 import type { ListenerRules } from "./snapshot.ts";
+
+/** Where a connection came in: facts that do not change. */
+export interface Entrance {
+  readonly entry: Entry;
+  /** Of the time it came in. */
+  readonly rules: ListenerRules;
+  /** Bound to loopback or a unix socket, and no PROXY protocol. */
+  readonly trusted: boolean;
+  /** How often it came through this gate already. */
+  readonly depth: number;
+  /** The connection that this one was unwrapped from. */
+  readonly outer?: Connection;
+}
 
 export class Entry {
   rules!: ListenerRules;

@@ -1,5 +1,5 @@
 /** The gate's verbs for protocols, on an engine thread. */
-import type { Connection, Entrance } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import type { Connector } from "./connector.ts";
 import type { Conn, Gate, Peer, Stream, Target } from "./contracts.ts";
 import { copyBytes } from "./engine/copy.ts";
@@ -8,6 +8,7 @@ import { MOST_DEPTH } from "./engine/own_dials.ts";
 import type { Inspect } from "./engine/relay.ts";
 import { Socket } from "./engine/socket.ts";
 import { SpliceRelay } from "./engine/splice_relay.ts";
+import type { Entrance } from "./entry.ts";
 import { atLimit, GateError } from "./errors.ts";
 import type { Questions } from "./questions.ts";
 

@@ -3,18 +3,7 @@ import type { Draft, Peer } from "./contracts.ts";
 import { causeChain, type GateError } from "./errors.ts";
 import type { Fields, Level } from "./log.ts";
 import { type LogFormat, recordLine } from "./log_line.ts";
-
-/** How long stages took, ms; those that were not are absent. */
-export interface Stages {
-  /** Telling the protocol. */
-  readonly sniff?: number;
-  /** From there until it asked to connect. */
-  readonly handshake?: number;
-  /** Finding the target's addresses. */
-  readonly resolve?: number;
-  /** From there until a dial stood. */
-  readonly dial?: number;
-}
+import type { Stages } from "./stages.ts";
 
 /** A connection that is over. Times in ms. */
 export interface JournalEntry {

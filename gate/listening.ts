@@ -2,7 +2,7 @@
 import { formatTarget } from "./address.ts";
 import type { Target } from "./contracts.ts";
 import type { ListeningSocket } from "./engine/bind.ts";
-import { asGateError, type GateError } from "./errors.ts";
+import { asGateError, GateError } from "./errors.ts";
 import type { Bound } from "./orders.ts";
 
 /** An address that a listener of the configuration has. */
@@ -19,9 +19,12 @@ interface Open {
 /** What engines do with listening sockets. */
 export interface Watching {
   listen(bound: Bound): void;
-  /** Resolves when no engine watches it any more: who was in its queue is accepted then. */
+  /** Resolves when no engine watches it any more: who was in its queue is accepted then. Never rejects. */
   unlisten(bound: Bound): Promise<void>;
 }
+
+/** So long who changes what listens waits for engines to let go of a socket, ms; it is closed when they do. */
+const LEAVE_TIME = 5000;
 
 /** What will listen, and what then will not; nothing of it is in force before commit. */
 export interface Change {
@@ -30,14 +33,19 @@ export interface Change {
 }
 
 export class Listening {
+  /** Who engines may be told to watch: one that is leaving is no more among them. */
   #open: readonly Open[] = [];
   readonly #make: (wanted: Wanted) => ListeningSocket;
   readonly #watching: Watching;
+  readonly #leaveTime: number;
+  /** What close() closed; undefined: it was not called. */
+  #ended: ReadonlySet<ListeningSocket> | undefined;
 
-  /** `make` binds, or throws GateError. */
-  constructor(make: (wanted: Wanted) => ListeningSocket, watching: Watching) {
+  /** `make` binds, or throws GateError. `leaveTime` in ms: what tests need shorter. */
+  constructor(make: (wanted: Wanted) => ListeningSocket, watching: Watching, leaveTime = LEAVE_TIME) {
     this.#make = make;
     this.#watching = watching;
+    this.#leaveTime = leaveTime;
   }
 
   /** What listens, with the ports that the kernel chose. */
@@ -54,6 +62,7 @@ export class Listening {
    * one which is leaving keeps busy (`:443` where 127.0.0.1:443 was) is bound when that one is closed.
    */
   async prepare(wanted: readonly Wanted[]): Promise<Change> {
+    if (this.#ended) throw new GateError("closed", "gate", "Cannot listen: the gate stops");
     const leaving = new Set(this.#open);
     const kept: Open[] = [], missing: Wanted[] = [];
     for (const each of wanted) {
@@ -76,21 +85,34 @@ export class Listening {
     }
   }
 
-  /** It holds from now on; resolves when what is leaving is closed. */
+  /** Those that stay, and are another listener's when it holds: engines hear of them with its rules. */
+  handed({ open }: Change): readonly Bound[] {
+    const listeners = new Map(this.#open.map(({ socket, wanted }) => [socket, wanted.listener]));
+    const isHanded = ({ socket, wanted }: Open) =>
+      (listeners.get(socket) ?? wanted.listener) !== wanted.listener;
+    return open.filter(isHanded).map(boundOf);
+  }
+
+  /** It holds from now on; resolves when what is leaving is closed, or an engine is late to let go of it. */
   async commit({ open, leaving }: Change): Promise<void> {
-    const before = this.#open;
+    const ended = this.#ended;
+    if (ended) { // while this change was on its way
+      for (const { socket } of [...open, ...leaving]) if (!ended.has(socket)) socket.close();
+      return;
+    }
+    const before = new Set(this.#open.map(({ socket }) => socket));
     this.#open = open;
     for (const each of open) {
-      const same = before.find(({ socket }) => socket === each.socket);
-      if (same?.wanted.listener !== each.wanted.listener) this.#watching.listen(boundOf(each));
+      if (!before.has(each.socket)) this.#watching.listen(boundOf(each));
     }
     await this.#close(leaving);
   }
 
-  /** Nothing listens any more. */
+  /** Nothing listens any more. Resolves as commit() does. */
   async close(): Promise<void> {
     const open = this.#open;
     this.#open = [];
+    this.#ended ??= new Set(open.map(({ socket }) => socket));
     await this.#close(open);
   }
 
@@ -107,34 +129,59 @@ export class Listening {
 
   /** Closes those that are leaving first, and binds them again where the others still cannot be bound. */
   async #swap(leaving: readonly Open[], late: readonly Wanted[], made: Open[]): Promise<void> {
-    await this.#close(leaving);
+    this.#open = this.#open.filter((open) => !leaving.includes(open)); // an engine may start while they close
+    const watched = await this.#close(leaving);
     try {
+      if (watched.length > 0) throw stillWatched(watched);
       for (const wanted of late) made.push({ wanted, socket: this.#make(wanted) });
     } catch (thrown) {
       for (const { socket } of made.splice(0)) socket.close();
-      this.#restore(leaving, asGateError(thrown));
+      this.#restore(leaving.filter((open) => !watched.includes(open)), asGateError(thrown));
       throw thrown;
     }
   }
 
+  /** Those of them that cannot be bound again do not listen any more, and are bound by the next change that wants them. */
   #restore(closed: readonly Open[], cause: GateError): void {
-    const restored = closed.map(({ wanted, socket }) => {
+    const lost: string[] = [];
+    for (const { wanted, socket } of closed) {
       const same = { listener: wanted.listener, address: socket.address }; // its port, where the kernel chose it
       try {
-        return { wanted, socket: this.#make(same) };
+        const restored = { wanted, socket: this.#make(same) };
+        this.#open = [...this.#open, restored];
+        this.#watching.listen(boundOf(restored));
       } catch (thrown) {
-        throw new AggregateError([cause, thrown], `${cause.message}; ${asGateError(thrown).message}`);
+        lost.push(asGateError(thrown).message);
       }
-    });
-    const others = this.#open.filter((open) => !closed.includes(open));
-    this.#open = [...others, ...restored];
-    for (const open of restored) this.#watching.listen(boundOf(open));
+    }
+    if (lost.length > 0) {
+      throw new GateError(cause.failure, "gate", [cause.message, ...lost].join("; "), cause.cause);
+    }
   }
 
-  async #close(leaving: readonly Open[]): Promise<void> {
-    await Promise.all(leaving.map((open) => this.#watching.unlisten(boundOf(open))));
-    for (const { socket } of leaving) socket.close();
+  /** Closes each when no engine watches it any more, and answers those that some still do when the time is over. */
+  async #close(leaving: readonly Open[]): Promise<Open[]> {
+    const watched = new Set(leaving);
+    const closed = Promise.all(leaving.map(async (open) => {
+      await this.#watching.unlisten(boundOf(open));
+      open.socket.close(); // not earlier: its number may be another descriptor's at once, and an engine would watch that
+      watched.delete(open);
+    }));
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((passed) => timer = setTimeout(passed, this.#leaveTime));
+    await Promise.race([closed, late]);
+    clearTimeout(timer);
+    return [...watched];
   }
+}
+
+function stillWatched(watched: readonly Open[]): GateError {
+  const addresses = watched.map(({ socket }) => formatTarget(socket.address)).join(", ");
+  return new GateError(
+    "timeout",
+    "gate",
+    `Cannot close ${addresses}: an engine has not let go of it in time`,
+  );
 }
 
 /** One at that address, this listener's own before another's. Port 0 is another port for everybody who asks for it. */

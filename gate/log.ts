@@ -63,7 +63,7 @@ export type Fields =
 /** What lines are about. docs/operating.md has this table. */
 export const LOG_EVENTS = {
   connection: "a connection is over: the one line about it",
-  limit: "a limit bites: one line when it begins, one a minute while it goes on, one when it is over",
+  limit: "a limit bites: one line when it begins, others while there is more to tell: see below",
   "auth-throttled": "a source gave so many wrong passwords that it has to wait: see fail2ban below",
   endpoint: "an endpoint of a route is left out because it fails, or is back",
   reload: "the configuration was read again: what is different now, or why nothing is",

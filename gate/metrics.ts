@@ -2,41 +2,15 @@
  * The metrics: one table, whose names, types and labels are a promise to users. No label holds what a client sent: their
  * values are words of the configuration and of this program, so there are only so many.
  */
-import { readUsage, type Usage } from "./engine/usage.ts";
 import { LIMIT_NAMES } from "./errors.ts";
 import { type Family, familyText, histogramText, type Sample } from "./exposition.ts";
 import type { Durations } from "./journal.ts";
-import type { ReloadOutcome, Status } from "./operations.ts";
-import type { ReloadHistory } from "./reloads.ts";
-import { type Facts, statusOf } from "./status.ts";
-import type { Totals } from "./tally.ts";
-
-/** What the metrics are made of: plain data. */
-export interface Measured {
-  readonly status: Status;
-  readonly totals: Totals;
-  readonly reloads: ReloadHistory;
-  readonly linesLost: number;
-  /** Names of listeners that ask for a user. */
-  readonly askingUsers: readonly string[];
-  readonly usage: Usage;
-}
+import { authSamples, byteSamples, connectionSamples, measure, type Measured } from "./measured.ts";
+import type { ReloadOutcome } from "./operations.ts";
+import type { Facts } from "./status.ts";
 
 /** The text of `/metrics`. */
 export const metricsText = (facts: Facts): string => measuredText(measure(facts));
-
-function measure(facts: Facts): Measured {
-  const { tally, reloads, linesLost, snapshot } = facts;
-  const asking = Object.values(snapshot.listeners).filter(({ asksUser }) => asksUser);
-  return {
-    status: statusOf(facts),
-    totals: tally.status(),
-    reloads,
-    linesLost,
-    askingUsers: asking.map(({ name }) => name),
-    usage: readUsage(),
-  };
-}
 
 /** The same of plain data. */
 export const measuredText = (measured: Measured): string =>
@@ -146,41 +120,41 @@ export const METRICS: readonly Metric[] = [
     "ugate_endpoint_active",
     ["route", "endpoint"],
     "Connections to an endpoint now.",
-    ({ status }) => status.endpoints.map(({ route, endpoint, active }) => [active, route, endpoint]),
+    ({ endpoints }) => endpoints.map(({ route, endpoint, active }) => [active, route, endpoint]),
   ),
   metric(
     "gauge",
     "ugate_endpoint_usable",
     ["route", "endpoint"],
     "0 while an endpoint is left out because it failed.",
-    ({ status }) => status.endpoints.map(({ route, endpoint, usable }) => [Number(usable), route, endpoint]),
+    ({ endpoints }) => endpoints.map(({ route, endpoint, usable }) => [Number(usable), route, endpoint]),
   ),
   metric(
     "counter",
     "ugate_config_reloads_total",
     ["result"],
-    "Reloads: applied, unchanged (the same configuration), or refused because it is broken.",
+    "Reloads and trials: applied, unchanged (the same configuration), or refused.",
     ({ reloads }) => RESULTS.map((result) => [reloads.counts[result], result]),
   ),
   metric(
     "gauge",
     "ugate_config_last_reload_success",
     [],
-    "0 where the last reload was refused: an older configuration holds than the one on disk.",
-    ({ reloads }) => one(reloads.last?.result !== "refused"),
+    "0 while what is on disk cannot hold: refused, or the gate started with --last-good.",
+    ({ reloads }) => one(reloads.diskHolds),
   ),
   metric(
     "gauge",
     "ugate_config_last_reload_timestamp_seconds",
     [],
-    "When a configuration was read last, refused or not, in seconds since the epoch.",
+    "When what is on disk was read last, refused or not, in seconds since the epoch.",
     ({ reloads, status }) => one(seconds(reloads.last?.at ?? Date.parse(status.startedAt))),
   ),
   metric(
     "gauge",
     "ugate_config_trial",
     [],
-    "1 while a configuration holds that nobody confirmed yet.",
+    "1 while a configuration holds that nobody confirmed, even when its time is over.",
     ({ status }) => one(status.configuration.trial !== undefined),
   ),
   metric(
@@ -227,40 +201,6 @@ export const METRICS: readonly Metric[] = [
     ({ usage }) => one(usage.cpu),
   ),
 ];
-
-/** Every protocol of a listener has its `ok` from the start, as 0. */
-function connectionSamples({ status, totals }: Measured): Sample[] {
-  const counted = totals.ended.map(({ listener, protocol, outcome, side = "", count }): Sample => [
-    count,
-    listener,
-    protocol,
-    outcome,
-    side,
-  ]);
-  const expected = status.listeners.flatMap(({ listener, protocols }) =>
-    protocols.map((protocol): Sample => [0, listener, protocol, "ok", ""])
-  );
-  return [...counted, ...expected];
-}
-
-/** Listeners that are gone keep what they counted: a counter never goes down. */
-function byteSamples({ status, totals }: Measured): Sample[] {
-  const names = new Set([...status.listeners.map(({ listener }) => listener), ...Object.keys(totals.bytes)]);
-  return [...names].flatMap((listener): Sample[] => {
-    const { up, down } = totals.bytes[listener] ?? { up: 0, down: 0 };
-    return [[up, listener, "in"], [down, listener, "out"]];
-  });
-}
-
-function authSamples({ status, totals, askingUsers }: Measured): Sample[] {
-  const counted = totals.authFailures.map((
-    { listener, protocol, count },
-  ): Sample => [count, listener, protocol]);
-  const expected = status.listeners.filter(({ listener }) => askingUsers.includes(listener)).flatMap((
-    { listener, protocols },
-  ) => protocols.map((protocol): Sample => [0, listener, protocol]));
-  return [...counted, ...expected];
-}
 
 /** One sample for the same labels, the first: two would make the whole text invalid. */
 function distinct(samples: readonly Sample[]): Sample[] {

@@ -10,7 +10,7 @@ import type { Snapshot } from "./snapshot.ts";
 export interface Bound {
   readonly fd: number;
   readonly listener: string;
-  /** As the configuration has it. */
+  /** As the configuration has it, but with the port that the kernel chose for 0. */
   readonly address: string;
 }
 
@@ -58,8 +58,11 @@ export type Order =
   | { readonly op: "unlisten"; readonly fd: number }
   /** Some rules of the snapshot that follows: an engine that took thousands at once would stall. */
   | { readonly op: "rules"; readonly routes: Snapshot["routes"]; readonly policy: Snapshot["policy"] }
-  /** The snapshot without those. Live connections are judged again: rights may have been taken away. */
-  | { readonly op: "snapshot"; readonly snapshot: Snapshot }
+  /**
+   * The snapshot without those. Live connections are judged again: rights may have been taken away. Sockets that are
+   * `handed` are another listener's with it: nobody is accepted for one that has no rules any more.
+   */
+  | { readonly op: "snapshot"; readonly snapshot: Snapshot; readonly handed: readonly Bound[] }
   | { readonly op: "answer"; readonly answer: Answer }
   | { readonly op: "changed"; readonly patterns: readonly string[] }
   /** Tell the live connections, `most` of them, the newest first. */

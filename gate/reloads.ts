@@ -3,6 +3,7 @@
  * as it was; on trial until they are confirmed. One at a time.
  */
 import type { ConfigurationText } from "./config/files.ts";
+import { sameTexts } from "./config/files.ts";
 import { ConfigurationError, type Loaded } from "./config/load.ts";
 import { causeChain, GateError } from "./errors.ts";
 import type { Level, Message } from "./log.ts";
@@ -140,7 +141,7 @@ export class Reloads {
 
   async #readDisk(): Promise<ReloadOutcome> {
     const loaded = await this.#options.read();
-    const holds = !this.#trial && sameTexts(loaded, this.#current);
+    const holds = !this.#trial && sameTexts(loaded.texts, this.#current.texts);
     const { changes, warnings } = holds ? NOTHING : await this.#options.apply(loaded);
     await this.#settle(loaded);
     return { result: changes.length > 0 ? "applied" : "unchanged", changes, warnings, problems: [] };
@@ -243,7 +244,3 @@ function refused(thrown: unknown): ReloadOutcome {
   const problems = thrown instanceof ConfigurationError ? thrown.message.split("\n") : [causeChain(thrown)];
   return { result: "refused", changes: [], warnings: [], problems };
 }
-
-const sameTexts = (a: Loaded, b: Loaded): boolean =>
-  a.texts.length === b.texts.length &&
-  a.texts.every(({ file, text }, i) => file === b.texts[i].file && text === b.texts[i].text);

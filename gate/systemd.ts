@@ -24,11 +24,14 @@ const FIRST_PASSED = 3;
 const MOST_PASSED = 1024;
 /** Characters: systemd reads at most 4096 bytes of a message, and one may take three. */
 const LONGEST_STATUS = 1024;
+/** systemd is told this often, ms, that a stop goes on, and then waits at least so many us for the next word. */
+const EXTEND_INTERVAL = 2000, EXTEND_TIME = 20_000_000;
 /** s that a message may wait for systemd to read those before it. */
 const SEND_TIME = 1;
 
 export class Systemd {
   #warned = false;
+  #stopping = false;
 
   private constructor(
     /** Open when the program began, in their order. */
@@ -62,24 +65,29 @@ export class Systemd {
     );
   }
 
-  /** Start, or a reload, is over: new connections are taken. */
+  /** Start, or a reload, is over: new connections are taken. Nothing is told once it stops. */
   ready(status?: string): void {
-    this.#tell(["READY=1", ...statusLine(status)]);
+    if (!this.#stopping) this.#tell(["READY=1", ...statusLine(status)]);
   }
 
   /** A reload begins; ready() ends it. `Type=notify-reload` needs the time. */
   reloading(): void {
-    if (this.socket !== undefined) this.#tell(["RELOADING=1", `MONOTONIC_USEC=${monotonicMicroseconds()}`]);
+    if (this.socket === undefined || this.#stopping) return;
+    this.#tell(["RELOADING=1", `MONOTONIC_USEC=${monotonicMicroseconds()}`]);
   }
 
-  /** No new connections from here on. */
-  stopping(status?: string): void {
-    this.#tell(["STOPPING=1", ...statusLine(status)]);
-  }
-
-  /** A line for `systemctl status`. */
-  status(text: string): void {
-    this.#tell(statusLine(text));
+  /**
+   * No new connections from here on. Until it is disposed systemd hears that the program waits on purpose: a grace may
+   * be longer than TimeoutStopSec, which is then the bound for a program that says nothing any more.
+   */
+  stopping(): Disposable {
+    this.#stopping = true;
+    const extend = `EXTEND_TIMEOUT_USEC=${EXTEND_TIME}`;
+    this.#tell(["STOPPING=1", extend]);
+    const timer = this.socket === undefined
+      ? undefined
+      : setInterval(() => this.#tell([extend]), EXTEND_INTERVAL);
+    return { [Symbol.dispose]: () => clearInterval(timer) };
   }
 
   /** For the watchdog: say it only while engines turn. */

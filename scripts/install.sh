@@ -6,15 +6,15 @@ umask 022 # what is meant for fewer gets its own mode
 
 usage() {
   cat << 'END'
-Usage: install.sh [--force] [--no-start] [--root DIR] [FILE]   install FILE, or upgrade to it
-       install.sh --rollback [--no-start] [--root DIR]         put the version before back; again, and it is undone
-       install.sh --uninstall [--purge] [--root DIR]           leave nothing
+Usage: install.sh [--force] [--no-start] [--root DIR] [FILE]       install FILE, or upgrade to it
+       install.sh --rollback [--force] [--no-start] [--root DIR]   put the version before back; again undoes it
+       install.sh --uninstall [--purge] [--root DIR]               leave what you wrote, and nothing else
 
-FILE is the binary; left out, it is ugate-CPU-unknown-linux-gnu beside this script.
+FILE is the binary; left out, it is ugate-CPU-unknown-linux-gnu beside this script, or in ../dist from there.
 
-  --force      install although FILE finds mistakes in the configuration that is there
+  --force      go on although the program finds mistakes in the configuration that is there
   --no-start   start nothing, restart nothing
-  --purge      remove what you wrote too: the configuration, drop-ins of the unit
+  --purge      leave nothing: the configuration goes, what else is in /etc/ugate, and drop-ins of the unit
   --root DIR   work below DIR (an image, a test): no user is made, nothing is started
 
 What it makes: /usr/local/bin/ugate (and ugate.previous), /etc/ugate/ugate.yaml where none is,
@@ -47,9 +47,10 @@ After=network-online.target nss-lookup.target
 [Service]
 Type=notify
 ExecStart=/usr/local/bin/ugate run -c /etc/ugate/ugate.yaml
-# A broken file makes `systemctl reload` fail before the gate hears of it.
+# `systemctl reload` fails where the file is broken, before the gate hears of it, and where the gate refuses it, as with
+# a port that another program has. It needs the admin page; without one: ExecReload=/bin/sh -c "kill -HUP $MAINPID"
 ExecReload=/usr/local/bin/ugate check -c /etc/ugate/ugate.yaml
-ExecReload=/bin/sh -c "kill -HUP $MAINPID"
+ExecReload=/usr/local/bin/ugate reload -c /etc/ugate/ugate.yaml
 EnvironmentFile=-/etc/ugate/environment
 Environment=XDG_STATE_HOME=/var/lib
 WatchdogSec=30s
@@ -60,7 +61,7 @@ RestartPreventExitStatus=2
 KillMode=mixed
 KillSignal=SIGTERM
 TimeoutStartSec=30s
-# Longer than limits.grace, in which connections may end by themselves.
+# For a gate that says nothing any more: one that waits for its connections (limits.grace) asks for more time.
 TimeoutStopSec=45s
 
 User=ugate
@@ -174,7 +175,8 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ "$action" = install ] || [ -z "$file$force" ] || misused "--$action takes no FILE and no --force"
+[ "$action" = install ] || [ -z "$file" ] || misused "--$action takes no FILE"
+[ "$action" != uninstall ] || [ -z "$force" ] || misused '--uninstall takes no --force'
 [ "$action" = uninstall ] || [ -z "$purge" ] || misused '--purge belongs to --uninstall'
 
 if [ -n "$root" ]; then
@@ -216,7 +218,7 @@ make_user() {
   say "made the user $user"
 }
 
-# What the new binary says of the configuration that is there, with the variables that the unit would give it.
+# Whether a program holds the configuration that is there to be right, with the variables that the unit would give it.
 # They are exported, for arguments can be read by everybody.
 check_configuration() (
   if [ -f "$environment" ]; then
@@ -225,15 +227,30 @@ check_configuration() (
       export "${line?}"
     done < "$environment"
   fi
-  exec "$staged" check -c "$configuration" > /dev/null
+  exec "$1" check -c "$configuration" > /dev/null
 )
 
+# Ends where the program that is to run finds mistakes in the configuration.
+demand_right() {
+  [ -e "$configuration" ] && [ -z "$force" ] || return 0
+  check_configuration "$1" ||
+    die "$2: that version finds these mistakes in $configuration; nothing was changed (--force: all the same)"
+}
+
+# Nothing is run as root that is no program: a script would be, and a text line by line.
+is_program() { [ "$(head -c 4 "$1" | od -A n -t x1 | tr -d ' \n')" = 7f454c46 ]; } # ELF
+
 stage() {
+  is_program "$file" || die "install $file: it is no program"
   mkdir -p "$bin" "$units"
   trap 'rm -f "$staged"' EXIT
   cp "$file" "$staged" || die "read $file"
   chmod 0755 "$staged"
-  version=$("$staged" version) || die "install $file: it does not run on this machine ($(uname -m))"
+  version=$("$staged" version) || die "install $file: it does not run on this machine ($(uname -m)), or is not ugate"
+  case $version in
+    'ugate '*) ;;
+    *) die "install $file: it is not ugate" ;;
+  esac
 }
 
 write_configuration() {
@@ -250,13 +267,13 @@ write_configuration() {
 
 install_all() {
   if [ -z "$file" ]; then
-    file=$(dirname "$0")/ugate-$(uname -m)-unknown-linux-gnu
+    here=$(dirname "$0") name=ugate-$(uname -m)-unknown-linux-gnu
+    file=$here/$name
+    [ -f "$file" ] || file=$here/../dist/$name
   fi
   [ -f "$file" ] || misused "$file: no such file"
   stage
-  if [ -e "$configuration" ] && [ -z "$force" ] && ! check_configuration; then
-    die "install: this version finds these mistakes in $configuration; nothing was changed (--force: all the same)"
-  fi
+  demand_right "$staged" install
   make_user
   write_configuration
   changed=''
@@ -295,6 +312,7 @@ begin() {
 
 rollback() {
   [ -f "$previous" ] || die "go back: there is no $previous"
+  demand_right "$previous" 'go back'
   trap 'rm -f "$staged"' EXIT
   ln -f "$binary" "$staged"
   mv -f "$previous" "$binary"
@@ -313,24 +331,33 @@ own_work() {
 }
 
 uninstall() {
-  theirs=$(own_work)
-  if [ -n "$theirs" ] && [ -z "$purge" ]; then
-    printf '%s\n' "$theirs" >&2
-    die "uninstall: this is your own work; keep what you need of it elsewhere, then say --purge"
-  fi
   if on_systemd; then
     for path in "$units"/ugate*.socket "$unit"; do
       [ ! -f "$path" ] || systemctl disable --quiet --now "$(basename "$path")" || true
     done
   fi
-  rm -rf "$binary" "$previous" "$staged" "$unit" "$unit.d" "$units"/ugate*.socket "$etc" "$state" "$root/run/ugate"
+  rm -rf "$binary" "$previous" "$staged" "$unit" "$state" "$root/run/ugate"
   rm -f "$units"/*.wants/ugate.service "$units"/*.wants/ugate*.socket
+  if [ -n "$purge" ]; then rm -rf "$etc" "$unit.d" "$units"/ugate*.socket; fi
+  if [ -f "$configuration" ] && configuration_text | cmp -s - "$configuration"; then rm "$configuration"; fi
+  [ ! -d "$etc" ] || rmdir "$etc" 2> /dev/null || true
   if on_systemd; then
     systemctl daemon-reload
     systemctl reset-failed ugate.service 2> /dev/null || true
   fi
-  if [ -z "$root" ] && [ "$(getent passwd "$user" | cut -d: -f5)" = "$comment" ]; then userdel "$user"; fi
+  if [ -z "$root" ] && [ "$(getent passwd "$user" | cut -d: -f5)" = "$comment" ]; then remove_user; fi
   say "ugate is gone"
+  kept=$(own_work)
+  [ -z "$kept" ] || printf 'kept, for you wrote it (--uninstall --purge removes it too):\n%s\n' "$kept"
+}
+
+# Another user may get its numbers one day: what is kept is not for that one.
+remove_user() {
+  if [ -d "$etc" ]; then
+    find "$etc" -user "$user" -exec chown -h root {} +
+    find "$etc" -group "$user" -exec chgrp -h root {} +
+  fi
+  userdel "$user"
 }
 
 case $action in

@@ -3,14 +3,19 @@
  * neither how long half a request may wait nor how long nobody takes an answer (node:http's headersTimeout closes
  * nothing on Deno 2.7), so this one does.
  */
+import { parseIp } from "../address.ts";
+import { userOfSocket } from "../engine/socket_user.ts";
 import { libc } from "../engine/sys.ts";
 import { type Head, HttpRefusal, parseHead } from "./head.ts";
 import { encodeReply, refusal, type Reply, say } from "./reply.ts";
 
-/** A request; `body` reads what comes with it, at most `most` bytes, and throws HttpRefusal. */
+/** A request. */
 export interface Asked {
   readonly head: Head;
+  /** Reads what comes with it, at most `most` bytes. Throws HttpRefusal. */
   body(most: number): Promise<Uint8Array>;
+  /** Who asks: a user of this machine; undefined: of another one, or the kernel does not tell. */
+  user(): number | undefined;
 }
 
 /** ms */
@@ -120,7 +125,11 @@ export class HttpConnection {
     const known = !(head instanceof HttpRefusal);
     this.#unread = known ? head.length : 1; // behind a head that could not be read may come anything
     const reply = known
-      ? await this.#service.answer({ head, body: (most) => this.#body(head, most) })
+      ? await this.#service.answer({
+        head,
+        body: (most) => this.#body(head, most),
+        user: () => userOf(this.#conn),
+      })
       : refusal(head);
     const stays = known && head.persistent && this.#unread === 0 && !this.#closing;
     const form = { headOnly: known && head.method === "HEAD", stays };
@@ -219,6 +228,17 @@ function readHead(bytes: Uint8Array): Head | HttpRefusal {
     if (thrown instanceof HttpRefusal) return thrown;
     throw thrown;
   }
+}
+
+/** Nobody but the gate's own user can use its unix socket, and root. */
+function userOf({ remoteAddr, localAddr }: Deno.Conn): number | undefined {
+  if (remoteAddr.transport !== "tcp" || localAddr.transport !== "tcp") return Deno.uid() ?? undefined;
+  const [client, own] = [remoteAddr, localAddr].map(({ hostname, port }) => ({
+    ip: parseIp(hostname),
+    port,
+  }));
+  if (!client.ip || !own.ip) return undefined;
+  return userOfSocket({ ...client, ip: client.ip }, { ...own, ip: own.ip });
 }
 
 const SHUT_RDWR = 2;

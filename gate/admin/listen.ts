@@ -1,6 +1,7 @@
 /** Opens an HTTP server on a TCP address or on a unix socket that only its owner can use. */
 import { formatTarget, isUnixHost } from "../address.ts";
 import type { Target } from "../contracts.ts";
+import { removeDead, SocketFile, takeTurn } from "../engine/socket_file.ts";
 import { GateError } from "../errors.ts";
 import { HttpConnection, type Service } from "./connection.ts";
 
@@ -22,7 +23,7 @@ const PRIVATE = 0o177;
  * Serves at a target; host "" is all addresses, v4 and v6. At most `most` connections: who keeps the server waiting
  * longest makes room for the next one. Throws GateError where it cannot listen.
  */
-export async function listenHttp(target: Target, most: number, service: Service): Promise<Listening> {
+export function listenHttp(target: Target, most: number, service: Service): Listening {
   if (target.host.startsWith("unix:@")) {
     throw new GateError(
       "unsupported",
@@ -32,7 +33,7 @@ export async function listenHttp(target: Target, most: number, service: Service)
   }
   try {
     return isUnixHost(target.host)
-      ? await listenUnix(target.host.slice("unix:".length), most, service)
+      ? listenUnix(target.host.slice("unix:".length), most, service)
       : listenTcp(target, most, service);
   } catch (error) {
     if (error instanceof GateError) throw error;
@@ -58,35 +59,46 @@ function listenAt(host: string, port: number): Deno.TcpListener {
   }
 }
 
-async function listenUnix(path: string, most: number, service: Service): Promise<Listening> {
-  await removeStale(path);
-  // The mode has to be there from the first moment, so the mask of the process is changed for this one call.
-  const mask = Deno.umask(PRIVATE);
-  let listener: Deno.UnixListener;
-  try {
-    listener = Deno.listen({ transport: "unix", path });
-  } finally {
-    Deno.umask(mask);
-  }
-  const server = new HttpServer(listener, most, service);
+/**
+ * Looking who is there and taking the place are one turn, as for every other socket with a path, and so is the close.
+ * It is bound beside its place: closing, the runtime removes the path that it bound, whoever has that by then.
+ */
+function listenUnix(path: string, most: number, service: Service): Listening {
+  using _turn = takeTurn(path);
+  removeDead(path);
+  const there = kindAt(path);
+  if (there !== undefined) throw inUse(path, there);
+  const beside = `${path}.${crypto.randomUUID().slice(0, 8)}`;
+  const listener = bindPrivate(beside);
+  const file = SocketFile.at(beside)?.renamed(path);
+  const server = new HttpServer(listener, most, service, () => {
+    using _turn = takeTurn(path);
+    file?.remove();
+    listener.close();
+  });
   return { address: `unix:${path}`, close: () => server.close() };
 }
 
-/** Removes the socket of a process that is gone; one that is alive, and anything else there, is an error. */
-async function removeStale(path: string): Promise<void> {
-  const found = await Deno.lstat(path).catch((error) => {
+/** What stands in the way; undefined: nothing. */
+function kindAt(path: string): string | undefined {
+  if (SocketFile.at(path)) return "another process listens there";
+  try {
+    Deno.lstatSync(path);
+    return "there is a file that is no socket";
+  } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
-  });
-  if (!found) return;
-  if (!found.isSocket) throw inUse(path, "there is a file that is no socket");
-  try {
-    (await Deno.connect({ transport: "unix", path })).close();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
-    return await Deno.remove(path);
   }
-  throw inUse(path, "another process listens there");
+}
+
+function bindPrivate(path: string): Deno.UnixListener {
+  // The mode has to be there from the first moment, so the mask of the process is changed for this one call.
+  const mask = Deno.umask(PRIVATE);
+  try {
+    return Deno.listen({ transport: "unix", path });
+  } finally {
+    Deno.umask(mask);
+  }
 }
 
 const inUse = (path: string, state: string): GateError =>
@@ -102,6 +114,7 @@ class HttpServer {
     readonly listener: Deno.Listener<Deno.Conn>,
     readonly most: number,
     readonly service: Service,
+    readonly stopListening = () => listener.close(),
   ) {
     this.#accepting = this.#accept();
   }
@@ -137,7 +150,7 @@ class HttpServer {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.listener.close();
+    this.stopListening();
     await this.#accepting;
     const running = [...this.#connections];
     for (const [connection] of running) connection.close();

@@ -69,6 +69,7 @@ const REASONS: Readonly<Record<number, string>> = {
   405: "Method Not Allowed",
   409: "Conflict",
   411: "Length Required",
+  412: "Precondition Failed",
   413: "Content Too Large",
   421: "Misdirected Request",
   422: "Unprocessable Content",

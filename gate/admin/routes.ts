@@ -1,12 +1,17 @@
 /** What can be asked of the admin page, and what is answered. */
 import { asGateError, causeChain, type Failure } from "../errors.ts";
-import type { Operations, ReloadOutcome } from "../operations.ts";
+import { type Confirmation, LONGEST_TRIAL, type Operations, type ReloadOutcome } from "../operations.ts";
 import type { Asked } from "./connection.ts";
 import { HttpRefusal } from "./head.ts";
 import { PAGE, readPageFile } from "./page.ts";
 import { json, type Reply, reply, say } from "./reply.ts";
 
-export type Handler = (asked: Asked) => Reply | Promise<Reply>;
+/** A request as a whole. */
+export interface Received extends Pick<Asked, "head" | "user"> {
+  readonly body: Uint8Array;
+}
+
+export type Handler = (received: Received) => Reply | Promise<Reply>;
 
 /** GET answers HEAD too. */
 export interface Route {
@@ -16,6 +21,8 @@ export interface Route {
   readonly instant?: boolean;
   /** ms an answer may take. */
   readonly time: number;
+  /** Bytes that may come with a request; absent: none. */
+  readonly most?: number;
 }
 
 /** By path. */
@@ -24,8 +31,6 @@ export type Routes = Readonly<Record<string, Route>>;
 const READ_TIME = 5000, CHANGE_TIME = 60_000;
 const DEFAULT_CONNECTIONS = 1000, MOST_CONNECTIONS = 20_000;
 const LONGEST_CONFIGURATION = 1 << 20;
-/** ms of a trial: a day. */
-const LONGEST_TRIAL = 86_400_000;
 const PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
 
 /** What is answered to any Host: nothing of it tells who connects, or changes anything. */
@@ -49,27 +54,39 @@ export function adminRoutes(operations: Operations): Routes {
       json(200, await operations.connections(mostAsked(parameters(head.query, "most").most)))
     ),
     "/config": reads(async () => json(200, await operations.configuration(), 2)),
-    "/trial": reads(() =>
-      operations.trial ? json(200, operations.trial) : say(404, "Cannot tell of a trial: there is none")
-    ),
-    "/reload": { POST: async (asked) => reloaded(await reload(operations, asked)), time: CHANGE_TIME },
+    "/trial": reads(({ user }) => {
+      refuseStrangers(user);
+      return operations.trial
+        ? json(200, operations.trial)
+        : say(404, "Cannot tell of a trial: there is none");
+    }),
+    "/reload": {
+      POST: async (received) => reloaded(await reload(operations, received)),
+      time: CHANGE_TIME,
+      most: LONGEST_CONFIGURATION,
+    },
     "/confirm": {
-      POST: async ({ head }) => {
+      POST: async ({ head, user }) => {
+        refuseStrangers(user);
         const { id } = parameters(head.query, "id");
         if (!id) throw new HttpRefusal(400, "Cannot confirm: say which trial, as /confirm?id=ID");
-        if (await operations.confirm(id)) return json(200, { confirmed: id });
-        return say(409, "Cannot confirm: there is no trial of this id, or its time is over");
+        const confirmation = await operations.confirm(id);
+        return confirmation === "confirmed" ? json(200, { confirmed: id }) : NOT_CONFIRMED[confirmation];
       },
       time: CHANGE_TIME,
     },
   };
 }
 
-async function reload(operations: Operations, { head, body }: Asked): Promise<ReloadOutcome> {
+const NOT_CONFIRMED: Readonly<Record<Exclude<Confirmation, "confirmed">, Reply>> = {
+  over: say(409, "Cannot confirm: there is no trial of this id, or its time is over"),
+  changed: say(412, "Cannot confirm: the file on disk was changed, and the gate has not read it since"),
+};
+
+async function reload(operations: Operations, { head, body, user }: Received): Promise<ReloadOutcome> {
   const { confirm } = parameters(head.query, "confirm");
-  const bytes = await body(LONGEST_CONFIGURATION);
   if (confirm === undefined) {
-    if (bytes.length === 0) return await operations.reload();
+    if (body.length === 0) return await operations.reload();
     throw new HttpRefusal(
       400,
       "Cannot reload: a configuration comes with ?confirm=MS, and without it nothing does",
@@ -79,13 +96,25 @@ async function reload(operations: Operations, { head, body }: Asked): Promise<Re
   if (ms < 1 || ms > LONGEST_TRIAL) {
     throw new HttpRefusal(400, `Cannot reload: confirm is no number of ms from 1 to ${LONGEST_TRIAL}`);
   }
+  refuseStrangers(user);
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    text = new TextDecoder("utf-8", { fatal: true }).decode(body);
   } catch {
     throw new HttpRefusal(400, "Cannot reload: the configuration is no UTF-8 text");
   }
   return await operations.try(text, ms);
+}
+
+/**
+ * What is on trial may hold passwords, and moves what the gate may do to who wrote it: over TCP any user of the machine
+ * could ask. Throws HttpRefusal.
+ */
+function refuseStrangers(user: Received["user"]): void {
+  const asks = user();
+  if (asks === 0 || (asks !== undefined && asks === Deno.uid())) return;
+  const who = asks === undefined ? "whose process asks cannot be told" : `user ${asks} asks`;
+  throw new HttpRefusal(403, `Cannot answer: trials are for root and the gate's own user, and ${who}`);
 }
 
 const reloaded = (outcome: ReloadOutcome): Reply =>

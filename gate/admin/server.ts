@@ -43,8 +43,8 @@ export class Admin {
   static async start(options: AdminOptions): Promise<Admin> {
     const admin = new Admin();
     try {
-      await admin.#open("admin", options.address, options);
-      await admin.#open("metrics", options.metrics, options);
+      admin.#open("admin", options.address, options);
+      admin.#open("metrics", options.metrics, options);
       return admin;
     } catch (thrown) {
       await admin.close();
@@ -63,7 +63,7 @@ export class Admin {
     await Promise.all(given.map(({ listening }) => listening.close()));
   }
 
-  async #open(of: Place["of"], target: Target | "off", options: AdminOptions): Promise<void> {
+  #open(of: Place["of"], target: Target | "off", options: AdminOptions): void {
     if (target === "off") return;
     const { operations, patience = PATIENCE, previous } = options;
     let place = previous && previous.#places.find((one) => one.of === of && same(one.target, target));
@@ -73,7 +73,7 @@ export class Admin {
         : answering(metricsRoutes(operations), () => true);
       const service = { answer, patience, unsent: new Unsent(MOST_UNSENT) };
       const most = of === "admin" ? MOST_ADMIN : MOST_METRICS;
-      place = { of, target, listening: await listenHttp(target, most, service), holders: 0 };
+      place = { of, target, listening: listenHttp(target, most, service), holders: 0 };
     }
     place.holders++;
     this.#places.push(place);
@@ -103,10 +103,13 @@ function answering(routes: Routes, isOwn: (host: string | undefined) => boolean)
     if (head.method === "POST" ? !isOwnOrigin(head) : isEmbedded(head)) {
       return say(403, "Cannot answer: the request comes from another origin");
     }
-    if (head.method !== "POST" && head.length > 0) {
-      return say(413, `Cannot take ${head.length} bytes: nothing may come with this request`);
+    try {
+      const body = await asked.body(route.most ?? 0); // before it is work: nobody's place waits for a client
+      return await work.run(async () => await handler({ head, body, user: asked.user }), route);
+    } catch (thrown) {
+      if (thrown instanceof HttpRefusal) return refusal(thrown);
+      throw thrown;
     }
-    return await work.run(async () => await handler(asked), route);
   };
 }
 

@@ -2,7 +2,7 @@
 import type { Configuration } from "../config/configuration.ts";
 import { LastGood } from "../config/last_good.ts";
 import { ConfigurationError, type Loaded, loadFrom, type Parse } from "../config/load.ts";
-import { parseApart } from "../config/parser.ts";
+import { Parser } from "../config/parser.ts";
 import { recover } from "../config/recover.ts";
 import { ConfigurationSource } from "../config/source.ts";
 import { ConfigurationWatch } from "../config/watch.ts";
@@ -39,7 +39,7 @@ export async function run(options: RunOptions, threads: Threads): Promise<number
   try {
     const systemd = Systemd.fromEnvironment(Deno.env, (message) => log.warn(message));
     const source = new ConfigurationSource(options.config, Deno.env);
-    const parse: Parse = (texts) => parseApart(texts, threads.parser);
+    const parser = new Parser(threads.parser), parse: Parse = (texts) => parser.parse(texts);
     const loaded = await firstConfiguration(source, parse, options.lastGood);
     log.follow(() => loaded.config);
     for (const warning of loaded.warnings) log.warn(warning);

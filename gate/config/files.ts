@@ -8,6 +8,10 @@ export interface ConfigurationText {
   readonly text: string;
 }
 
+/** Whether two readings gave the same names and texts. */
+export const sameTexts = (a: readonly ConfigurationText[], b: readonly ConfigurationText[]): boolean =>
+  a.length === b.length && a.every(({ file, text }, i) => file === b[i].file && text === b[i].text);
+
 const DEFAULT_FILES = ["ugate.yaml", "/etc/ugate/ugate.yaml"];
 /** Of all files together; some 8,000 routes, which a slow machine reads in a second. */
 export const MOST_BYTES = 1024 * 1024;

@@ -4,7 +4,7 @@
  */
 import { GateError } from "../errors.ts";
 import type { HeadStart } from "../head_start.ts";
-import type { ConfigurationText } from "./files.ts";
+import { type ConfigurationText, sameTexts } from "./files.ts";
 import type { Loaded } from "./load.ts";
 import { ConfigurationError, type Problem } from "./problems.ts";
 
@@ -19,8 +19,23 @@ export type Parsed =
 /** The largest configuration takes a second where this was measured. */
 const PATIENCE = 30_000;
 
-/** `threads`: of gate/threads/parser.ts. Rejects with ConfigurationError where the configuration is wrong. */
-export async function parseApart(texts: readonly ConfigurationText[], threads: HeadStart): Promise<Loaded> {
+export class Parser {
+  readonly #threads: HeadStart;
+  #last: Loaded | undefined;
+
+  /** `threads`: of gate/threads/parser.ts. */
+  constructor(threads: HeadStart) {
+    this.#threads = threads;
+  }
+
+  /** Rejects with ConfigurationError where the configuration is wrong. The same texts again mean the same. */
+  async parse(texts: readonly ConfigurationText[]): Promise<Loaded> {
+    if (this.#last && sameTexts(texts, this.#last.texts)) return this.#last;
+    return this.#last = await parseApart(texts, this.#threads);
+  }
+}
+
+async function parseApart(texts: readonly ConfigurationText[], threads: HeadStart): Promise<Loaded> {
   const worker = threads.take();
   let timer: ReturnType<typeof setTimeout> | undefined;
   try {

@@ -7,6 +7,7 @@ import { AF_UNIX, ECONNABORTED, EINTR, EMFILE, ENFILE, ENOBUFS, ENOMEM } from ".
 import { EPOLLEXCLUSIVE, EPOLLIN, SOCK_CLOEXEC, SOCK_NONBLOCK } from "./layout.ts";
 import { after, again, unwatch, watch, type Watcher } from "./loop.ts";
 import { closeOwned, owned } from "./owned.ts";
+import { isReserved } from "./reserve.ts";
 import { readSocketAddress, SOCKADDR_MAX } from "./sockaddr.ts";
 import { errno, libc } from "./sys.ts";
 
@@ -45,6 +46,11 @@ export class Acceptor implements Watcher {
     for (let i = 0; i < TURN && !this.#closed; i++) {
       addressSize[0] = SOCKADDR_MAX;
       const fd = owned(libc.accept4(this.fd, address, addressSizeBytes, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (isReserved(fd)) {
+        closeOwned(fd);
+        this.#rest();
+        return false;
+      }
       if (fd >= 0) {
         const family = addressSize[0] >= 2 ? address[0] : AF_UNIX;
         this.owner.accepted(fd, readSocketAddress(address, addressSize[0]), family);

@@ -7,7 +7,7 @@ import { ENFILE, ENOBUFS, ENOENT, ENOMEM, ENOTDIR, EROFS, errnoName } from "./la
 import { IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, SOCK_CLOEXEC, SOCK_NONBLOCK } from "./layout.ts";
 import { SOCK_STREAM, SOL_SOCKET } from "./layout.ts";
 import { localAddress, type SocketAddress, socketAddress } from "./sockaddr.ts";
-import { isDead, SocketFile, takeTurn } from "./socket_file.ts";
+import { removeDead, SocketFile, takeTurn } from "./socket_file.ts";
 import { errno, libc, setOption, tuneTcp } from "./sys.ts";
 
 /** Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn. */
@@ -61,7 +61,7 @@ function listenAtPath(target: Target): ListeningSocket {
   const fd = open(target, AF_UNIX);
   using _turn = takeTurn(path);
   let code = bind(fd, to);
-  if (code === EADDRINUSE && replaceDead(path, to)) code = bind(fd, to);
+  if (code === EADDRINUSE && removeDead(path)) code = bind(fd, to);
   const file = code === 0 ? SocketFile.at(path) : undefined;
   code ||= listen(fd);
   if (code !== 0) {
@@ -70,11 +70,6 @@ function listenAtPath(target: Target): ListeningSocket {
     throw cannot(target, code);
   }
   return { fd, address: target, close: once(() => closeAtPath(fd, path, file)) };
-}
-
-function replaceDead(path: string, to: SocketAddress): boolean {
-  const found = SocketFile.at(path);
-  return found !== undefined && isDead(to) && found.remove();
 }
 
 /** The file goes first: while the descriptor is open, another socket at its path cannot be taken for it. */

@@ -22,6 +22,7 @@ import { ENOMEM, EPERM, EPOLLERR, EPOLLHUP, EPOLLOUT, errnoName, ETIMEDOUT } fro
 import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from "./layout.ts";
 import { after, deadlines, now, promiseResolved } from "./loop.ts";
 import { closeOwned, owned } from "./owned.ts";
+import { isReserved } from "./reserve.ts";
 import { type SocketAddress, socketAddress } from "./sockaddr.ts";
 import { Socket } from "./socket.ts";
 import { errno, libc, socketError, tuneTcp } from "./sys.ts";
@@ -114,6 +115,10 @@ export class Dial implements Mover, Expiring {
     }
     const fd = owned(libc.socket(to.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (fd < 0) return this.#note(address, errno());
+    if (isReserved(fd)) {
+      closeOwned(fd);
+      return this.#note(address, EMFILE);
+    }
     try {
       if (to.family !== AF_UNIX) tuneTcp(fd);
       this.#owner.beforeConnect?.(fd, address, to.family);

@@ -4,6 +4,7 @@
  */
 import { F_SETPIPE_SZ, O_CLOEXEC, O_NONBLOCK } from "./layout.ts";
 import { closeOwned, owned } from "./owned.ts";
+import { isReserved } from "./reserve.ts";
 import { libc } from "./sys.ts";
 
 export interface Pipe {
@@ -46,6 +47,7 @@ function makePipe(): Pipe | undefined {
   if (libc.pipe2(endBytes, O_NONBLOCK | O_CLOEXEC) < 0) return undefined;
   open++;
   const read = owned(ends[0]), write = owned(ends[1]);
+  if (isReserved(read) || isReserved(write)) return void returnPipe({ read, write, size: 0 }, false);
   for (const size of LARGE) if (libc.fcntl(write, F_SETPIPE_SZ, size) >= size) return { read, write, size };
   return { read, write, size: PIPE_SIZE };
 }

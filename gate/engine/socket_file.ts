@@ -3,24 +3,34 @@
  * place are several steps, and a socket that is bound but does not listen yet looks dead: gates take turns.
  */
 import { AF_UNIX, ECONNREFUSED, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from "./layout.ts";
-import type { SocketAddress } from "./sockaddr.ts";
+import { socketAddress } from "./sockaddr.ts";
 import { errno, libc } from "./sys.ts";
 
-/** A gate has its turn for microseconds; who holds the directory longer is no gate, and is not waited for. */
-const TURN_TIME = 1000, TURN_PAUSE = 10;
+/**
+ * ms. A gate has its turn for microseconds; who holds the directory longer is no gate, and is not waited for, nor again
+ * for a while: whoever may open the directory can lock it, and this thread stands still meanwhile.
+ */
+const TURN_TIME = 300, TURN_PAUSE = 5, GRUDGE = 60_000;
+/** Directories that somebody keeps locked -> until when they are not waited for, by performance.now(). */
+const occupied = new Map<string, number>();
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 /**
  * This gate's turn in the socket's directory, until it is disposed: an flock, which a dead process does not hold. It
- * may block for a second. undefined: there is no lock to be had (no such directory, a filesystem without locks).
+ * may block for TURN_TIME. undefined: there is no lock to be had (no such directory, a filesystem without locks).
  */
 export function takeTurn(path: string): Disposable | undefined {
   let directory: Deno.FsFile | undefined;
   try {
-    directory = Deno.openSync(path.slice(0, path.lastIndexOf("/")) || "/");
-    const late = performance.now() + TURN_TIME;
-    while (!directory.tryLockSync(true) && performance.now() < late) {
+    const name = path.slice(0, path.lastIndexOf("/")) || "/";
+    directory = Deno.openSync(name);
+    const now = performance.now(), late = now + ((occupied.get(name) ?? 0) > now ? 0 : TURN_TIME);
+    while (!directory.tryLockSync(true)) {
+      if (performance.now() >= late) {
+        occupied.set(name, now + GRUDGE);
+        break;
+      }
       Atomics.wait(sleeper, 0, 0, TURN_PAUSE);
     }
     return directory;
@@ -44,6 +54,12 @@ export class SocketFile {
     }
   }
 
+  /** The same file at another path, where it takes the place of what is there. Throws what the system says. */
+  renamed(path: string): SocketFile {
+    Deno.renameSync(this.path, path);
+    return new SocketFile(path, this.dev, this.inode);
+  }
+
   /**
    * Removes the file if it is still this one; false: another one is there, or it may not be removed. While a
    * descriptor holds the socket, no other file gets its inode.
@@ -60,11 +76,18 @@ export class SocketFile {
   }
 }
 
+/** Removes the socket that a dead process left at this path; false: nothing was removed. It takes a turn. */
+export function removeDead(path: string): boolean {
+  const found = SocketFile.at(path);
+  return found !== undefined && isDead(path) && found.remove();
+}
+
 /** A socket whose process is dead refuses. One with a full queue (EAGAIN) is alive, and so is one that answers. */
-export function isDead(to: SocketAddress): boolean {
+function isDead(path: string): boolean {
+  const { bytes, size } = socketAddress({ host: `unix:${path}`, port: 0 });
   const fd = libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return false;
-  const code = libc.connect(fd, to.bytes, to.size) < 0 ? errno() : 0;
+  const code = libc.connect(fd, bytes, size) < 0 ? errno() : 0;
   libc.close(fd);
   return code === ECONNREFUSED;
 }

@@ -1,5 +1,6 @@
-import { equal, ok } from "../support/assert.ts";
-import { startGate } from "../support/gate.ts";
+import { equal, ok, rejects } from "../support/assert.ts";
+import { inTime } from "../support/attack.ts";
+import { startGate, type TestGate } from "../support/gate.ts";
 import { type Client, connect, listenEcho } from "../support/net.ts";
 import { DEATH } from "../support/toy_death.ts";
 
@@ -23,6 +24,18 @@ async function served(port: number): Promise<Client> {
     if (await echoes(client)) return client;
     await client[Symbol.asyncDispose]();
     ok(performance.now() < late, "nobody serves");
+  }
+}
+
+/** Clients of `fwd` that are served, some by each of two engines: one that is busy leaves the next to the other. */
+async function spread(gate: TestGate): Promise<Client[]> {
+  const clients: Client[] = [];
+  for (;;) {
+    clients.push(...await Promise.all(Array.from({ length: 30 }, () => served(gate.port("fwd")))));
+    const { connections } = await gate.service.connections(1000);
+    const own = connections.filter(({ listener }) => listener === "fwd");
+    if (new Set(own.map(({ id }) => id % 2)).size === 2) return clients; // numbers tell the engine
+    ok(clients.length < 900, "one engine serves everybody");
   }
 }
 
@@ -79,8 +92,7 @@ listeners:
   edge: { address: "127.0.0.1:0", protocols: [death, ssh] }
 engine: { threads: 2 }
 admin: { address: "off" }`);
-  const clients: Client[] = [];
-  for (let i = 0; i < 60; i++) clients.push(await served(gate.port("fwd")));
+  const clients = await spread(gate);
   await kill(gate.port("edge"));
   const alive = await Promise.all(clients.map(echoes));
   const lost = alive.filter((still) => !still).length;
@@ -93,4 +105,31 @@ admin: { address: "off" }`);
     ok(performance.now() < late, "it is not started again");
     await new Promise((done) => setTimeout(done, 20));
   }
+});
+
+Deno.test("an engine that dies while the gate drains takes its own with it; who is on the others is waited for", async () => {
+  await using echo = await listenEcho();
+  await using gate = await startGate(`
+listeners:
+  fwd: { address: "127.0.0.1:0", to: "127.0.0.1:${echo.port}" }
+  edge: { address: "127.0.0.1:0", protocols: [death, ssh], sniffTimeout: 5m }
+engine: { threads: 2 }
+limits: { grace: 5m }
+admin: { address: "off" }`);
+  await using killer = await connect(gate.port("edge"));
+  const port = gate.port("fwd"), clients = await spread(gate);
+  let over = false;
+  const drained = gate.service.drain().then(() => over = true);
+  while (!gate.messages.some((message) => message.startsWith("stopping"))) {
+    await new Promise((done) => setTimeout(done, 20));
+  }
+  await killer.write(DEATH);
+  await killer.readAll().catch(() => {});
+  const alive = await Promise.all(clients.map(echoes));
+  const lost = alive.filter((still) => !still).length;
+  ok(lost > 0 && lost < clients.length, `${lost} of ${clients.length} were the dead one's`);
+  equal(over, false);
+  await rejects(connect(port), /ECONNREFUSED/);
+  for (const client of clients) await client[Symbol.asyncDispose]();
+  await inTime("the end of the drain", drained);
 });

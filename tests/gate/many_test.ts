@@ -1,7 +1,8 @@
 /** After tens of thousands of connections of every kind the program holds what it held before. */
 import { equal, ok } from "../support/assert.ts";
 import { atOnce } from "../support/at_once.ts";
-import { exchange, KINDS, listenTagged } from "../support/mixed_load.ts";
+import { exchange, KINDS } from "../support/mixed_load.ts";
+import { MixedWorld } from "../support/mixed_world.ts";
 import { type Client, connect, socks } from "../support/net.ts";
 import { processState, settled } from "../support/process_state.ts";
 import { Program } from "../support/program.ts";
@@ -47,13 +48,7 @@ const FAILING: readonly ((gate: number, asked: number) => Promise<void>)[] = [
 ];
 
 Deno.test(`after ${MANY} connections of every kind descriptors and memory are back where they were`, async () => {
-  await using ssh = await listenTagged("ssh");
-  await using mqtt = await listenTagged("mqtt");
-  await using http = await listenTagged("http");
-  await using a = await listenTagged("a");
-  await using b = await listenTagged("b");
-  await using fallback = await listenTagged("fallback");
-  await using asked = await listenTagged("asked");
+  await using world = await MixedWorld.start();
   await using far = await Program.start(`
 listeners: { far: { address: "127.0.0.1:0", protocols: [socks] } }
 hosts: { far.test: { addresses: ["127.0.0.1"] } }
@@ -61,28 +56,17 @@ discovery: [file]
 log: { level: error }
 admin: { address: "off" }`);
   await using gate = await Program.start(`
-listeners:
-  edge:
-    address: "127.0.0.1:0"
-    protocols: [tls, ssh, mqtt, http, connect, socks]
-    fallback: "127.0.0.1:${fallback.port}"
-routes:
-  - { host: a.test, to: "127.0.0.1:${a.port}" }
-  - { host: "*.b.test", to: "127.0.0.1:${b.port}" }
-  - { protocol: ssh, to: "127.0.0.1:${ssh.port}" }
-  - { protocol: mqtt, to: "127.0.0.1:${mqtt.port}" }
-  - { protocol: http, to: "127.0.0.1:${http.port}" }
+${world.rules()}
 hosts: { far.test: { via: "127.0.0.1:${far.port("far")}", layers: [socks] } }
 log: { level: error }
 admin: { address: "off" }`);
-  const servers = [ssh, mqtt, http, a, b, fallback, asked];
-  const ports = { gate: gate.port("edge"), asked: asked.port };
+  const ports = { gate: gate.port("edge"), asked: world.servers.asked.port };
   const one = async (i: number) => {
     const act = FAILING[i % 20];
     if (act) await act(ports.gate, ports.asked);
     else await exchange(KINDS[i % KINDS.length], ports, Math.random);
     // The servers remember every connection: here there are too many.
-    if (i % 500 === 0) { for (const { sockets } of servers) removeClosed(sockets); }
+    if (i % 500 === 0) { for (const { sockets } of Object.values(world.servers)) removeClosed(sockets); }
   };
   const idle = [gate, far].map(({ child }) => processState(child.pid).sockets);
   const states = () =>

@@ -1,10 +1,13 @@
 import { LIMIT_NAMES } from "../../gate/errors.ts";
 import { readUsage } from "../../gate/engine/usage.ts";
 import { DURATIONS, type JournalBatch } from "../../gate/journal.ts";
-import { type Measured, measuredText, METRICS } from "../../gate/metrics.ts";
+import type { Measured } from "../../gate/measured.ts";
+import { measuredText, METRICS } from "../../gate/metrics.ts";
 import { Tally } from "../../gate/tally.ts";
 import { equal, ok, throws } from "../support/assert.ts";
 import { parseExposition } from "../support/exposition.ts";
+import { startGate } from "../support/gate.ts";
+import { connect, listenEcho } from "../support/net.ts";
 import { tableUnder } from "../support/operating.ts";
 import { STATUS } from "../support/operations.ts";
 
@@ -14,8 +17,9 @@ const NOTHING: JournalBatch = { lines: "", counts: [], bytes: [], sniff: none, d
 function measured(given: Partial<Measured> = {}): Measured {
   return {
     status: { ...STATUS, ended: [] },
+    endpoints: [],
     totals: new Tally().status(),
-    reloads: { counts: { applied: 0, unchanged: 0, refused: 0 } },
+    reloads: { counts: { applied: 0, unchanged: 0, refused: 0 }, diskHolds: true, lastGood: false },
     linesLost: 0,
     askingUsers: [],
     usage: { openFiles: 20, mostOpenFiles: 1024, residentMemory: 7e7, cpu: 1.5 },
@@ -128,20 +132,43 @@ Deno.test("durations are cumulative, in seconds", () => {
 });
 
 Deno.test("a route that has an endpoint twice makes one sample", () => {
-  const endpoint = { route: "routes[0]", endpoint: "10.0.0.7:443", active: 2, usable: false };
-  const status = { ...STATUS, endpoints: [endpoint, { ...endpoint, active: 2 }] };
-  equal(samplesOf("ugate_endpoint_active", { status }), [["routes[0] 10.0.0.7:443", 2]]);
-  equal(samplesOf("ugate_endpoint_usable", { status }), [["routes[0] 10.0.0.7:443", 0]]);
+  const endpoint = { route: "host=a.test", endpoint: "10.0.0.7:443", active: 2, usable: false };
+  const endpoints = [endpoint, { ...endpoint, active: 2 }];
+  equal(samplesOf("ugate_endpoint_active", { endpoints }), [["host=a.test 10.0.0.7:443", 2]]);
+  equal(samplesOf("ugate_endpoint_usable", { endpoints }), [["host=a.test 10.0.0.7:443", 0]]);
+});
+
+Deno.test("the series of an endpoint stay its own when the file changes above its route", async () => {
+  await using echo = await listenEcho();
+  const to = `to: "127.0.0.1:${echo.port}"`;
+  const text = (above: string) => `
+listeners: { edge: { address: "127.0.0.1:0", protocols: [ssh, tls] } }
+routes:
+${above}
+  - { protocol: ssh, ${to} }
+admin: { address: "off" }`;
+  await using gate = await startGate(text("  - { host: a.test, to: a.test:443 }"));
+  const active = async () => {
+    const { samples } = parseExposition(await gate.service.metrics()).get("ugate_endpoint_active")!;
+    return samples.map(({ labels, value }) => [labels.route, value]);
+  };
+  await using client = await connect(gate.port("edge"));
+  await client.write("SSH-2.0-test\r\n");
+  await client.read(14);
+  equal(await active(), [["host=a.test", 0], ["protocol=ssh", 1]]);
+  const { result } = await gate.reload(text("\n  - { host: b.test, to: b.test:443 }"));
+  equal([result, await active()], ["applied", [["host=b.test", 0], ["protocol=ssh", 1]]]);
 });
 
 Deno.test("how the last reload went is told", () => {
-  const reloads = (result: "applied" | "refused") => ({
-    reloads: { counts: { applied: 1, unchanged: 0, refused: 1 }, last: { at: 1_700_000_000_500, result } },
-  });
+  const reloads = (diskHolds: boolean) => {
+    const last = { at: 1_700_000_000_500, result: "unchanged" } as const;
+    return { reloads: { ...measured().reloads, last, diskHolds } };
+  };
   equal(samplesOf("ugate_config_last_reload_success", {}), [["", 1]]);
-  equal(samplesOf("ugate_config_last_reload_success", reloads("refused")), [["", 0]]);
-  equal(samplesOf("ugate_config_last_reload_success", reloads("applied")), [["", 1]]);
-  equal(samplesOf("ugate_config_last_reload_timestamp_seconds", reloads("applied")), [["", 1_700_000_000.5]]);
+  equal(samplesOf("ugate_config_last_reload_success", reloads(false)), [["", 0]]);
+  equal(samplesOf("ugate_config_last_reload_success", reloads(true)), [["", 1]]);
+  equal(samplesOf("ugate_config_last_reload_timestamp_seconds", reloads(true)), [["", 1_700_000_000.5]]);
   equal(samplesOf("ugate_config_last_reload_timestamp_seconds", {}), [[
     "",
     Date.parse(STATUS.startedAt) / 1000,

@@ -1,9 +1,10 @@
 import { equal, ok, rejects } from "../support/assert.ts";
 import { DnsServer, zone } from "../support/dns_server.ts";
-import { startGate } from "../support/gate.ts";
+import { engineWorker, startGate } from "../support/gate.ts";
 import { type Client, connect, listen, listenEcho, socks, type TestServer } from "../support/net.ts";
 
 const OFF = `admin: { address: "off" }`;
+const LISTENER = `listeners: { local: { address: "127.0.0.1:0", protocols: [socks] } }`;
 const freePort = async (): Promise<number> => {
   await using server = await listenEcho();
   return server.port;
@@ -298,4 +299,68 @@ ${OFF}`;
   await gate.reload(text(`{ deny: { hosts: "b.behind" } }`));
   equal(await cut(b), "ECONNRESET");
   equal(await echoes(a), true);
+});
+
+Deno.test("what takes a restart is told for as long as what runs is not what the file says", async () => {
+  const text = (threads: number, grace: number) =>
+    `${LISTENER}\nengine: { threads: ${threads} }\nlimits: { grace: ${grace}s }\n${OFF}`;
+  await using gate = await startGate(text(1, 1));
+  const warnings = async (threads: number, grace: number) =>
+    (await gate.reload(text(threads, grace))).warnings;
+  const told = (all: readonly string[]) => all.filter((text) => text.startsWith("engine.threads")).length;
+  equal(told(await warnings(2, 1)), 1);
+  equal(told(await warnings(2, 2)), 1);
+  equal(told(await warnings(1, 2)), 0);
+});
+
+Deno.test("an address of the admin page becomes a listener's in two reloads, and back; one says who has it", async () => {
+  await using echo = await listenEcho();
+  const [page, other] = [await freePort(), await freePort()];
+  const text = (admin: number, fwd: string) => `
+listeners: { fwd: { address: "${fwd}", to: "127.0.0.1:${echo.port}" } }
+admin: { address: "127.0.0.1:${admin}" }`;
+  await using gate = await startGate(text(page, `127.0.0.1:${other}`));
+  const becomes = async (admin: number, fwd: string) => {
+    const { result, problems } = await gate.reload(text(admin, fwd));
+    return problems.length > 0 ? problems[0].replace(/: [^:]*$/, "") : result;
+  };
+  const third = await freePort();
+  const has = (port: string, owner: string) =>
+    `Cannot listen on ${port}: this gate's own ${owner} has it, and has to leave it in a reload before this one`;
+  equal((await becomes(third, `:${page}`)).split(": Cannot")[0], has(`:${page}`, "admin page"));
+  equal(
+    (await becomes(other, `127.0.0.1:${third}`)).split(": Cannot")[0],
+    has(`127.0.0.1:${other}`, "listener fwd"),
+  );
+  for (const fwd of [`127.0.0.1:${other}`, `:${page}`]) equal(await becomes(third, fwd), "applied");
+  await using client = await connect(page);
+  equal(await echoes(client), true);
+});
+
+Deno.test("the admin page answers before the gate has started, that it starts", async () => {
+  const go = Promise.withResolvers<void>(), port = await freePort();
+  const worker = () => {
+    const engine = engineWorker(), post = engine.postMessage.bind(engine);
+    engine.postMessage = (message: unknown, ports: unknown) =>
+      void go.promise.then(() => post(message, ports as Transferable[]));
+    return engine;
+  };
+  const starting = startGate(`${LISTENER}\nadmin: { address: "127.0.0.1:${port}" }`, {}, worker);
+  const ask = async (path: string, method = "GET"): Promise<[number, string]> => {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, { method });
+    return [answer.status, await answer.text()];
+  };
+  const starts: [number, string] = [503, "Cannot do this yet: the gate starts\n"];
+  try {
+    const late = performance.now() + 10_000;
+    while (!await ask("/readyz").then(() => true, () => false)) ok(performance.now() < late, "no page");
+    equal(await ask("/readyz"), [503, "not ready\n"]);
+    for (const path of ["/status", "/metrics", "/connections"]) equal(await ask(path), starts, path);
+    equal(await ask("/reload", "POST"), starts);
+  } finally {
+    go.resolve();
+  }
+  await using gate = await starting;
+  equal([(await ask("/status"))[0], (await ask("/readyz"))[0]], [200, 200]);
+  equal((await gate.service.status()).configuration.lastReload, undefined);
 });

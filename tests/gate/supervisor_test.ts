@@ -3,9 +3,9 @@ import { Supervisor, type SupervisorOptions } from "../../gate/supervisor.ts";
 import { equal, ok } from "../support/assert.ts";
 import { snapshotOf } from "../support/rules.ts";
 
-async function startWith(worker: string, messages: string[] = []): Promise<Supervisor> {
+async function startWith(worker: string, messages: string[] = [], threads = 1): Promise<Supervisor> {
   const options: SupervisorOptions = {
-    threads: 1,
+    threads,
     worker: () => new Worker(new URL(`../support/${worker}`, import.meta.url), { type: "module" }),
     bind: () => {
       throw new Error("nothing is to be bound");
@@ -39,4 +39,17 @@ Deno.test("an engine that is stopped is not told as broken", async () => {
   await supervisor.stop();
   equal(await Promise.race([supervisor.broken, Promise.resolve("whole")]), "whole");
   equal(messages, []);
+});
+
+Deno.test("an engine that hangs takes nothing away from who asks, and is told as one that does not run", async () => {
+  const supervisor = await startWith("hanging_worker.ts", [], 2);
+  await supervisor.count();
+  equal(await supervisor.list(10), { total: 0, connections: [] });
+  const late = performance.now() + 10_000;
+  while (supervisor.engines.some(({ alive }) => alive)) {
+    ok(performance.now() < late, "it is told as alive");
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  await supervisor.count();
+  await supervisor.stop();
 });

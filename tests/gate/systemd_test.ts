@@ -47,15 +47,31 @@ Deno.test("each state goes to systemd as one message, to a path and to an abstra
     using systemd = new Notified(name);
     const told = Systemd.fromEnvironment(new Variables({ NOTIFY_SOCKET: name }));
     told.ready("serving 2 listeners");
-    told.stopping();
     told.alive();
-    told.status("draining");
+    using _stop = told.stopping();
     equal(systemd.take(), [
       ["READY=1", "STATUS=serving 2 listeners"],
-      ["STOPPING=1"],
       ["WATCHDOG=1"],
-      ["STATUS=draining"],
+      ["STOPPING=1", "EXTEND_TIMEOUT_USEC=20000000"],
     ]);
+  }
+});
+
+Deno.test("a stop asks for more time as long as it goes on, and no reload is told behind it", async () => {
+  using systemd = new Notified(`@ugate-test-${crypto.randomUUID()}`);
+  const told = Systemd.fromEnvironment(new Variables({ NOTIFY_SOCKET: systemd.name }));
+  {
+    using _stop = told.stopping();
+    told.reloading();
+    told.ready();
+    const messages: string[][] = [], late = performance.now() + 20_000;
+    while (messages.length < 3) {
+      ok(performance.now() < late, `only ${JSON.stringify(messages)}`);
+      await new Promise((done) => setTimeout(done, 50));
+      messages.push(...systemd.take());
+    }
+    const extend = "EXTEND_TIMEOUT_USEC=20000000";
+    equal(messages, [["STOPPING=1", extend], [extend], [extend]]);
   }
 });
 
@@ -87,10 +103,10 @@ async function monotonic(): Promise<bigint> {
 Deno.test("a status forges no key and is never too long for systemd", () => {
   using systemd = new Notified(`@ugate-test-${crypto.randomUUID()}`);
   const told = Systemd.fromEnvironment(new Variables({ NOTIFY_SOCKET: systemd.name }));
-  told.status("broken\nMAINPID=1\r\nSTOPPING=1");
+  told.ready("broken\nMAINPID=1\r\nSTOPPING=1");
   told.ready("€".repeat(5000));
   const [forged, [ready, long]] = systemd.take();
-  equal(forged, ["STATUS=broken MAINPID=1 STOPPING=1"]);
+  equal(forged, ["READY=1", "STATUS=broken MAINPID=1 STOPPING=1"]);
   equal(ready, "READY=1");
   ok(new TextEncoder().encode(long).length < 4000);
 });
@@ -102,7 +118,7 @@ Deno.test("without systemd nothing is told; where its socket is gone, one warnin
     told.ready("all");
     told.reloading();
     told.alive();
-    told.stopping();
+    told.stopping()[Symbol.dispose]();
   };
   say({});
   equal(warnings, []);

@@ -1,6 +1,6 @@
 /** The script that installs, below a root of the test's own and with a program that is none: nothing is started. */
 import { find, need } from "../../scripts/clients.ts";
-import { equal, ok } from "../support/assert.ts";
+import { equal, ok, rejects } from "../support/assert.ts";
 import { Folder, type Output, run, succeed } from "../support/child.ts";
 import { ugate } from "../support/program.ts";
 
@@ -11,6 +11,15 @@ if (!LINTER) console.error("SKIPPED what needs shellcheck: not installed");
 const DONE = 0, FAILED = 1, USAGE = 2;
 const BINARY = "/usr/local/bin/ugate", PREVIOUS = `${BINARY}.previous`;
 const CONFIGURATION = "/etc/ugate/ugate.yaml", UNIT = "/etc/systemd/system/ugate.service";
+const SOCKETS = "/etc/systemd/system/ugate.socket";
+
+/** What is typed as the name of a script runs it: so a shell with a version behind its end is a program to install. */
+const SHELL = await Deno.readFile("/bin/sh");
+/** `version` and `check`, as such a shell finds them where the script that installs is started. */
+const VERBS = {
+  version: "tail -n 1 /proc/$$/exe",
+  check: '! grep -n "$(tail -n 2 /proc/$$/exe | head -n 1)" "$2" >&2',
+};
 
 /** A root to install into, and beside it programs to install. */
 class Machine implements AsyncDisposable {
@@ -19,22 +28,27 @@ class Machine implements AsyncDisposable {
   static async make(): Promise<Machine> {
     const folder = await Folder.make(), root = `${folder.path}/root`;
     await Deno.mkdir(root);
+    for (const [verb, text] of Object.entries(VERBS)) await folder.write(verb, text);
     return new Machine(root, folder);
   }
 
   /** A program that knows its version, and refuses a configuration with that word in it. */
-  program(version: string, refused = "BROKEN"): Promise<string> {
-    const text = `#!/bin/sh
-case $1 in
-  version) echo "ugate ${version}" ;;
-  check) ! grep -n '${refused}' "$3" >&2 ;;
-esac
-`;
-    return this.folder.write(`ugate-${version}`, text);
+  async program(version: string, refused = "BROKEN"): Promise<string> {
+    const path = `${this.folder.path}/ugate-${version}`;
+    await Deno.writeFile(path, SHELL, { mode: 0o755 });
+    await Deno.writeTextFile(path, `\n${refused}\nugate ${version}\n`, { append: true });
+    return path;
   }
 
-  install = (...args: readonly string[]): Promise<Output> =>
-    run("sh", [SCRIPT, "--root", this.root, ...args]);
+  install = (...args: readonly string[]): Promise<Output> => this.installBy(SCRIPT, ...args);
+  /** `script`: a copy of it. */
+  installBy = (script: string, ...args: readonly string[]): Promise<Output> =>
+    run("sh", [script, "--root", this.root, ...args], { cwd: this.folder.path });
+  /** Which version a program below the root is. */
+  version = async (path: string): Promise<string> =>
+    new TextDecoder().decode((await Deno.readFile(this.root + path)).subarray(-30)).trim().split("\n").at(
+      -1,
+    )!;
   read = (path: string): Promise<string> => Deno.readTextFile(this.root + path);
   write = (path: string, text: string): Promise<void> => Deno.writeTextFile(this.root + path, text);
   mode = async (path: string): Promise<string> =>
@@ -79,13 +93,9 @@ Deno.test("installing again changes nothing, and upgrading keeps the configurati
   equal((await machine.install(two)).stdout, "installed ugate 2\n");
   equal(await machine.read(CONFIGURATION), "listeners: {}\n");
   equal(await machine.files(), [UNIT, CONFIGURATION, BINARY, PREVIOUS]);
-  equal(await machine.read(PREVIOUS), await Deno.readTextFile(one));
+  equal(await machine.version(PREVIOUS), "ugate 1");
   await machine.install(two);
-  equal(
-    await machine.read(PREVIOUS),
-    await Deno.readTextFile(one),
-    "an upgrade to the same version lost the one before",
-  );
+  equal(await machine.version(PREVIOUS), "ugate 1", "an upgrade to the same version lost the one before");
 });
 
 Deno.test("going back puts the version before in its place, and going back again undoes it", async () => {
@@ -96,10 +106,7 @@ Deno.test("going back puts the version before in its place, and going back again
   equal([none.code, none.stderr], [FAILED, `Cannot go back: there is no ${machine.root}${PREVIOUS}\n`]);
   await machine.install(two);
   equal((await machine.install("--rollback")).stdout, "went back to ugate 1\n");
-  equal([await machine.read(BINARY), await machine.read(PREVIOUS)], [
-    await Deno.readTextFile(one),
-    await Deno.readTextFile(two),
-  ]);
+  equal([await machine.version(BINARY), await machine.version(PREVIOUS)], ["ugate 1", "ugate 2"]);
   equal((await machine.install("--rollback")).stdout, "went back to ugate 2\n");
   equal(await machine.files(), [UNIT, CONFIGURATION, BINARY, PREVIOUS]);
 });
@@ -117,43 +124,104 @@ Deno.test("a program that does not run, or refuses the configuration that is the
   const refused = await machine.install(two);
   equal([refused.code, refused.stdout], [FAILED, ""]);
   ok(/^1:BROKEN$/m.test(refused.stderr) && refused.stderr.includes("nothing was changed"), refused.stderr);
-  equal(await machine.read(BINARY), await Deno.readTextFile(one));
+  equal(await machine.version(BINARY), "ugate 1");
   equal(await machine.files(), [UNIT, CONFIGURATION, BINARY]);
   equal((await machine.install("--force", two)).code, DONE);
-  equal(await machine.read(BINARY), await Deno.readTextFile(two));
+  equal(await machine.version(BINARY), "ugate 2");
+});
+
+Deno.test("what is no program is not run, and a program that is not ugate is not installed", async () => {
+  await using machine = await Machine.make();
+  const trace = `${machine.folder.path}/was-run`;
+  const script = await machine.folder.write("script", `#!/bin/sh\ntouch ${trace}\necho ugate 1\n`, 0o755);
+  const text = await machine.folder.write("text", `touch ${trace}\n`),
+    empty = await machine.folder.write("e", "");
+  for (const file of [script, text, empty]) {
+    const { code, stdout, stderr } = await machine.install(file);
+    equal([code, stdout, stderr], [FAILED, "", `Cannot install ${file}: it is no program\n`]);
+  }
+  await rejects(Deno.lstat(trace), /No such file/);
+  const other = await machine.program("1");
+  await machine.folder.write("version", "echo other 1");
+  for (const file of [other, "/bin/true"]) {
+    const { code, stdout, stderr } = await machine.install(file);
+    equal([code, stdout, stderr], [FAILED, "", `Cannot install ${file}: it is not ugate\n`]);
+  }
+  equal(await machine.files(), []);
+});
+
+Deno.test("going back asks the version before about the configuration that is there now", async () => {
+  await using machine = await Machine.make();
+  await machine.install(await machine.program("1", "newKey"));
+  await machine.install(await machine.program("2"));
+  await machine.write(CONFIGURATION, "newKey: 1\n");
+  const { code, stdout, stderr } = await machine.install("--rollback");
+  equal([code, stdout], [FAILED, ""]);
+  ok(/^1:newKey: 1$/m.test(stderr) && stderr.includes("Cannot go back: that version finds"), stderr);
+  equal([await machine.version(BINARY), await machine.version(PREVIOUS)], ["ugate 2", "ugate 1"]);
+  equal((await machine.install("--rollback", "--force")).stdout, "went back to ugate 1\n");
+});
+
+Deno.test("without a name the program is found beside the script, and in the folder that the build fills", async () => {
+  await using machine = await Machine.make();
+  const folder = machine.folder.path, name = `ugate-${Deno.build.arch}-unknown-linux-gnu`;
+  for (const made of ["scripts", "dist"]) await Deno.mkdir(`${folder}/${made}`);
+  await Deno.copyFile(SCRIPT, `${folder}/scripts/install.sh`);
+  const install = () => machine.installBy(`${folder}/scripts/install.sh`);
+  equal((await install()).code, USAGE);
+  await Deno.rename(await machine.program("1"), `${folder}/dist/${name}`);
+  equal((await install()).stdout.split("\n").at(-2), "installed ugate 1");
+  await Deno.rename(await machine.program("2"), `${folder}/scripts/${name}`);
+  equal((await install()).stdout, "installed ugate 2\n");
 });
 
 Deno.test("the configuration is checked with the variables that the unit gives", async () => {
   await using machine = await Machine.make();
-  const program = await machine.folder.write(
-    "program",
-    '#!/bin/sh\n[ "$1" = version ] && echo "ugate 1" && exit\n[ "$SECRET" = "of two words" ]\n',
-  );
+  const program = await machine.program("1");
+  await machine.folder.write("check", '[ "$SECRET" = "of two words" ]');
   equal((await machine.install(program)).code, DONE);
   equal((await machine.install(program)).code, FAILED);
   await machine.write("/etc/ugate/environment", "# secrets\n\nSECRET=of two words");
   equal((await machine.install(program)).code, DONE);
 });
 
-Deno.test("uninstalling leaves nothing, and asks before it takes what somebody wrote", async () => {
+Deno.test("uninstalling leaves what somebody wrote and names it, and --purge leaves nothing", async () => {
   await using machine = await Machine.make();
   await machine.install(await machine.program("1"));
   await machine.install(await machine.program("2"));
   await Deno.mkdir(`${machine.root}/var/lib/ugate`, { recursive: true });
-  await machine.write("/var/lib/ugate/last-good.yaml", "");
+  await machine.write("/var/lib/ugate/last-good.json", "");
   await Deno.mkdir(`${machine.root}${UNIT}.d`);
-  await machine.write(`${UNIT}.d/more.conf`, "[Service]\n");
-  await machine.write(CONFIGURATION, "listeners: {}\n");
-  const before = await machine.files();
-  const asked = await machine.install("--uninstall");
-  equal([asked.code, asked.stdout], [FAILED, ""]);
-  for (const path of [CONFIGURATION, `${UNIT}.d`]) {
-    ok(asked.stderr.includes(machine.root + path), asked.stderr);
+  const own = [`${UNIT}.d/more.conf`, CONFIGURATION, "/etc/ugate/environment", SOCKETS].sort();
+  for (const path of own) await machine.write(path, "listeners: {}\n");
+  for (let times = 0; times < 2; times++) {
+    const { code, stdout, stderr } = await machine.install("--uninstall");
+    equal([code, stderr, await machine.files()], [DONE, "", own]);
+    const named = stdout.split("\n").filter((line) => line.startsWith(machine.root));
+    equal(named.sort(), own.map((path) => machine.root + path.replace(".d/more.conf", ".d")));
   }
-  equal(await machine.files(), before);
-  equal((await machine.install("--uninstall", "--purge")).code, DONE);
+  equal((await machine.install(await machine.program("3"))).code, DONE);
+  equal(await machine.read(CONFIGURATION), "listeners: {}\n");
+  equal((await machine.install("--uninstall", "--purge")).stdout, "ugate is gone\n");
   equal(await machine.files(), []);
+  equal((await machine.install("--uninstall")).stdout, "ugate is gone\n");
+});
+
+Deno.test("a configuration that nobody edited goes, whatever else stays", async () => {
+  await using machine = await Machine.make();
+  await machine.install(await machine.program("1"));
+  await machine.write("/etc/ugate/environment", "SECRET=1\n");
   equal((await machine.install("--uninstall")).code, DONE);
+  equal(await machine.files(), ["/etc/ugate/environment"]);
+});
+
+Deno.test("a reload by systemd is as good as the gate says, with the file checked before", async () => {
+  await using machine = await Machine.make();
+  await machine.install(await machine.program("1"));
+  const reloads = [...(await machine.read(UNIT)).matchAll(/^ExecReload=(.*)$/gm)].map(([, command]) =>
+    command
+  );
+  equal(reloads, ["check", "reload"].map((verb) => `${BINARY} ${verb} -c ${CONFIGURATION}`));
 });
 
 Deno.test("uninstalling what nobody touched needs no more words", async () => {

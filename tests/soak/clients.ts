@@ -2,6 +2,7 @@
  * One process of clients: makes connections of every kind, so many at once, until they are enough or time is over. Its
  * argument is a Share; it prints a Tally a second, and the last one when it ends.
  */
+import { seeded } from "../support/random.ts";
 import { KINDS } from "./kinds.ts";
 import type { Doors, Servers } from "./world.ts";
 
@@ -28,16 +29,6 @@ export interface Tally {
 }
 
 const MOST_COMPLAINTS = 20, PATIENCE = 20_000, ROUGH_PAUSE = 20;
-
-/** Repeatable numbers from 0 to 1. */
-function mulberry(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 const WEIGHTS = KINDS.reduce((sum, { weight }) => sum + weight, 0);
 
@@ -72,7 +63,7 @@ async function work(share: Share, random: () => number, left: { connections: num
 
 const share: Share = JSON.parse(Deno.args[0]);
 const tally: Tally = { made: {}, failures: 0, complaints: [], over: false };
-const random = mulberry(share.seed), left = { connections: share.connections };
+const random = seeded(share.seed), left = { connections: share.connections };
 const telling = setInterval(() => console.log(JSON.stringify(tally)), 1000);
 await Promise.all(Array.from({ length: share.atOnce }, () => work(share, random, left, tally)));
 clearInterval(telling);

@@ -1,7 +1,8 @@
 /**
  * `deno task soak [--connections N] [--minutes N] [--json FILE]`: connections of every kind through the real program
  * (or UGATE_BINARY), which is reloaded all the time; then through one whose threads are killed. Descriptors, memory and
- * counters have to be back where they were, and every connection in the journal. Ends with 1 where anything is off.
+ * counters have to be back where they were, and every connection in the journal. Ends with 1 where anything is off, and
+ * with 2 where it is used wrongly.
  */
 import { parseArgs } from "node:util";
 import { MAIN } from "../support/program.ts";
@@ -21,15 +22,26 @@ interface Options {
   readonly json?: string;
 }
 
-function readOptions(args: string[]): Options {
-  const { values } = parseArgs({
-    args,
-    options: { connections: { type: "string" }, minutes: { type: "string" }, json: { type: "string" } },
-  });
+const USAGE = `Usage: deno task soak [--connections N] [--minutes N] [--json FILE]
+
+  --connections N   so many connections, of every kind (${DEFAULTS.connections})
+  --minutes N       spread over so many minutes (${DEFAULTS.minutes})
+  --json FILE       what was measured, as JSON too
+
+UGATE_BINARY names a compiled program to soak instead of main.ts.
+Exit codes: 0 all is well, 1 something is off, 2 used wrongly.`;
+
+const TEXT = { type: "string" } as const;
+const OPTIONS = { connections: TEXT, minutes: TEXT, json: TEXT, help: { type: "boolean" } } as const;
+
+/** undefined: help is asked for. Throws Error where it is used wrongly. */
+function readOptions(args: string[]): Options | undefined {
+  const { values } = parseArgs({ args, options: OPTIONS });
+  if (values.help) return undefined;
   const number = (name: keyof typeof DEFAULTS) => {
     const value = values[name] === undefined ? DEFAULTS[name] : Number(values[name]);
     if (value > 0 && value <= 1e9) return value;
-    throw new Error(`Cannot soak: --${name} is a number above 0, got ${JSON.stringify(values[name])}`);
+    throw new RangeError(`--${name} is a number above 0, got ${JSON.stringify(values[name])}`);
   };
   return { connections: number("connections"), minutes: number("minutes"), json: values.json };
 }
@@ -80,8 +92,7 @@ function progress(text: string): void {
   if (Deno.stderr.isTerminal()) Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
 }
 
-async function main(args: string[]): Promise<number> {
-  const options = readOptions(args);
+async function soak(options: Options): Promise<number> {
   const stages = await withServers(async (servers) => {
     const done: StageReport[] = [];
     for (const plan of plans(options)) {
@@ -100,6 +111,19 @@ async function main(args: string[]): Promise<number> {
     await Deno.writeTextFile(options.json, `${JSON.stringify({ options, well, stages }, null, 2)}\n`);
   }
   return well ? 0 : 1;
+}
+
+async function main(args: string[]): Promise<number> {
+  let options: Options | undefined;
+  try {
+    options = readOptions(args);
+  } catch (thrown) {
+    console.error(`Cannot soak: ${thrown instanceof Error ? thrown.message : thrown}\n\n${USAGE}`);
+    return 2;
+  }
+  if (options) return await soak(options);
+  console.log(USAGE);
+  return 0;
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

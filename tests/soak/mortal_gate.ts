@@ -1,13 +1,11 @@
 /** `ugate run` with engine threads that a client can kill: the released program has no way to. Its argument is the file. */
 import { banner } from "../../gate/commands/banner.ts";
-import { discoveryOf } from "../../gate/commands/discovery.ts";
 import type { ConfigurationText } from "../../gate/config/files.ts";
 import { parseConfiguration } from "../../gate/config/load.ts";
-import { listenOn } from "../../gate/engine/bind.ts";
 import { LogWriter } from "../../gate/log_writer.ts";
 import { Scope } from "../../gate/scope.ts";
-import { Service } from "../../gate/service.ts";
 import { protocols } from "../../protocols/mod.ts";
+import { startService } from "../support/service.ts";
 import { death } from "../support/toy_death.ts";
 
 const END_TIME = 2000;
@@ -15,19 +13,8 @@ const [file] = Deno.args;
 const parse = (texts: readonly ConfigurationText[]) => parseConfiguration(texts, { ...protocols, death });
 const read = async () => await parse([{ file, text: await Deno.readTextFile(file) }]);
 const log = new LogWriter((bytes) => Deno.stderr.write(bytes), String), scope = new Scope();
-const service = await Service.start({
-  loaded: await read(),
-  read,
-  parse,
-  keep: () => Promise.resolve(),
-  busy: () => {},
-  worker: () => new Worker(new URL("./mortal_worker.ts", import.meta.url), { type: "module" }),
-  namesOf: discoveryOf,
-  bind: ({ address }) => listenOn(address),
-  formatOf: () => "json",
-  log,
-  scope,
-});
+const worker = () => new Worker(new URL("./mortal_worker.ts", import.meta.url), { type: "module" });
+const service = await startService({ read, parse, worker, log, scope });
 Deno.addSignalListener("SIGHUP", () => void service.reload());
 const ending = new Promise<undefined>((end) => Deno.addSignalListener("SIGTERM", () => end(undefined)));
 const { listening, config, adminAddresses: admin } = service;

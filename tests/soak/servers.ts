@@ -2,7 +2,8 @@
 import type { TestServer } from "../support/net.ts";
 import { listen } from "../support/net.ts";
 import { listenTagged } from "../support/mixed_load.ts";
-import { PECULIAR, POURED, type ServerName, TAGGED } from "./world.ts";
+import { TAGS } from "../support/mixed_world.ts";
+import { PECULIAR, POURED, type ServerName } from "./world.ts";
 
 /** ms between looks at who has gone: the servers remember every connection, and here there are a million. */
 const FORGET = 500;
@@ -23,7 +24,7 @@ function forgetClosed({ sockets }: TestServer): void {
 }
 
 const servers = new Map<ServerName, TestServer>();
-for (const name of TAGGED) servers.set(name, await listenTagged(name));
+for (const name of TAGS) servers.set(name, await listenTagged(name));
 for (const name of PECULIAR) servers.set(name, await listening[name]());
 setInterval(() => servers.forEach(forgetClosed), FORGET);
 console.log(JSON.stringify(Object.fromEntries([...servers].map(([name, { port }]) => [name, port]))));

@@ -1,11 +1,10 @@
 /** What the soak's gate is told, and where its servers and doors are. */
+import type { Tag } from "../support/mixed_world.ts";
 
-/** Names of the servers behind the gate; all but the last ones say their name, then send back what they get. */
-export const TAGGED = ["ssh", "mqtt", "http", "a", "b", "fallback", "asked"] as const;
-/** Sends a megabyte and ends; resets on the first byte; says goodbye before the client does. */
+/** Servers beside the tagged ones: sends a megabyte and ends; resets on the first byte; says goodbye before the client does. */
 export const PECULIAR = ["pouring", "resetting", "leaving"] as const;
 
-export type ServerName = typeof TAGGED[number] | typeof PECULIAR[number];
+export type ServerName = Tag | typeof PECULIAR[number];
 export type Servers = Readonly<Record<ServerName, number>>;
 
 export const DOORS = ["edge", "strict", "users", "forward", "proxied"] as const;

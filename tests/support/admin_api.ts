@@ -7,6 +7,8 @@ export interface AdminState {
   connections: LiveConnection[];
   outcome: ReloadOutcome;
   trial?: Trial;
+  /** The file on disk is not what was read. */
+  changed?: boolean;
   /** Set: the trial was confirmed. */
   confirmed?: string;
   /** Called for each request, before it is answered: what it throws is answered as 500. */
@@ -115,6 +117,7 @@ export class AdminApi implements AsyncDisposable {
       }
       case "POST /confirm":
         if (searchParams.get("id") !== trial?.id) return new Response("no such trial\n", { status: 409 });
+        if (this.state.changed) return new Response("changed\n", { status: 412 });
         this.state.confirmed = trial?.id;
         this.state.trial = undefined;
         return new Response("confirmed\n");

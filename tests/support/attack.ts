@@ -5,6 +5,8 @@ import { connect } from "./net.ts";
 import { type ProcessState, processState, settled } from "./process_state.ts";
 import type { Program } from "./program.ts";
 
+/** How long an attack that knows no other end goes on: `deno task attacks` sets the long form. */
+export const ATTACK_SECONDS = Number(Deno.env.get("UGATE_ATTACK_SECONDS") ?? 5);
 /** A friend waits no longer than this, ms: it bounds the waiting, and says nothing of speed. */
 export const FRIEND_TIME = 10_000;
 /** ms until what is over has been given back. */

@@ -1,12 +1,11 @@
 /** A gate for tests, from a configuration's text: on the test's own thread as main, with engine threads of its own. */
 import type { ConfigurationText } from "../../gate/config/files.ts";
 import { parseConfiguration } from "../../gate/config/load.ts";
-import { discoveryOf } from "../../gate/commands/discovery.ts";
-import { listenOn } from "../../gate/engine/bind.ts";
 import { LogWriter } from "../../gate/log_writer.ts";
 import type { ReloadOutcome } from "../../gate/operations.ts";
 import { Scope } from "../../gate/scope.ts";
-import { Service } from "../../gate/service.ts";
+import type { Service } from "../../gate/service.ts";
+import { startService } from "./service.ts";
 import { protocolsWithToys } from "./toys.ts";
 
 /** A line of the journal. */
@@ -101,8 +100,15 @@ export class TestGate implements AsyncDisposable {
   }
 }
 
+export const engineWorker = (): Worker =>
+  new Worker(new URL("./engine_worker.ts", import.meta.url), { type: "module" });
+
 /** Checks, binds, serves; dispose it. Ports are 0 in the text, `port()` tells them. */
-export async function startGate(yaml: string, environment: Record<string, string> = {}): Promise<TestGate> {
+export async function startGate(
+  yaml: string,
+  environment: Record<string, string> = {},
+  worker = engineWorker,
+): Promise<TestGate> {
   const env = { get: (name: string) => environment[name] };
   const disk = { text: yaml };
   const parse = (texts: readonly ConfigurationText[]) => parseConfiguration(texts, protocolsWithToys, env);
@@ -114,19 +120,7 @@ export async function startGate(yaml: string, environment: Record<string, string
     sink.write(new TextDecoder().decode(bytes));
     return Promise.resolve(bytes.length);
   }, String);
-  const service = await Service.start({
-    loaded: await read(),
-    read,
-    parse,
-    keep: () => Promise.resolve(),
-    busy: () => {},
-    worker: () => new Worker(new URL("./engine_worker.ts", import.meta.url), { type: "module" }),
-    namesOf: discoveryOf,
-    bind: ({ address }) => listenOn(address),
-    formatOf: () => "json",
-    log,
-    scope,
-  });
+  const service = await startService({ read, parse, worker, log, scope });
   const gate = new TestGate(service, disk, async () => {
     await service.stop();
     await scope.close(2000);

@@ -3,7 +3,7 @@ import type { LiveConnection, Operations, ReloadOutcome, Status } from "../../ga
 
 export const APPLIED: ReloadOutcome = {
   result: "applied",
-  changes: ["listener edge: now also on :8443"],
+  changes: ["listener edge: on :8443 instead of :443"],
   warnings: [],
   problems: [],
 };
@@ -60,7 +60,7 @@ export function fakeOperations(given: Partial<Operations> = {}): Operations {
     reload: () => Promise.resolve(APPLIED),
     try: () => Promise.resolve(APPLIED),
     trial: undefined,
-    confirm: () => Promise.resolve(false),
+    confirm: () => Promise.resolve("over"),
     ...given,
   };
 }

@@ -55,7 +55,7 @@ export class Program implements AsyncDisposable {
     return new Child(Deno.execPath(), [...UGATE, ...args], { cwd });
   }
 
-  /** The banner's lines of a listener, or of `admin`: addresses with the ports that the kernel chose. */
+  /** The banner's lines of a listener, of `admin` or of `metrics`: addresses with the ports that the kernel chose. */
   addresses(name: string): string[] {
     const lines = this.child.stdout.split("\n").map((line) => /^ {2}(\S+) +(\S+)/.exec(line));
     return lines.filter((found) => found?.[1] === name).map((found) => found![2]);
@@ -72,7 +72,7 @@ export class Program implements AsyncDisposable {
   /** Every line of the journal so far; a line that is not JSON throws. */
   get records(): JournalRecord[] {
     const whole = this.child.stderr.slice(0, this.child.stderr.lastIndexOf("\n") + 1);
-    const lines = whole.split("\n").filter((line) => line !== "" && !line.startsWith("warning:"));
+    const lines = whole.split("\n").filter((line) => line !== "");
     return lines.map((line) => JSON.parse(line)).filter(({ event }) => event === "connection");
   }
 
@@ -118,7 +118,7 @@ export class Program implements AsyncDisposable {
   /** What it told of itself and not of connections: nothing, when all is well. */
   get faults(): string[] {
     return this.child.stderr.split("\n").filter((line) =>
-      /"level":"error"(?!,"event":"reload")|panicked|engine fault/.test(line)
+      /"level":"error"(?!,"event":"(reload|life)")|panicked|engine fault/.test(line)
     );
   }
 

@@ -72,7 +72,8 @@ export function portsOf(yaml: string, program: Program): Map<number, number> {
   for (const [name, { address }] of Object.entries<{ address: string | string[] }>(listeners ?? {})) {
     add(name, [address].flat());
   }
-  add("admin", [admin.address ?? "127.0.0.1:15000", admin.metrics].filter(Boolean));
+  add("admin", [admin.address ?? "127.0.0.1:15000"]);
+  if (admin.metrics) add("metrics", [admin.metrics]);
   return ports;
 }
 

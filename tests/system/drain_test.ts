@@ -68,6 +68,7 @@ Deno.test("a second signal, half a second after the first, ends at once", async 
   program.child.signal("SIGTERM");
   equal(await program.child.exit(), 1);
   ok(performance.now() - began < 30_000, "it waited for the connection");
+  ok(program.messages.includes("a second signal: 1 connections are cut"), program.child.stderr);
 });
 
 Deno.test("whoever is silent when it stops may still speak, and is served", async () => {

@@ -1,8 +1,8 @@
 /** From start to end: what binds, what a signal does, what a mistake says. */
 import { equal, ok, rejects } from "../support/assert.ts";
-import { Folder } from "../support/child.ts";
+import { Child, Folder } from "../support/child.ts";
 import { connect, connectUnix, listen, listenEcho, socks } from "../support/net.ts";
-import { Program } from "../support/program.ts";
+import { MAIN, Program } from "../support/program.ts";
 
 const PROXY = `
 listeners:
@@ -46,7 +46,7 @@ admin: { address: "off" }
 `);
   equal(await program.child.exit(), 1);
   equal(program.child.stdout, "");
-  equal(program.child.stderr, `Cannot listen on 127.0.0.1:${taken.port}: another program has it\n`);
+  equal(program.messages, [`Cannot listen on 127.0.0.1:${taken.port}: another program has it`]);
   await rejects(connect(free.port), /ECONNREFUSED/);
 });
 
@@ -57,6 +57,67 @@ Deno.test("an admin port that is in use ends what was bound before it", async ()
   );
   equal(await program.child.exit(), 1);
   ok(program.child.stderr.includes(`Cannot listen on 127.0.0.1:${taken.port}`), program.child.stderr);
+});
+
+Deno.test("what nobody caught on the main thread is told as a fault, and cuts no connection", async () => {
+  await using echo = await listenEcho();
+  await using folder = await Folder.make();
+  const mistakes = await folder.write(
+    "mistakes.js",
+    `Deno.addSignalListener("SIGUSR2", () => {
+  Promise.reject(new Error("nobody owns this"));
+  setTimeout(() => { throw new Error("out of a timer"); });
+});`,
+  );
+  const file = await folder.write("ugate.yaml", `${PROXY}node: { state: "${folder.path}/state" }\n`);
+  const args = ["run", "-A", "--preload", mistakes, MAIN, "run", "-c", file];
+  await using child = new Child(Deno.execPath(), args, { cwd: folder.path });
+  await child.line(/^ready$/m);
+  const port = Number(/^ {2}local +127\.0\.0\.1:(\d+)/m.exec(child.stdout)![1]);
+  await using client = await connect(port);
+  await socks(client, "127.0.0.1", echo.port);
+  child.signal("SIGUSR2");
+  await child.line(/"level":"error","event":"fault","message":"fault \(promise\): nobody owns this/);
+  await child.line(/"level":"error","event":"fault","message":"fault \(error\): out of a timer/);
+  await client.write("hello");
+  equal(new TextDecoder().decode(await client.read(5)), "hello");
+  client.end();
+  await client.readAll();
+  child.signal("SIGTERM");
+  equal(await child.exit(), 0);
+});
+
+Deno.test("once the configuration is known all that is said is lines of its log", async () => {
+  const few = ["sh", "-c", 'ulimit -n 300 && exec "$@"', "sh"];
+  const env = { NOTIFY_SOCKET: "@ugate-nobody-is-there" };
+  await using program = await Program.start(`${PROXY}log: { format: json }\n`, { before: few, env });
+  equal(await program.stop(), 0);
+  const lines = program.child.stderr.trimEnd().split("\n").map((line) => JSON.parse(line));
+  const warnings = lines.filter(({ event }) => event === "warning").map(({ message }) =>
+    message.split(":")[0]
+  );
+  equal(warnings, [
+    "ulimit -n 300 is enough for about 100 of limits.connections 20000",
+    "Cannot tell systemd at @ugate-nobody-is-there",
+  ]);
+});
+
+Deno.test("a start with the last good configuration tells what is broken as lines of the log", async () => {
+  await using program = await Program.start(PROXY);
+  equal(await program.stop(), 0);
+  const { path } = program.folder;
+  await Deno.writeTextFile(
+    `${path}/ugate.yaml`,
+    `listeners: { edge: { adress: ":1" } }\nnode: { state: "${path}/state" }\n`,
+  );
+  await using again = Program.again(path, ["run", "--last-good", "-c", `${path}/ugate.yaml`]);
+  await again.line(/^ready$/m);
+  again.signal("SIGTERM");
+  equal(await again.exit(), 0);
+  const lines = again.stderr.trimEnd().split("\n").map((line) => JSON.parse(line));
+  const warnings = lines.filter(({ event }) => event === "warning").map(({ message }) => message);
+  ok(warnings.some((text) => text.startsWith("the configuration on disk is broken")), again.stderr);
+  ok(warnings.some((text) => text.includes("adress")), again.stderr);
 });
 
 Deno.test("a broken configuration says every mistake on stderr and exits with 1", async () => {
@@ -89,7 +150,7 @@ Deno.test("a unix socket that a killed gate left is taken over, and is gone afte
   equal(program.addresses("local"), [`unix:${path}`]);
   await using second = await Program.launch(yaml);
   equal(await second.child.exit(), 1);
-  equal(second.child.stderr, `Cannot listen on unix:${path}: another program listens there\n`);
+  equal(second.messages, [`Cannot listen on unix:${path}: another program listens there`]);
   await using client = await connectUnix(path);
   await client.write(Uint8Array.of(5, 1, 0));
   equal([...await client.read(2)], [5, 0]);

@@ -28,7 +28,8 @@ python3 -m http.server 8099 --bind 127.0.0.1 --directory /srv/web 2> /dev/null &
 again curl -s -o /dev/null http://127.0.0.1:8099/
 
 mkdir -p /etc/systemd/system/ugate.service.d
-printf '[Service]\\nStandardError=append:/mnt/log\\n' > /etc/systemd/system/ugate.service.d/log.conf
+# A stop takes longer than this: the gate asks for the time.
+printf '[Service]\\nStandardError=append:/mnt/log\\nTimeoutStopSec=1s\\n' > /etc/systemd/system/ugate.service.d/log.conf
 ./install.sh ./ugate
 note install "$?"
 note active "$(state ActiveState) $(state SubState) $(state NRestarts)"
@@ -49,6 +50,9 @@ note "after it" "$(get http://127.0.0.1:443/bytes)"
 echo 'listeners: { edge: { adress: ":443" } }' | config
 systemctl reload ugate
 note "broken reload" "$? $(get http://127.0.0.1:443/bytes)"
+echo 'listeners: { edge: { address: ":443", to: "127.0.0.1:8099" }, taken: { address: "127.0.0.1:8099", to: "127.0.0.1:1" } }' | config
+systemctl reload ugate
+note "refused reload" "$? $(get http://127.0.0.1:443/bytes)"
 [ "$(state MainPID)" = "$pid" ]
 note "same process" "$?"
 
@@ -73,11 +77,11 @@ wait "$clients"
 note "refused meanwhile" "$(wc -l < refused)"
 
 ./install.sh --uninstall
-note "uninstall" "$?"
-./install.sh --uninstall --purge
-note "purge" "$?"
+note "uninstall" "$? $(stat -c %U:%G /etc/ugate/ugate.yaml)"
 id ugate
 note "user is there" "$?"
+./install.sh --uninstall --purge
+note "purge" "$?"
 note "left" "$(find /usr/local/bin /etc /var/lib /run -xdev -name '*ugate*' -not -path '/run/credentials/*' 2> /dev/null)"
 note "listening" "$(curl -s -o /dev/null --max-time 5 http://127.0.0.1:443/ || echo nobody)"
 `;
@@ -93,15 +97,16 @@ const EXPECTED = [
   "reload: 0",
   `after it: ${BYTES}`,
   `broken reload: 1 ${BYTES}`,
+  `refused reload: 1 ${BYTES}`,
   "same process: 0",
   "stop: 0 success",
   `transfer under way: ${BYTES}`,
   `socket: 0 ${BYTES}`,
   "restart: 0",
   "refused meanwhile: 0",
-  "uninstall: 1",
-  "purge: 0",
+  "uninstall: 0 root:root",
   "user is there: 1",
+  "purge: 0",
   "left:",
   "listening: nobody",
 ];

@@ -31,6 +31,21 @@ Deno.test(`${CONNECTIONS} connections of every kind, reloads and deaths of threa
   ok(stdout.includes("all is well"), stdout);
 });
 
+Deno.test("a soak that is used wrongly says how it is used, and exits with 2; with --help it says so and exits with 0", async () => {
+  const soak = (...args: string[]) => run(Deno.execPath(), ["run", "-A", MAIN, ...args]);
+  const help = await soak("--help");
+  equal([help.code, help.stderr], [0, ""]);
+  for (const option of ["--connections", "--minutes", "--json"]) {
+    ok(help.stdout.includes(option), help.stdout);
+  }
+  const wrong = [["--connections", "abc"], ["--minutes", "0"], ["--nonsense"], ["more"]];
+  for (const args of wrong) {
+    const { code, stdout, stderr } = await soak(...args);
+    equal([code, stdout], [2, ""]);
+    ok(/^Cannot soak: .*\n\nUsage: deno task soak /.test(stderr) && !/^ +at /m.test(stderr), stderr);
+  }
+});
+
 Deno.test("a soak tells of descriptors, memory, counters, faults and connections that are not as they should be", () => {
   const state = { sockets: 10, pipes: 10, memory: 100 << 20, cpu: 1 };
   const kinds = Object.fromEntries(

@@ -4,8 +4,8 @@ import { date, duration } from "./format.js";
 
 export class Configuration {
   #facts = new Map();
-  /** Of the trial: its id, and when it is over by this page's clock. */
-  #trial;
+  /** When the trial is over, by this page's clock. */
+  #over;
 
   /** `changed`: something was done, so look again. */
   constructor(changed) {
@@ -15,31 +15,35 @@ export class Configuration {
       this.#facts.set(name, value);
     }
     onPress(find("reload"), changed, async () => tell(await post("/reload")));
-    onPress(find("confirm"), changed, async () => {
-      const { ok, text } = await post(`/confirm?id=${encodeURIComponent(this.#trial?.id ?? "")}`);
-      tell({ ok, text: ok ? "The configuration is kept" : text });
-    });
+    // The command puts the file in its place too: what the gate alone holds is gone with the next reload.
+    const { hostname, port } = location;
+    setText(find("trial-command"), `ugate confirm --admin ${hostname}:${port || 80}`);
   }
 
   show({ configuration, engines, authFailures, startedAt }) {
-    const { files, lastReload, trial } = configuration;
+    const { files, lastGood, lastReload, trial } = configuration;
     const say = (name, text) => setText(this.#facts.get(name), text);
-    say("Files", files.length > 0 ? files.join(", ") : "none: the built-in configuration");
+    const named = files.length > 0 ? files.join(", ") : "none: the built-in configuration";
+    say("Files", lastGood ? `${named} as it worked last: what is there now is broken` : named);
+    this.#facts.get("Files").className = lastGood ? "bad" : "";
     say("Last reload", lastReload ? `${lastReload.result}, ${date(lastReload.at)}` : "none since the start");
     say("Engines", enginesText(engines));
     say("Wrong passwords", String(authFailures));
     say("Started", date(startedAt));
     this.#facts.get("Last reload").className = lastReload?.result === "refused" ? "bad" : "";
-    this.#trial = trial && { id: trial.id, over: performance.now() + trial.left };
+    this.#over = trial && performance.now() + trial.left;
     this.tick();
   }
 
   /** The time that a trial has left. */
   tick() {
-    find("trial").hidden = !this.#trial;
-    if (!this.#trial) return;
-    const left = duration(this.#trial.over - performance.now());
-    setText(find("trial-left"), `Unless it is kept, the one before holds again in ${left}.`);
+    find("trial").hidden = this.#over === undefined;
+    if (this.#over === undefined) return;
+    const left = this.#over - performance.now();
+    const end = left > 0
+      ? `Unless it is confirmed, the one before holds again in ${duration(left)}.`
+      : "Its time is over. Where the one before cannot hold again, the log tells why.";
+    setText(find("trial-left"), end);
   }
 }
 

@@ -12,7 +12,7 @@ function counting(): { readonly operations: Partial<Operations>; changes: number
     operations: {
       reload: () => Promise.resolve((counted.changes++, APPLIED)),
       try: () => Promise.resolve((counted.changes++, APPLIED)),
-      confirm: () => Promise.resolve((counted.changes++, true)),
+      confirm: () => Promise.resolve((counted.changes++, "confirmed" as const)),
     },
   };
   return counted;

@@ -102,13 +102,13 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the page shows a gate that changes: failures as they happen, a trial that is kept, an end",
+  name: "the page shows a gate that changes: failures as they happen, a trial and how to keep it, an end",
   ignore: !need("chromium"),
   async fn() {
-    let status: Status = STATUS, kept = "", away = false;
+    let status: Status = STATUS, away = false;
     const operations: Partial<Operations> = {
       status: () => away ? Promise.reject(new Error("away")) : Promise.resolve(status),
-      confirm: (id) => Promise.resolve((kept = id) !== ""),
+      confirm: () => Promise.reject(new Error("the page puts no file in place")),
     };
     await withAdmin({ operations }, async (admin) => {
       await using browser = await Browser.start();
@@ -125,15 +125,54 @@ Deno.test({
       const [row] = await browser.evaluate(rowsOf("happening")) as string[][];
       equal(row.slice(1), ["no-route", "client", "tls", "edge", "7"]);
       equal(await browser.evaluate(`document.getElementById("trial").hidden`), false);
-      await browser.evaluate(click("confirm"));
-      await browser.until(`document.getElementById("outcome").textContent !== ""`);
-      equal(kept, "7&8");
+      equal(
+        await browser.evaluate(`document.getElementById("trial-command").textContent`),
+        `ugate confirm --admin 127.0.0.1:${portOf(admin)}`,
+      );
+      equal(await browser.evaluate(`document.querySelectorAll("#trial button").length`), 0);
+      status = {
+        ...status,
+        configuration: { ...status.configuration, lastGood: true, trial: { id: "7&8", left: 0 } },
+      };
+      await browser.until(`document.getElementById("trial-left").textContent.startsWith("Its time is over")`);
+      await browser.until(
+        `document.getElementById("configuration").textContent.includes("as it worked last")`,
+      );
       status = { ...status, draining: true };
       await browser.until(`document.getElementById("state").textContent === "Draining"`);
       away = true;
       await browser.until(`document.getElementById("state").textContent === "No answer"`);
       away = false;
       await browser.until(`document.getElementById("state").textContent === "Draining"`);
+    });
+  },
+});
+
+Deno.test({
+  name: "what is short is whole on a screen of any width: titles, times, protocols, addresses, names, sizes",
+  ignore: !need("chromium"),
+  async fn() {
+    const short = {
+      peer: "198.51.100.201:50001",
+      target: "10.20.30.40:8443",
+      serverName: "",
+      user: undefined,
+    };
+    const connections = [
+      liveConnection(1, { ...short, listener: "app", protocol: "socks" }),
+      liveConnection(2, { ...short, listener: "app-frontend", protocol: "", stage: "sniffing" }),
+    ];
+    const operations = { connections: () => Promise.resolve({ total: 2, connections }) };
+    await withAdmin({ operations }, async (admin) => {
+      await using browser = await Browser.start();
+      await browser.open(`http://127.0.0.1:${portOf(admin)}/`);
+      await browser.until(`${SERVING} && document.querySelectorAll("#live td").length === 16`);
+      for (const width of [1024, 1100, 1600]) {
+        await browser.look(width, 900, "light");
+        const cut = await browser.evaluate(`[...document.querySelectorAll("#live th, #live td")]
+          .filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.textContent)`);
+        equal(cut, [], String(width));
+      }
     });
   },
 });

@@ -104,7 +104,9 @@ Deno.test("a trial takes the configuration that came, and is confirmed by its id
   const operations: Partial<Operations> = {
     try: (text, ms) => Promise.resolve((tried.push([text, ms]), { ...APPLIED, trial })),
     reload: () => Promise.reject(new Error("this is no reload of what is on disk")),
-    confirm: (id) => Promise.resolve(id === trial.id),
+    confirm: (id) => {
+      return Promise.resolve(id === trial.id ? "confirmed" : id === "stale" ? "changed" : "over");
+    },
   };
   await withAdmin(having(operations), async (admin) => {
     const post = (path: string, body?: BodyInit) => ask(admin, path, { method: "POST", body });
@@ -120,6 +122,7 @@ Deno.test("a trial takes the configuration that came, and is confirmed by its id
     equal(tried.length, 1);
     equal((await post(`/confirm?id=${encodeURIComponent(trial.id)}`))[0], 200);
     equal((await post("/confirm?id=other"))[0], 409);
+    equal((await post("/confirm?id=stale"))[0], 412);
     equal([(await post("/confirm"))[0], (await post("/confirm?id="))[0]], [400, 400]);
   });
 });
@@ -236,6 +239,22 @@ Deno.test("the socket of a dead process is replaced, a living one is an error an
         200,
       );
     });
+  });
+});
+
+Deno.test("a gate that is about to listen there is no dead process: its turn is waited for", async () => {
+  await withPath(async (path) => {
+    const other = new Worker(new URL("../../support/turn_worker.ts", import.meta.url), { type: "module" });
+    const tells = () => new Promise((told) => other.onmessage = told);
+    const bound = tells();
+    other.postMessage(path);
+    await bound;
+    const address = { host: `unix:${path}`, port: 0 };
+    await rejects(withAdmin({ address }, () => Promise.resolve()), /another process listens there/);
+    const closed = tells();
+    other.postMessage("close");
+    await closed;
+    other.terminate();
   });
 });
 

@@ -1,6 +1,6 @@
 /** Configurations that are parsed on a thread of their own. */
 import { parseConfiguration } from "../../../gate/config/load.ts";
-import { parseApart } from "../../../gate/config/parser.ts";
+import { Parser } from "../../../gate/config/parser.ts";
 import { ConfigurationError } from "../../../gate/config/problems.ts";
 import { HeadStart } from "../../../gate/head_start.ts";
 import { protocols } from "../../../protocols/mod.ts";
@@ -19,16 +19,18 @@ admin: { metrics: ":15020" }
 
 Deno.test("what is parsed apart is what is parsed here, one text after the other", async () => {
   using threads = new HeadStart(THREAD, "parser");
+  const parser = new Parser(threads);
   for (const file of ["one.yaml", "two.yaml"]) {
-    const texts = [{ file, text: TEXT }];
-    equal(await parseApart(texts, threads), await parseConfiguration(texts, protocols));
+    const texts = [{ file, text: TEXT }], loaded = await parser.parse(texts);
+    equal(loaded, await parseConfiguration(texts, protocols));
+    ok(loaded === await parser.parse([{ file, text: TEXT }])); // nothing is done twice
   }
 });
 
 Deno.test("every mistake comes back with its place", async () => {
   using threads = new HeadStart(THREAD, "parser");
   const texts = [{ file: "ugate.yaml", text: "lisseners: {}\nroutes: [{ to: 7 }]" }];
-  const fault = await parseApart(texts, threads).catch((fault) => fault);
+  const fault = await new Parser(threads).parse(texts).catch((fault) => fault);
   ok(fault instanceof ConfigurationError);
   equal(fault.problems, (await parseConfiguration(texts, protocols).catch((fault) => fault)).problems);
 });
@@ -36,6 +38,6 @@ Deno.test("every mistake comes back with its place", async () => {
 Deno.test("a thread that breaks is told, and the next text gets another one", async () => {
   using broken = new HeadStart(new URL("../../support/broken_worker.ts", import.meta.url), "parser");
   for (let i = 0; i < 2; i++) {
-    await rejects(parseApart([], broken), /^Cannot read the configuration: .*broken on purpose/);
+    await rejects(new Parser(broken).parse([]), /^Cannot read the configuration: .*broken on purpose/);
   }
 });

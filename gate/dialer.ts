@@ -1,0 +1,142 @@
+/** From a target to a stream: its addresses are found, one is dialed, layers are spoken to what answers. */
+import { formatTarget } from "./address.ts";
+import { Attempt, type Outcome } from "./attempt.ts";
+import type { Connection } from "./connection.ts";
+import type { Destination, Endpoint, Protocols, Stream, Target } from "./contracts.ts";
+import { after, now, promiseResolved } from "./engine/loop.ts";
+import type { OwnDials } from "./engine/own_dials.ts";
+import { asGateError, atLimit, GateError } from "./errors.ts";
+import type { OwnAddresses } from "./own_address.ts";
+import type { Questions } from "./questions.ts";
+
+export interface DialerParts {
+  readonly protocols: Protocols;
+  readonly own: OwnAddresses;
+  readonly questions: Questions;
+  readonly ownDials: OwnDials;
+}
+
+/** The endpoints that may be dialed, of those that were found. Throws GateError where there is none. */
+export type Permit = (destination: Destination) => readonly Endpoint[];
+
+/** Upstream proxies that are reached through each other. */
+const MOST_PROXIES = 4;
+
+export class Dialer {
+  readonly #parts: DialerParts;
+
+  constructor(parts: DialerParts) {
+    this.#parts = parts;
+  }
+
+  /** `addresses` are literals; `until` is in the loop's time. Rejects with GateError; `outcome` hears it first. */
+  dial(addresses: readonly Target[], conn: Connection, until: number, outcome?: Outcome): Promise<Stream> {
+    return Attempt.dial(
+      addresses,
+      Math.max(1, until - now),
+      conn,
+      this.#parts.own,
+      this.#parts.ownDials,
+      outcome,
+    );
+  }
+
+  /**
+   * Where the target lives, one endpoint after the other until one stands. `permit`: where the client named the target.
+   * `depth`: proxies on the way, each reached through the next. Rejects with GateError.
+   */
+  async reach(
+    target: Target,
+    conn: Connection,
+    until: number,
+    permit?: Permit,
+    depth = 0,
+  ): Promise<Stream> {
+    if (depth > MOST_PROXIES) throw noWay(target, "proxies lead to each other");
+    // Names that clients give are bounded by source, or one client's questions would stop everybody's.
+    const source = permit && conn.peer.address !== "unix" ? conn.peer.address : undefined;
+    const asked = this.#parts.questions.resolve(target, source);
+    const destination = asked instanceof Promise ? await inTime(asked, conn, until) : asked;
+    if (depth === 0 && asked instanceof Promise) conn.resolvedAt = now;
+    if (!destination) throw noWay(target, "nobody knows the name");
+    const endpoints = permit ? permit(destination) : destination.endpoints;
+    const direct = endpoints.filter(({ layers }) => layers.length === 0).map(({ address }) => address);
+    if (direct.length === endpoints.length) return await this.dial(direct, conn, until);
+    let failure: GateError | undefined;
+    for (const endpoint of endpoints) {
+      try {
+        if (endpoint.layers.length === 0) return await this.dial([endpoint.address], conn, until);
+        const stream = await this.#wrap(endpoint, conn, until, depth);
+        if (permit && conn.right) conn.right.endpoint = endpoint;
+        return stream;
+      } catch (thrown) {
+        failure = asGateError(thrown);
+        if (failure.side === "client" || now >= until) break;
+      }
+    }
+    throw failure;
+  }
+
+  /** Dials what is outermost and speaks the layers to it; the innermost is asked for the endpoint's address. */
+  async #wrap(endpoint: Endpoint, conn: Connection, until: number, depth: number): Promise<Stream> {
+    const outermost = endpoint.via ?? endpoint.address;
+    const controller = new AbortController();
+    const from = { peer: conn.peer, signal: controller.signal };
+    const dial = () => this.reach(outermost, conn, until, undefined, depth + 1);
+    const lower = endpoint.layers.reduce((below: () => Promise<Stream>, name, i) => {
+      const innermost = i === endpoint.layers.length - 1;
+      const to = innermost ? endpoint : { ...endpoint, address: outermost };
+      return () => this.#parts.protocols[name].wrap!(to, below, from);
+    }, dial);
+    const abort = (reason: GateError) => {
+      promiseResolved();
+      controller.abort(reason);
+    };
+    const stop = after(Math.max(1, until - now), () => abort(timedOut(endpoint.address)));
+    conn.wrapping = { cancel: abort };
+    try {
+      const stream = await lower();
+      if (conn.over) {
+        stream[Symbol.dispose]();
+        throw new GateError("closed", "client", "Cannot connect: the client is gone");
+      }
+      conn.record.endpoint = `${formatTarget(outermost)} ${endpoint.layers.join("+")}`;
+      return stream;
+    } finally {
+      stop();
+      conn.wrapping = undefined;
+    }
+  }
+}
+
+/** An answer that comes too late for this connection is kept for the next one. */
+function inTime<T>(asked: Promise<T>, conn: Connection, until: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = (reason: GateError) => {
+      stop();
+      conn.underWay = undefined;
+      promiseResolved();
+      reject(reason);
+    };
+    const stop = after(Math.max(1, until - now), () => cancel(timedOut()));
+    conn.underWay = { cancel };
+    asked.then((answer) => {
+      stop();
+      conn.underWay = undefined;
+      resolve(answer);
+    }, cancel);
+  });
+}
+
+const noWay = (target: Target, why: string) =>
+  new GateError("no-route", "gate", `Cannot connect to ${formatTarget(target)}: ${why}`);
+
+const timedOut = (target?: Target) =>
+  atLimit(
+    "dialTimeout",
+    new GateError(
+      "timeout",
+      "upstream",
+      `Cannot connect${target ? ` to ${formatTarget(target)}` : ""}: no answer in time`,
+    ),
+  );

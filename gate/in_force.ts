@@ -1,0 +1,196 @@
+/** What holds: one configuration, and the parts that serve it. Another one takes its place by difference. */
+import { parseTarget } from "./address.ts";
+import { type Admin, startAdmin } from "./admin/server.ts";
+import { compileSnapshot, freeNumbers, makeNumbering } from "./config/compile.ts";
+import type { Configuration } from "./config/configuration.ts";
+import { differences } from "./config/differences.ts";
+import type { Loaded } from "./config/load.ts";
+import type { Resolver, Target } from "./contracts.ts";
+import type { ListeningSocket } from "./engine/bind.ts";
+import { GateError } from "./errors.ts";
+import { blame, listenersOf, pagesOf } from "./handover.ts";
+import type { Wanted } from "./listening.ts";
+import type { Message } from "./log.ts";
+import type { LogFormat } from "./log_line.ts";
+import { Logins } from "./logins.ts";
+import type { Operations } from "./operations.ts";
+import type { Report } from "./orders.ts";
+import type { Users } from "./passwords.ts";
+import type { Scope } from "./scope.ts";
+import { type Desired, Supervisor } from "./supervisor.ts";
+import { throttledMessage } from "./throttle.ts";
+
+/** Where names live, while one configuration holds. */
+export interface Names extends Resolver, Disposable {
+  onChange(changed: (patterns: readonly string[]) => void): void;
+}
+
+/** What a configuration is made to hold with. */
+export interface Means {
+  /** A thread for an engine. */
+  readonly worker: () => Worker;
+  readonly namesOf: (config: Configuration) => Names;
+  readonly bind: (wanted: Wanted) => ListeningSocket;
+  readonly formatOf: (config: Configuration) => LogFormat;
+  readonly scope: Scope;
+}
+
+/** Who has it. */
+export interface Owner {
+  /** What the admin page speaks to. */
+  readonly operations: Operations;
+  /** What engines tell of connections and endpoints. */
+  hear(report: Report): void;
+  say(message: Message): void;
+}
+
+export class InForce {
+  readonly #means: Means;
+  readonly #owner: Owner;
+  /** What threads and directories were made for: what differs from it takes a restart. */
+  readonly #started: Configuration;
+  readonly #numbering = makeNumbering();
+  readonly #logins: Logins;
+  #config: Configuration;
+  #names: Names;
+  #admin: Admin | undefined;
+  #supervisor: Supervisor | undefined;
+  #version = 0;
+
+  constructor(config: Configuration, means: Means, owner: Owner) {
+    this.#means = means;
+    this.#owner = owner;
+    this.#config = this.#started = config;
+    this.#names = means.namesOf(config);
+    this.#logins = new Logins({ throttled: (throttled) => owner.say(throttledMessage(throttled)) });
+  }
+
+  /** Binds everything, then serves. Throws GateError; stop() closes what is open then. */
+  async start(): Promise<void> {
+    const users = usersOf(this.#config), { worker, scope } = this.#means;
+    await this.#logins.prepare(users);
+    this.#logins.replace(users);
+    this.#admin = await this.#startAdmin(this.#config);
+    this.#supervisor = await Supervisor.start({
+      threads: this.#config.engine.threads,
+      worker,
+      bind: (wanted) => this.#bind(wanted),
+      discovery: () => this.#names,
+      login: (login) => this.#logins.check(login),
+      hear: (report) => this.#owner.hear(report),
+      log: (message) => this.#owner.say(message),
+      scope,
+    }, this.#desired(this.#config));
+    this.#follow(this.#names);
+  }
+
+  get config(): Configuration {
+    return this.#config;
+  }
+
+  get adminAddresses(): readonly string[] {
+    return this.#admin?.addresses ?? [];
+  }
+
+  /** Whether start() is over. */
+  get started(): boolean {
+    return this.#supervisor !== undefined;
+  }
+
+  /** Throws GateError before the start is over: the admin page answers earlier. */
+  requireStarted(): void {
+    if (!this.#supervisor) throw new GateError("unreachable", "gate", "Cannot do this yet: the gate starts");
+  }
+
+  /** Who serves. Throws GateError as requireStarted(). */
+  get supervisor(): Supervisor {
+    this.requireStarted();
+    return this.#supervisor!;
+  }
+
+  /** Makes a configuration hold, by difference. Throws GateError: then everything is as it was. */
+  async apply(loaded: Loaded): Promise<{ changes: readonly string[]; warnings: readonly string[] }> {
+    const before = this.#config, { config } = loaded;
+    await this.#logins.prepare(usersOf(config));
+    const admin = same(before.admin, config.admin) ? undefined : await this.#startAdmin(config);
+    const names = sameNames(before, config) ? undefined : this.#means.namesOf(config);
+    try {
+      freeNumbers(this.#numbering, this.supervisor.snapshot, this.supervisor);
+      await this.supervisor.apply(this.#desired(config, admin), () => {
+        this.#config = config;
+        this.#logins.replace(usersOf(config));
+        if (names) this.#follow(names);
+      });
+    } catch (thrown) {
+      await admin?.close();
+      names?.[Symbol.dispose]();
+      throw thrown;
+    }
+    if (admin) {
+      // Not waited for: it may be the old page that asked for this, and waits for its answer.
+      if (this.#admin) this.#means.scope.spawn("admin", this.#admin.close());
+      this.#admin = admin;
+    }
+    const { changes } = differences(before, config), { restart } = differences(this.#started, config);
+    return { changes, warnings: [...loaded.warnings, ...restart] };
+  }
+
+  /** Cuts who is left. */
+  async stop(): Promise<void> {
+    await this.#supervisor?.stop();
+    await this.#admin?.close();
+    this.#names[Symbol.dispose]();
+  }
+
+  /** `admin`: the page that will be there then. */
+  #desired(config: Configuration, admin = this.#admin): Desired {
+    const snapshot = compileSnapshot(config, {
+      version: ++this.#version,
+      numbering: this.#numbering,
+      users: this.#logins.digests(usersOf(config)),
+      format: this.#means.formatOf(config),
+    });
+    const wanted = Object.values(config.listeners).flatMap(({ name, addresses }) =>
+      addresses.map((address) => ({ listener: name, address }))
+    );
+    return { snapshot: { ...snapshot, own: [...snapshot.own, ...pageTargets(admin)] }, wanted };
+  }
+
+  /** Names live where this says from now on. */
+  #follow(names: Names): void {
+    if (this.#names !== names) this.#names[Symbol.dispose]();
+    this.#names = names;
+    names.onChange((patterns) => this.supervisor.forget(patterns));
+    this.supervisor.forget(["*"]);
+  }
+
+  #bind(wanted: Wanted): ListeningSocket {
+    try {
+      return this.#means.bind(wanted);
+    } catch (thrown) {
+      throw blame(thrown, [wanted.address], pagesOf(this.#config));
+    }
+  }
+
+  async #startAdmin(config: Configuration): Promise<Admin> {
+    const { address = "off", metrics = "off" } = config.admin;
+    const { operations } = this.#owner;
+    try {
+      return await startAdmin({ address, metrics, operations, previous: this.#admin });
+    } catch (thrown) {
+      throw blame(thrown, pagesOf(config).map(({ address }) => address), listenersOf(this.#config));
+    }
+  }
+}
+
+/** By listener, what each user gives as password. */
+const usersOf = ({ listeners }: Configuration): Users =>
+  Object.fromEntries(Object.values(listeners).map(({ name, users }) => [name, users ?? {}]));
+
+const pageTargets = (admin: Admin | undefined): Target[] =>
+  (admin?.addresses ?? []).map(parseTarget).filter((target) => target !== undefined);
+
+const sameNames = (a: Configuration, b: Configuration): boolean =>
+  same([a.hosts, a.discovery, a.dns], [b.hosts, b.discovery, b.dns]);
+
+const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);

@@ -1,0 +1,104 @@
+/** The connections of this thread as a whole: listed, counted, drained, ended; each is recorded at its end. */
+import type { Census } from "./census.ts";
+import type { Connection } from "./connection.ts";
+import type { Limits } from "./contracts.ts";
+import { now } from "./engine/loop.ts";
+import { inSlices } from "./engine/slices.ts";
+import { GateError } from "./errors.ts";
+import type { Journal } from "./journal.ts";
+import { liveConnection } from "./live.ts";
+import type { LiveConnection } from "./operations.ts";
+import type { Snapshot } from "./snapshot.ts";
+import { stagesOf } from "./stages.ts";
+
+/** Live connections told at once. */
+const PART = 200;
+
+export class Roster {
+  /** For connections that come from now on. */
+  limits!: Limits;
+  readonly #census: Census;
+  readonly #journal: Journal;
+  #drained: (() => void) | undefined;
+
+  constructor(census: Census, journal: Journal) {
+    this.#census = census;
+    this.#journal = journal;
+  }
+
+  configure(snapshot: Snapshot): void {
+    this.limits = snapshot.limits;
+    this.#journal.configure(snapshot.log);
+    this.#census.configure(snapshot);
+  }
+
+  /** The oldest first. */
+  get connections(): readonly Connection[] {
+    return this.#census.connections;
+  }
+
+  /** Tells `most` of the live connections, the newest first, in parts; the last one says that no more come. */
+  list(most: number, tell: (part: readonly LiveConnection[], total: number, more: boolean) => void): void {
+    const { connections } = this;
+    const chosen = connections.slice(Math.max(0, connections.length - most)).reverse();
+    let part: LiveConnection[] = [];
+    inSlices(chosen, (connection) => {
+      if (!connection.over) part.push(liveConnection(connection));
+      if (part.length < PART) return;
+      tell(part, connections.length, true);
+      part = [];
+    }, () => tell(part, connections.length, false));
+  }
+
+  /** Journals the bytes of live connections that were not told yet. */
+  count(done: () => void): void {
+    inSlices(this.connections, (connection) => {
+      const { counted, moved: { up, down } } = connection;
+      if (connection.over || (up === counted.up && down === counted.down)) return;
+      this.#journal.moved(connection.listener, up - counted.up, down - counted.down);
+      counted.up = up;
+      counted.down = down;
+    }, done);
+  }
+
+  /** Tells when nobody is left. */
+  drain(drained: () => void): void {
+    if (this.#census.size === 0) return drained();
+    this.#drained = drained;
+  }
+
+  /** Ends every connection: clients see a reset. */
+  abortAll(): void {
+    const reason = new GateError("closed", "gate", "Cannot go on: the gate stops");
+    for (const connection of this.connections) connection.abort(reason);
+  }
+
+  /** A dial for a connection stood, ms after it was asked for. */
+  dialed(ms: number): void {
+    this.#journal.dialed(ms);
+  }
+
+  /** Called once for each connection, at its end. */
+  ended(connection: Connection, failure: GateError | undefined): void {
+    if (failure?.limit) this.#census.hit(failure.limit);
+    this.#journal.write({
+      id: connection.id,
+      parent: connection.parent,
+      listener: connection.listener,
+      peer: connection.peer,
+      record: connection.record,
+      began: connection.beganAt,
+      duration: now - connection.began,
+      failure,
+      route: connection.route || undefined,
+      stages: stagesOf(connection),
+      counted: connection.counted,
+    });
+  }
+
+  /** Called once for each connection, when its descriptor is given back too: it counts no more. */
+  left(connection: Connection): void {
+    this.#census.leave(connection);
+    if (this.#drained && this.#census.size === 0) this.#drained();
+  }
+}

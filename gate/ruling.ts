@@ -1,0 +1,71 @@
+/** What holds on this engine: a snapshot, and what decides, connects and checks by it. The next one replaces it whole. */
+import { Connector, type ConnectorParts } from "./connector.ts";
+import { Decider } from "./decide.ts";
+import { Checks } from "./engine/checks.ts";
+import { isOwnIp } from "./engine/own_ip.ts";
+import { inSlices } from "./engine/slices.ts";
+import { OwnAddresses } from "./own_address.ts";
+import { lostRight } from "./right.ts";
+import type { Roster } from "./roster.ts";
+import type { RouteRule, Snapshot } from "./snapshot.ts";
+
+/** What outlives a snapshot. */
+export interface RulingParts extends Omit<ConnectorParts, "decider" | "deciding" | "own"> {
+  readonly roster: Pick<Roster, "configure" | "connections">;
+  /** Whether health checks are made here: one engine makes them for all. */
+  readonly checks: boolean;
+}
+
+export class Ruling {
+  snapshot!: Snapshot;
+  decider!: Decider;
+  connector!: Connector;
+  readonly #parts: RulingParts;
+  #checks: Checks | undefined;
+  /** What is checked, to see whether a new snapshot checks anything else. */
+  #checked = "";
+
+  constructor(parts: RulingParts, snapshot: Snapshot) {
+    this.#parts = parts;
+    this.#hold(snapshot);
+  }
+
+  /** From now on this one holds. What is under way goes on, but for what lost its right. */
+  replace(snapshot: Snapshot): void {
+    this.#hold(snapshot);
+    inSlices(this.#parts.roster.connections, (connection) => {
+      if (this.snapshot !== snapshot || connection.over) return; // a later one judges everybody again
+      const lost = lostRight(connection, snapshot, this.decider);
+      if (lost) connection.abort(lost);
+    }, () => {});
+  }
+
+  /** No health check begins after this. */
+  stopChecks(): void {
+    this.#checks?.stop();
+  }
+
+  #hold(snapshot: Snapshot): void {
+    const decider = new Decider(snapshot, isOwnIp);
+    this.snapshot = snapshot;
+    this.decider = decider;
+    this.connector = new Connector({
+      ...this.#parts,
+      decider,
+      deciding: () => this.decider,
+      own: new OwnAddresses(snapshot, isOwnIp),
+    }, snapshot.routes);
+    this.#parts.roster.configure(snapshot);
+    if (this.#parts.checks) this.#check(snapshot.routes);
+  }
+
+  /** Checks that stay the same go on. */
+  #check(routes: readonly RouteRule[]): void {
+    const checked = JSON.stringify(routes.filter(({ check }) => check).map(({ check, to }) => [check, to]));
+    if (checked === this.#checked) return;
+    const { health, questions, endpointChanged } = this.#parts;
+    this.#checked = checked;
+    this.#checks?.stop();
+    this.#checks = new Checks(routes, health, (target) => questions.resolve(target), endpointChanged);
+  }
+}

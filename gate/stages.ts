@@ -1,0 +1,33 @@
+/** The stages of a connection's way, and how long each took. */
+
+/** ms; those that were not are absent. */
+export interface Stages {
+  /** Telling the protocol. */
+  readonly sniff?: number;
+  /** From there until it asked to connect. */
+  readonly handshake?: number;
+  /** Finding the target's addresses. */
+  readonly resolve?: number;
+  /** From there until a dial stood. */
+  readonly dial?: number;
+}
+
+/** When a connection began, and when each stage was over: the loop's time, 0: it was not. */
+export interface Milestones {
+  readonly began: number;
+  /** Its protocol was known. */
+  readonly toldAt: number;
+  /** It asked to connect. */
+  readonly askedAt: number;
+  /** Its target was resolved: 0 also where there was nothing to ask. */
+  readonly resolvedAt: number;
+  /** Its dial stood. */
+  readonly stoodAt: number;
+}
+
+export const stagesOf = ({ began, toldAt, askedAt, resolvedAt, stoodAt }: Milestones): Stages => ({
+  sniff: toldAt ? toldAt - began : undefined,
+  handshake: askedAt ? askedAt - (toldAt || began) : undefined,
+  resolve: resolvedAt ? resolvedAt - askedAt : undefined,
+  dial: stoodAt ? stoodAt - (resolvedAt || askedAt) : undefined,
+});

@@ -1,0 +1,66 @@
+/** What holds on an engine, and whom another snapshot cuts. */
+import type { Connection } from "../../gate/connection.ts";
+import { OwnDials } from "../../gate/engine/own_dials.ts";
+import { Health } from "../../gate/health.ts";
+import { makeLedger, makeSharedMemory } from "../../gate/memory.ts";
+import { Questions } from "../../gate/questions.ts";
+import { Ruling } from "../../gate/ruling.ts";
+import { protocols, proxyHeader } from "../../protocols/mod.ts";
+import { equal } from "../support/assert.ts";
+import { onLoop, pause } from "../support/on_loop.ts";
+import { snapshotOf } from "../support/rules.ts";
+
+const PEER = { address: "203.0.113.9", port: 4711, layers: [] };
+/** Longer than the engine works at one thing, ms: judging a few of them takes several turns. */
+const LONG = 1;
+
+/** Silent connections that take a while to be judged, and whom of them an abort reached. */
+function silentOnes(count: number) {
+  const cut = new Set<number>();
+  const connections = Array.from({ length: count }, (_, id) => ({
+    listener: "edge",
+    route: "",
+    over: false,
+    get peer() {
+      for (const until = performance.now() + LONG; performance.now() < until;);
+      return PEER;
+    },
+    abort: () => void cut.add(id),
+  }));
+  return { cut, connections: connections as unknown as Connection[] };
+}
+
+function rulingOf(connections: readonly Connection[]): Ruling {
+  const memory = makeSharedMemory(1);
+  return new Ruling({
+    protocols,
+    proxyHeader,
+    roster: { connections, configure: () => {} },
+    questions: new Questions(() => {}),
+    health: new Health(memory.health, makeLedger().health),
+    ownDials: new OwnDials(memory.ownDials, 0),
+    endpointChanged: () => {},
+    checks: false,
+  }, allowing());
+}
+
+const allowing = () => snapshotOf({});
+const denying = () => snapshotOf({ policy: [{ verdict: "deny", sources: ["203.0.113.0/24"] }] });
+
+Deno.test("a snapshot that takes rights away cuts everybody who lost one, however many turns that takes", () =>
+  onLoop(async () => {
+    const { cut, connections } = silentOnes(50);
+    rulingOf(connections).replace(denying());
+    while (cut.size < connections.length) await pause(1);
+  }));
+
+Deno.test("who has a right again is cut no more, though the snapshot that took it away still looks around", () =>
+  onLoop(async () => {
+    const { cut, connections } = silentOnes(50);
+    const ruling = rulingOf(connections);
+    ruling.replace(denying());
+    const before = cut.size;
+    ruling.replace(allowing());
+    for (let turn = 0; turn < 100; turn++) await pause(1);
+    equal([cut.size, before < connections.length], [before, true]);
+  }));

@@ -1,0 +1,20 @@
+/** The gate as `ugate run` serves, without what a process has beside it: no state on disk, no systemd. */
+import { discoveryOf } from "../../gate/commands/discovery.ts";
+import { listenOn } from "../../gate/engine/bind.ts";
+import { Service, type ServiceParts } from "../../gate/service.ts";
+
+/** Reads and serves. */
+export async function startService(
+  given: Pick<ServiceParts, "read" | "parse" | "worker" | "log" | "scope">,
+): Promise<Service> {
+  return await Service.start({
+    ...given,
+    loaded: await given.read(),
+    isKnown: () => Promise.resolve(true),
+    keep: () => Promise.resolve(),
+    busy: () => {},
+    namesOf: discoveryOf,
+    bind: ({ address }) => listenOn(address),
+    formatOf: () => "json",
+  });
+}
