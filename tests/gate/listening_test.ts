@@ -129,3 +129,16 @@ Deno.test("a socket that goes to another listener is handed with the rules, and 
   equal(machine.told, ["a", "b", "d"]);
   equal(machine.bound, ["c 127.0.0.1:80", "b 127.0.0.1:81", "d 127.0.0.1:82"]);
 });
+
+Deno.test("a change on its way when everything closes leaves nothing open, and no other begins", async () => {
+  const machine = new Machine(), { listening } = machine;
+  await machine.change("a 127.0.0.1 80");
+  const change = await listening.prepare([
+    { listener: "a", address: { host: "127.0.0.1", port: 80 } },
+    { listener: "b", address: { host: "127.0.0.1", port: 81 } },
+  ]);
+  await listening.close();
+  await listening.commit(change);
+  equal([[...machine.open], [...machine.watched], machine.bound], [[], [], []]);
+  await rejects(listening.prepare([]), /^Cannot listen: the gate stops$/);
+});

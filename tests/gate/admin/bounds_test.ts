@@ -168,3 +168,13 @@ Deno.test("answers that nobody takes are bounded in memory, and health is answer
     for (const conn of all) conn.close();
   });
 });
+
+Deno.test("clients whose bodies do not come are nobody's work: others are answered meanwhile", async () => {
+  await withAdmin({}, async (admin) => {
+    const to = { hostname: "127.0.0.1", port: portOf(admin) };
+    const half = `POST /reload?confirm=1000 HTTP/1.1\r\n${HOST}Content-Length: 100\r\n\r\nx`;
+    const all = await crowd(to.port, 40, half);
+    equal((await ask(admin, "/status"))[0], 200);
+    for (const conn of all) conn.close();
+  });
+});

@@ -1,6 +1,7 @@
 import { startAdmin } from "../../../gate/admin/server.ts";
 import type { Operations, Status } from "../../../gate/operations.ts";
 import { ask, LOOPBACK, portOf, rawHead, statusOf, withAdmin } from "../../support/admin.ts";
+import { need } from "../../../scripts/clients.ts";
 import { equal, ok, rejects } from "../../support/assert.ts";
 import { APPLIED, fakeOperations, liveConnection, STATUS } from "../../support/operations.ts";
 import { GateError } from "../../../gate/errors.ts";
@@ -256,6 +257,45 @@ Deno.test("a gate that is about to listen there is no dead process: its turn is 
     await closed;
     other.terminate();
   });
+});
+
+Deno.test("closing leaves the socket of who took the path meanwhile", async () => {
+  await withPath(async (path) => {
+    const address = { host: `unix:${path}`, port: 0 };
+    await withAdmin({ address }, async (first) => {
+      await Deno.rename(path, `${path}.moved`);
+      await withAdmin({ address }, async () => {
+        await first.close();
+        const to = { transport: "unix", path } as const;
+        equal(statusOf(await rawHead(to, "GET /healthz HTTP/1.1\r\nHost: localhost")), 200);
+      });
+    });
+    await Deno.remove(`${path}.moved`);
+  });
+});
+
+Deno.test({
+  name: "another user of the machine sees no trial, begins none and confirms none, and may ask the rest",
+  ignore: Deno.uid() !== 0 || !need("curl"),
+  async fn() {
+    const trial = { id: "x", file: "/etc/ugate.yaml", text: "secret", left: 60_000 };
+    await withAdmin(having({ trial }), async (admin) => {
+      const as = async (uid: number, ...args: string[]) => {
+        const url = `http://${admin.addresses[0]}${args.pop()}`;
+        const { stdout } = await new Deno.Command("curl", {
+          args: ["-s", "-w", "%{http_code}", ...args, url],
+          uid,
+        }).output();
+        return new TextDecoder().decode(stdout);
+      };
+      for (const args of [["/trial"], ["-d", "x", "/reload?confirm=1000"], ["-X", "POST", "/confirm?id=x"]]) {
+        const said = await as(65534, ...args);
+        equal(said, `Cannot answer: trials are for root and the gate's own user, and user 65534 asks\n403`);
+      }
+      ok((await as(65534, "/healthz")).endsWith("200"));
+      ok((await as(0, "/trial")).endsWith("200"));
+    });
+  },
 });
 
 Deno.test("a file where the socket should be is left alone", async () => {
