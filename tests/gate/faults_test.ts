@@ -46,7 +46,7 @@ Deno.test({
     } finally {
       await Promise.all(others.map((client) => client[Symbol.asyncDispose]()));
     }
-    await settled(pid, ({ sockets }) => sockets < 20, 3000);
+    ok((await settled(pid, ({ sockets }) => sockets < 20, 20_000)).sockets < 20);
     for (let i = 0; i < 20; i++) {
       await using client = await connect(port);
       await echoes(client, 100);
