@@ -99,7 +99,12 @@ export interface Status {
     /** It is what worked last, and not what these files say: the gate started with --last-good. */
     readonly lastGood?: boolean;
     /** Of what is on disk; trials are none. */
-    readonly lastReload?: { readonly at: string; readonly result: ReloadOutcome["result"] };
+    readonly lastReload?: {
+      readonly at: string;
+      readonly result: ReloadOutcome["result"];
+      /** Why it was refused: the first reasons; none where it was not. */
+      readonly problems: readonly string[];
+    };
     readonly trial?: Pick<Trial, "id" | "left">;
   };
   /** One for each name. */

@@ -32,8 +32,12 @@ export interface ReloadsOptions {
 export interface ReloadHistory {
   /** Trials too, but not their ends. */
   readonly counts: Readonly<Record<ReloadOutcome["result"], number>>;
-  /** When what is on disk was read last: since the epoch, ms. */
-  readonly last?: { readonly at: number; readonly result: ReloadOutcome["result"] };
+  /** When what is on disk was read last (since the epoch, ms), and the first reasons why it was refused. */
+  readonly last?: {
+    readonly at: number;
+    readonly result: ReloadOutcome["result"];
+    readonly problems: readonly string[];
+  };
   /** Whether what is on disk can hold, as far as the gate knows: trials change nothing there. */
   readonly diskHolds: boolean;
   /** What holds is what worked last, from a start with --last-good. */
@@ -42,6 +46,8 @@ export interface ReloadHistory {
 
 /** ms. */
 const SHORTEST_TRIAL = 1000;
+/** Reasons of a refusal that `/status` tells; the log has all. */
+const MOST_TOLD = 10;
 /** How the text of a trial is called in its errors. */
 const TRIAL_FILE = "NEW";
 
@@ -85,7 +91,8 @@ export class Reloads {
     return this.#next(async () => {
       const outcome = await this.#readDisk().catch(refused);
       this.#diskHolds = outcome.result !== "refused";
-      this.#last = { at: Date.now(), result: outcome.result };
+      const problems = outcome.problems.slice(0, MOST_TOLD);
+      this.#last = { at: Date.now(), result: outcome.result, problems };
       return outcome;
     });
   }
@@ -143,6 +150,7 @@ export class Reloads {
     const loaded = await this.#options.read();
     const holds = !this.#trial && sameTexts(loaded.texts, this.#current.texts);
     const { changes, warnings } = holds ? NOTHING : await this.#options.apply(loaded);
+    if (this.#trial) this.#say("warn", "what is on disk was read: the trial of a configuration is over");
     await this.#settle(loaded);
     return { result: changes.length > 0 ? "applied" : "unchanged", changes, warnings, problems: [] };
   }

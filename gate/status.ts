@@ -40,7 +40,7 @@ export function statusOf(facts: Facts): Status {
       files,
       lastGood: reloads.lastGood || undefined,
       lastReload: reloads.last &&
-        { at: new Date(reloads.last.at).toISOString(), result: reloads.last.result },
+        { ...reloads.last, at: new Date(reloads.last.at).toISOString() },
       trial: trial && { id: trial.id, left: trial.left },
     },
     listeners: listenerStates(facts),

@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import type { ConnectionsOptions } from "./connections.ts";
 import { SORTS } from "./connection_rows.ts";
 import type { GateOptions } from "./find_gate.ts";
-import { count, duration, refuseFile, seconds, withGate } from "./options.ts";
+import { count, refuseFile, seconds, trialTime, withGate } from "./options.ts";
 import type { ReloadOptions } from "./reload.ts";
 import type { TopOptions } from "./top.ts";
 
@@ -51,7 +51,7 @@ function addConnections(ugate: Command, finish: Finish): void {
 function addReload(ugate: Command, finish: Finish): void {
   withGate(ugate.command("reload").description("the running gate reads its configuration again"))
     .argument("[file]", "with --confirm: the new configuration, - for stdin")
-    .option("--confirm <time>", "try FILE for so long (60s, 5m); then the old one holds again", duration)
+    .option("--confirm <time>", "try FILE for so long (60s, 5m); then the old one holds again", trialTime)
     .action(async (file: string | undefined, options: ReloadOptions, command: Command) => {
       if (options.confirm === undefined) refuseFile(command);
       else if (file === undefined) command.error("error: --confirm needs the FILE to try");

@@ -1,6 +1,7 @@
 /** Options that several commands share, and how their values are read: what is wrong is told as wrong usage. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { Mistake, readDuration } from "../config/scalars.ts";
+import { LONGEST_TRIAL } from "../operations.ts";
 import { readAdmin } from "./admin_option.ts";
 
 export const CONFIG = [
@@ -20,9 +21,10 @@ export function withGate(command: Command): Command {
     .option(...JSON_DATA);
 }
 
-/** ms */
-export function duration(text: string): number {
-  return right(readDuration(text, 1000));
+/** ms of a trial. */
+export function trialTime(text: string): number {
+  const ms = right(readDuration(text, 1000));
+  return right(ms <= LONGEST_TRIAL ? ms : new Mistake("a time of at most 24h"));
 }
 
 /** A count of at least one. */

@@ -66,6 +66,7 @@ function headLines({ version, startedAt, draining, connections, engines, configu
   lines.push(`configuration: ${named}${lastGood ? " AS IT WORKED LAST: what is there now is broken" : ""}`);
   if (lastReload) {
     lines.push(`last reload: ${visible(lastReload.result)}, ${clockText(new Date(lastReload.at), now)}`);
+    lines.push(...(lastReload.problems ?? []).map((problem) => `  ${visible(problem)}`));
   }
   if (trial) {
     const end = trial.left > 0

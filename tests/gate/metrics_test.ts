@@ -162,7 +162,7 @@ admin: { address: "off" }`;
 
 Deno.test("how the last reload went is told", () => {
   const reloads = (diskHolds: boolean) => {
-    const last = { at: 1_700_000_000_500, result: "unchanged" } as const;
+    const last = { at: 1_700_000_000_500, result: "unchanged", problems: [] } as const;
     return { reloads: { ...measured().reloads, last, diskHolds } };
   };
   equal(samplesOf("ugate_config_last_reload_success", {}), [["", 1]]);

@@ -26,7 +26,11 @@ export class Configuration {
     const named = files.length > 0 ? files.join(", ") : "none: the built-in configuration";
     say("Files", lastGood ? `${named} as it worked last: what is there now is broken` : named);
     this.#facts.get("Files").className = lastGood ? "bad" : "";
-    say("Last reload", lastReload ? `${lastReload.result}, ${date(lastReload.at)}` : "none since the start");
+    const why = lastReload?.problems.length > 0 ? `: ${lastReload.problems.join("; ")}` : "";
+    say(
+      "Last reload",
+      lastReload ? `${lastReload.result}, ${date(lastReload.at)}${why}` : "none since the start",
+    );
     say("Engines", enginesText(engines));
     say("Wrong passwords", String(authFailures));
     say("Started", date(startedAt));

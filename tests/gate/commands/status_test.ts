@@ -13,7 +13,7 @@ const TROUBLED: Status = {
   draining: true,
   configuration: {
     files: ["/etc/ugate/a.yaml", "/etc/ugate/b.yaml"],
-    lastReload: { at: NOW.toISOString(), result: "refused" },
+    lastReload: { at: NOW.toISOString(), result: "refused", problems: ["a.yaml:1:1 x\x1b: no"] },
     trial: { id: "t", left: 42_000 },
   },
   engines: [{ engine: 0, restarts: 2, alive: true }, { engine: 1, restarts: 0, alive: false }],
@@ -44,7 +44,7 @@ Deno.test("what is wrong has a line each, and outcomes are summed", () => {
   const lines = [
     /^ugate .*, DRAINING$/m,
     /^configuration: \/etc\/ugate\/a\.yaml, \/etc\/ugate\/b\.yaml$/m,
-    /^last reload: refused, \d\d:04:05$/m,
+    /^last reload: refused, \d\d:04:05\n {2}a\.yaml:1:1 x\\x1b: no$/m,
     /^trial: 42s left, then what held before holds again/m,
     /^engine 0, started again 2 times\nengine 1, NOT RUNNING$/m,
     /^10\.0\.0\.7:80\\x1b\[2J +a\.yaml:3:1 routes\[0\] +3 +left out$/m,
