@@ -13,8 +13,8 @@ export interface AtRest {
   measure(server: Server): Promise<Figure[]>;
 }
 
-/** ms without load before the memory of a process is read. */
-const REST = 10_000;
+/** ms without load before the memory of a process is read: V8 keeps the pages of a thread that ended for 20 s. */
+const REST = 30_000;
 /** ms that a process has to put away what opening connections needed. */
 const SETTLE = 1500;
 

@@ -230,6 +230,8 @@ Deno.test("a reload ends a trial, also where the same is on disk already, and ke
   gate.disk = yaml("old");
   await gate.reloads.reload();
   equal([gate.reloads.trial, targetOf(gate.reloads.current)], [undefined, "old"]);
+  const told = gate.of("warn: what is on disk was read");
+  equal(told, Array(2).fill("warn: what is on disk was read: the trial of a configuration is over"));
 });
 
 Deno.test("trials say nothing about what is on disk", async () => {
