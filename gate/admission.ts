@@ -1,5 +1,4 @@
 /** Every stream that comes in: counted against the limits, and made a connection that is served. */
-import { isTrusted } from "./asking.ts";
 import { Census } from "./census.ts";
 import { Connection } from "./connection.ts";
 import type { ProxyHeader } from "./connector.ts";
@@ -18,7 +17,6 @@ import type { Journal } from "./journal.ts";
 import { ConnectionLimits, type Place } from "./limits.ts";
 import type { Bound, Question, Start } from "./orders.ts";
 import { Questions } from "./questions.ts";
-import { digestOf } from "./right.ts";
 import { Roster } from "./roster.ts";
 import { Ruling } from "./ruling.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -83,14 +81,13 @@ export class Admission {
   /** From now on this configuration holds; what is under way goes on, but for what lost its right. */
   apply(snapshot: Snapshot): void {
     this.#ruling.replace(snapshot);
-    for (const entry of this.#entries.values()) this.#configure(entry);
+    for (const entry of this.#entries.values()) entry.follow();
   }
 
   /** Who takes the connections of a listening socket. */
   listen(bound: Bound): Accepting {
-    const entry = new Entry(bound, this.#registry);
+    const entry = new Entry(bound, this.#registry, this.#ruling);
     this.#entries.set(bound.fd, entry);
-    this.#configure(entry);
     return {
       accepted: (fd, from, family) => this.#accepted(entry, fd, from, family),
       paused: () => this.census.hit("descriptors"),
@@ -117,15 +114,9 @@ export class Admission {
     return new EngineGate({
       connector: () => this.#ruling.connector,
       questions: this.questions,
-      digest: (listener, user) => digestOf(this.#ruling.snapshot.listeners[listener]?.users, user),
       authFailed: ({ listener, record }) => journal.authFailed(listener, record.protocol),
       admit: (stream, peer, entrance) => this.#admit(stream, peer, entrance),
     });
-  }
-
-  #configure(entry: Entry): void {
-    const rules = this.#ruling.snapshot.listeners[entry.bound.listener];
-    if (rules) entry.configure(rules, isTrusted(rules, entry.bound.address)); // else an order to close it follows
   }
 
   #accepted(entry: Entry, fd: number, from: Target, family: number): void {
@@ -143,7 +134,7 @@ export class Admission {
     const peer = family === AF_UNIX
       ? { address: "unix", layers: NONE }
       : { address: from.host, port: from.port, layers: NONE };
-    this.#begin(socket, peer, { entry, rules: entry.rules, trusted: entry.trusted, depth }, place);
+    this.#begin(socket, peer, { entry, number: entry.rules.number, depth }, place);
   }
 
   /** A stream that a layer unwrapped. */

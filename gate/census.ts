@@ -74,19 +74,21 @@ export class Census {
     this.#waiting.delete(connection);
     this.#counted.release(connection.place);
     for (const key of connection.sourceKeys) this.#counted.leaveSource(key);
-    const { rules, outer } = connection.entrance;
-    if (!outer) this.#counted.leaveListener(rules.number);
+    const { number, outer } = connection.entrance;
+    if (!outer) this.#counted.leaveListener(number);
   }
 
-  /** The source counts as itself; who speaks the PROXY protocol for others is bounded by `connections` alone. */
-  enterSource(connection: Connection): void {
-    const { entry, rules } = connection.entrance;
+  /**
+   * The source counts as itself; who speaks the PROXY protocol for others is bounded by `connections` alone. False: a
+   * limit is reached.
+   */
+  enterSource(connection: Connection): boolean {
+    const { entry, number } = connection.entrance;
     const { address } = connection.peer;
-    if (address === "unix" || (entry.isProxy(address) && !connection.proxied)) return;
-    this.#countSource(connection, 0, this.#limits.perSource, "perSource");
-    if (rules.perSource !== undefined) {
-      this.#countSource(connection, rules.number + 1, rules.perSource, "listenerPerSource");
-    }
+    if (address === "unix" || (entry.isProxy(address) && !connection.proxied)) return true;
+    const { perSource = Infinity } = entry.rules;
+    return this.#countSource(connection, 0, this.#limits.perSource, "perSource") &&
+      (perSource === Infinity || this.#countSource(connection, number + 1, perSource, "listenerPerSource"));
   }
 
   /** What it speaks is known: a waiting one needs a slot that is for this protocol. */
@@ -104,17 +106,14 @@ export class Census {
     connection.place = place;
   }
 
-  #countSource(connection: Connection, scope: number, most: number, name: LimitName): void {
+  #countSource(connection: Connection, scope: number, most: number, name: LimitName): boolean {
     const key = this.#counted.sourceKey(connection.peer.address, scope);
     if (!this.#counted.enterSource(key, most)) {
       this.hit(name);
-      throw new GateError(
-        "exhausted",
-        "client",
-        "Cannot serve a connection: there are too many of its source",
-      );
+      return false;
     }
     connection.sourceKeys.push(key);
+    return true;
   }
 
   #takeOldest(): Place | undefined {

@@ -14,7 +14,7 @@ import type { Health } from "./health.ts";
 import type { Place } from "./limits.ts";
 import type { Right } from "./right.ts";
 import type { Roster } from "./roster.ts";
-import type { RouteEndpoint } from "./snapshot.ts";
+import type { ListenerRules, RouteEndpoint } from "./snapshot.ts";
 import type { Milestones } from "./stages.ts";
 
 /** What can be given up while it is under way. */
@@ -27,7 +27,6 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   /** In the loop's time, and since the epoch, ms. */
   readonly began = now;
   readonly beganAt = Date.now();
-  readonly limits: Limits;
   peer: Peer;
   /** Where policy permitted it. */
   right: Right | undefined;
@@ -78,14 +77,22 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     roster: Roster,
   ) {
     this.peer = peer;
-    this.limits = roster.limits;
     this.#roster = roster;
     if (entrance.outer) entrance.outer.#inner++;
     stream.onGone = (reason) => this.abort(reason);
   }
 
   get listener(): string {
-    return this.entrance.rules.name;
+    return this.entrance.entry.bound.listener;
+  }
+
+  /** Of its listener now, whatever they were when it came in. */
+  get rules(): ListenerRules {
+    return this.entrance.entry.rules;
+  }
+
+  get limits(): Limits {
+    return this.#roster.limits;
   }
 
   get parent(): number | undefined {
@@ -93,7 +100,7 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   }
 
   get asksUser(): boolean {
-    return this.entrance.rules.asksUser;
+    return this.rules.asksUser;
   }
 
   /** Nothing is to be done for it any more. */
@@ -218,12 +225,27 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
 
   end(failure: GateError | undefined): void {
     if (this.#over) return;
+    this.#settle();
+    this.#roster.ended(this, failure);
+    this.#leave();
+  }
+
+  /** Ends it without a record: a limit refused it before it was heard, and the limit's bursts are told instead. */
+  dismiss(): void {
+    this.stream[Symbol.dispose](); // nothing was answered: there is nothing to linger for
+    this.#settle();
+    this.#leave();
+  }
+
+  #settle(): void {
     this.#over = true;
     this.#releaseDeadline();
     this.stream.onGone = undefined;
     this.leaveEndpoint();
     if (this.#undo) { for (const act of this.#undo) act(); }
-    this.#roster.ended(this, failure);
+  }
+
+  #leave(): void {
     if (!this.#lingers) this.#roster.left(this);
     const { outer } = this.entrance;
     if (outer && --outer.#inner === 0 && outer.#served) outer.end(undefined);

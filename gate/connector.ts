@@ -8,7 +8,7 @@ import { Dialer, type DialerParts } from "./dialer.ts";
 import { now } from "./engine/loop.ts";
 import { asGateError, GateError } from "./errors.ts";
 import type { EndpointChanged, Health } from "./health.ts";
-import type { Right } from "./right.ts";
+import { lostRight, lostUser, type Right } from "./right.ts";
 import type { RouteEndpoint, RouteRule } from "./snapshot.ts";
 
 export interface Place {
@@ -46,9 +46,11 @@ export class Connector {
   connect(target: Target | undefined, conn: Connection): Promise<Stream> {
     const { decider, protocols } = this.#parts;
     const { naming } = protocols[conn.record.protocol];
+    const userless = lostUser(conn); // a reload that took the user away may not have come round to this one yet
+    if (userless) throw userless;
     conn.askedAt = now;
     if (target) conn.record.target = formatTarget(target);
-    const asking = askingOf(conn, naming, conn.entrance.trusted, target);
+    const asking = askingOf(conn, naming, conn.entrance.entry.trusted, target);
     const plan = decider.plan(asking);
     const until = now + conn.limits.dialTimeout;
     if (plan.kind === "asked" || naming === "target") conn.right = { asking, plan };
@@ -134,18 +136,28 @@ export class Connector {
 
   /** What the client named, as far as policy permits: also if that changes meanwhile. */
   async #toAsked(target: Target, conn: Connection, right: Right, until: number): Promise<Stream> {
-    let by: Decider | undefined;
+    let judge = this.#parts.decider;
     const stream = await this.#dialer.reach(target, conn, until, (destination) => {
-      by = this.#parts.deciding();
+      judge = this.#judgeAgain(conn, judge);
       right.completed = destination.completed;
-      return by.permit(right.asking, right.plan, destination);
+      return judge.permit(right.asking, right.plan, destination);
     });
     right.endpoint ??= { address: conn.dialed!, layers: [] };
+    try {
+      this.#judgeAgain(conn, judge);
+    } catch (thrown) {
+      stream[Symbol.dispose]();
+      throw thrown;
+    }
+    return stream;
+  }
+
+  /** Who decides now. Throws GateError where that is not `judge` any more, and the right is lost. */
+  #judgeAgain(conn: Connection, judge: Decider): Decider {
     const decider = this.#parts.deciding();
-    const refused = by === decider ? undefined : decider.refuses(right);
-    if (refused === undefined) return stream;
-    stream[Symbol.dispose]();
-    throw new GateError("denied", "gate", `Cannot go on: policy refuses it now, by ${refused}`);
+    const lost = decider === judge ? undefined : lostRight(conn, decider);
+    if (lost) throw lost;
+    return decider;
   }
 }
 

@@ -133,7 +133,7 @@ export interface Conn {
   peer: Peer;
   readonly record: Draft;
   readonly limits: Limits;
-  /** Whether the listener has `users`: who comes in has to say who it is. */
+  /** Whether the listener has `users` now: who comes in has to say who it is. */
   readonly asksUser: boolean;
   /** One per connection: when it passes, the stream is aborted with "timeout". 0: none. */
   deadline(ms: number): void;

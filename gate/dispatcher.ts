@@ -51,8 +51,8 @@ export class Dispatcher {
   /** The plain way of a raw connection: no promise before its protocol is known. */
   #serveRaw(connection: Connection): void {
     const { entry } = connection.entrance;
+    if (!this.#parts.census.enterSource(connection)) return connection.dismiss();
     try {
-      this.#parts.census.enterSource(connection);
       this.#refuseBarred(connection);
     } catch (thrown) {
       connection.stream[Symbol.dispose](); // nothing was answered: there is nothing to linger for
@@ -103,6 +103,7 @@ export class Dispatcher {
   async #readProxyHeader(connection: Connection): Promise<void> {
     connection.deadline(connection.entrance.entry.rules.sniffTimeout);
     const source = await this.#parts.proxyProtocol.preface!(connection.stream);
+    if (connection.over) throw new GateError("closed", "client", "Cannot go on: the connection is over");
     connection.peer = { ...connection.peer, ...source };
     connection.proxied = source.address !== undefined; // UNKNOWN and LOCAL speak for the proxy itself
   }
@@ -110,7 +111,7 @@ export class Dispatcher {
   async #fallBack(connection: Connection, unknown: Unknown): Promise<void> {
     connection.deadline(0);
     try {
-      const { fallback } = connection.entrance.rules;
+      const { fallback } = connection.rules;
       if (!fallback || unknown === "preface") throw cannotTell(unknown, hasEnded(connection.stream));
       this.#parts.census.toldApart(connection, connection.record.protocol);
       using upstream = await this.#parts.ruling.connector.fallback(fallback, connection);

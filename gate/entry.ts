@@ -1,57 +1,99 @@
-/** One listening socket, as its connections need it: its rules, compiled. */
+/** One listening socket, as its connections need it: what its listener says now, compiled. */
 import { type Cidr, cidrHas, parseCidr, parseIp } from "./address.ts";
+import { isTrusted } from "./asking.ts";
 import type { Connection } from "./connection.ts";
 import type { Phase, Protocol, Protocols } from "./contracts.ts";
 import type { Bound } from "./orders.ts";
 import { type Sniffed, sniffer } from "./sniff.ts";
-import type { ListenerRules } from "./snapshot.ts";
+import type { ListenerRules, Snapshot } from "./snapshot.ts";
 
 /** Where a connection came in: facts that do not change. */
 export interface Entrance {
   readonly entry: Entry;
-  /** Of the time it came in. */
-  readonly rules: ListenerRules;
-  /** Bound to loopback or a unix socket, and no PROXY protocol. */
-  readonly trusted: boolean;
+  /** Of its listener when it came in: what it is counted under. */
+  readonly number: number;
   /** How often it came through this gate already. */
   readonly depth: number;
   /** The connection that this one was unwrapped from. */
   readonly outer?: Connection;
 }
 
+/**
+ * Follows the snapshot that holds whenever it is asked, also when its socket is closed: its connections are still there.
+ * A listener that is gone says what it said last, but its users are gone with it.
+ */
 export class Entry {
-  rules!: ListenerRules;
-  /** Whether the address it is bound to admits only this machine. */
-  trusted = false;
-  /** The protocol that is spoken without telling apart. */
-  only: string | undefined;
-  sniff!: (head: Uint8Array, phase: Phase) => Sniffed | number;
+  readonly #registry: { readonly protocols: Protocols; readonly proxyProtocol: Protocol };
+  readonly #ruling: { readonly snapshot: Snapshot };
+  #followed: Snapshot | undefined;
+  #rules!: ListenerRules;
+  #trusted = false;
+  #only: string | undefined;
+  #tell!: (head: Uint8Array, phase: Phase) => Sniffed | number;
   #proxies: Cidr[] = [];
-  readonly #protocols: Protocols;
-  readonly #preface: Protocol;
 
-  constructor(readonly bound: Bound, registry: { protocols: Protocols; proxyProtocol: Protocol }) {
-    this.#protocols = registry.protocols;
-    this.#preface = registry.proxyProtocol;
+  constructor(
+    readonly bound: Bound,
+    registry: { readonly protocols: Protocols; readonly proxyProtocol: Protocol },
+    ruling: { readonly snapshot: Snapshot },
+  ) {
+    this.#registry = registry;
+    this.#ruling = ruling;
+    this.follow();
   }
 
-  configure(rules: ListenerRules, trusted: boolean): void {
-    this.rules = rules;
-    this.trusted = trusted;
-    const [first] = rules.protocols;
-    this.only = rules.protocols.length === 1 && !this.#protocols[first].sniff ? first : undefined;
-    this.sniff = sniffer(rules.protocols, this.#protocols, this.#preface);
-    this.#proxies = rules.proxyProtocol.map(parseCidr).filter((cidr) => cidr !== undefined);
+  /** Compiles what holds now, unless that was done. */
+  follow(): void {
+    const { snapshot } = this.#ruling;
+    if (this.#followed === snapshot) return;
+    this.#followed = snapshot;
+    const { listener } = this.bound;
+    if (Object.hasOwn(snapshot.listeners, listener)) this.#compile(snapshot.listeners[listener]);
+    else if (this.#rules) this.#rules = { ...this.#rules, users: undefined };
   }
+
+  get rules(): ListenerRules {
+    this.follow();
+    return this.#rules;
+  }
+
+  /** Bound to loopback or a unix socket, and no PROXY protocol: only this machine comes in. */
+  get trusted(): boolean {
+    this.follow();
+    return this.#trusted;
+  }
+
+  /** The protocol that is spoken without telling apart. */
+  get only(): string | undefined {
+    this.follow();
+    return this.#only;
+  }
+
+  /** Tells by what the listener speaks now, not when the connection came in. */
+  readonly sniff = (head: Uint8Array, phase: Phase): Sniffed | number => {
+    this.follow();
+    return this.#only === undefined ? this.#tell(head, phase) : { protocol: this.#only };
+  };
 
   get hasProxies(): boolean {
+    this.follow();
     return this.#proxies.length > 0;
   }
 
   /** Whether a PROXY header is read from this address, and required of it. */
   isProxy(address: string): boolean {
-    if (this.#proxies.length === 0) return false;
+    if (!this.hasProxies) return false;
     const ip = parseIp(address);
     return ip !== undefined && this.#proxies.some((cidr) => cidrHas(cidr, ip));
+  }
+
+  #compile(rules: ListenerRules): void {
+    const { protocols, proxyProtocol } = this.#registry;
+    const [first] = rules.protocols;
+    this.#rules = rules;
+    this.#trusted = isTrusted(rules, this.bound.address);
+    this.#only = rules.protocols.length === 1 && !protocols[first].sniff ? first : undefined;
+    this.#tell = sniffer(rules.protocols, protocols, proxyProtocol);
+    this.#proxies = rules.proxyProtocol.map(parseCidr).filter((cidr) => cidr !== undefined);
   }
 }

@@ -11,13 +11,12 @@ import { SpliceRelay } from "./engine/splice_relay.ts";
 import type { Entrance } from "./entry.ts";
 import { atLimit, GateError } from "./errors.ts";
 import type { Questions } from "./questions.ts";
+import { digestOf } from "./right.ts";
 
 /** What the gate needs of the thread it runs on. */
 export interface GateParts {
   readonly connector: () => Connector;
   readonly questions: Questions;
-  /** Digest of the password that a user of a listener has now; undefined: there is no such user. */
-  readonly digest: (listener: string, user: string) => string | undefined;
   /** Somebody gave a wrong password. */
   readonly authFailed: (conn: Conn) => void;
   /** Counts, sniffs and serves a stream that came in. */
@@ -56,7 +55,7 @@ export class EngineGate implements Gate {
       );
       return;
     }
-    this.#parts.admit(inner, peer, { ...connection.entrance, trusted: false, outer: connection });
+    this.#parts.admit(inner, peer, { ...connection.entrance, outer: connection });
   }
 
   copy(from: Stream, to: Stream, bytes: number): Promise<void> {
@@ -64,8 +63,8 @@ export class EngineGate implements Gate {
   }
 
   async login(conn: Conn, user: string, password: string): Promise<boolean> {
-    const { address } = conn.peer;
-    const digest = this.#parts.digest(conn.listener, user);
+    const connection = conn as Connection, { address } = conn.peer;
+    const digest = digestOf(connection.rules.users, user);
     const answer = await this.#parts.questions.login({
       listener: conn.listener,
       protocol: conn.record.protocol,
@@ -75,11 +74,11 @@ export class EngineGate implements Gate {
     });
     if (answer === "throttled" || answer === "busy") throw cannotLogIn(answer, address);
     // A reload may have taken the user away while main verified what holds no more.
-    const right = answer === "right" && this.#parts.digest(conn.listener, user) === digest;
+    const right = answer === "right" && digestOf(connection.rules.users, user) === digest;
     if (right) {
       conn.peer = { ...conn.peer, user };
       conn.record.user = user;
-      (conn as Connection).userDigest = digest;
+      connection.userDigest = digest;
     } else this.#parts.authFailed(conn);
     return right;
   }

@@ -1,14 +1,14 @@
 /** By what right a connection is there. A reload may take it away: then the connection is closed. */
-import type { Asking } from "./asking.ts";
+import { type Asking, askingOf } from "./asking.ts";
 import type { Connection } from "./connection.ts";
 import type { Endpoint } from "./contracts.ts";
 import type { Decider, Plan } from "./decide.ts";
 import { GateError } from "./errors.ts";
-import type { Snapshot } from "./snapshot.ts";
 
 /** What policy permitted to who named a target, or gave an SNI without a route. */
 export interface Right {
-  readonly asking: Asking;
+  /** As of the last judgement: a reload may take away the trust of where it came in. */
+  asking: Asking;
   readonly plan: Plan;
   /** The name that a search domain made of it. */
   completed?: string;
@@ -17,19 +17,16 @@ export interface Right {
 }
 
 /** Why this connection may not go on under what holds now; undefined: it may. */
-export function lostRight(
-  connection: Connection,
-  snapshot: Snapshot,
-  decider: Decider,
-): GateError | undefined {
+export function lostRight(connection: Connection, decider: Decider): GateError | undefined {
   const { peer, listener, right } = connection;
-  const rules = Object.hasOwn(snapshot.listeners, listener) ? snapshot.listeners[listener] : undefined;
-  const { userDigest } = connection;
-  if (userDigest !== undefined && digestOf(rules?.users, peer.user) !== userDigest) {
-    return lost("its user, or the password it gave, was taken away");
-  }
-  if (right?.asking.naming === "target" && rules?.asksUser && peer.user === undefined) {
+  const userless = lostUser(connection);
+  if (userless) return userless;
+  if (right && connection.asksUser && peer.user === undefined) {
     return lost("its listener asks for users now");
+  }
+  if (right) {
+    const { naming, target } = right.asking;
+    right.asking = askingOf(connection, naming, connection.entrance.entry.trusted, target);
   }
   const source = peer.address === "unix" ? undefined : peer.address;
   const by = right
@@ -38,6 +35,15 @@ export function lostRight(
     ? decider.policy.barredRouted(listener, source)
     : decider.policy.barred(listener, source);
   return by === undefined ? undefined : lost(`policy refuses it now, by ${by}`);
+}
+
+/** Why nobody is logged in any more who was; undefined: somebody is, or nobody was. */
+export function lostUser(connection: Connection): GateError | undefined {
+  const { userDigest } = connection;
+  if (userDigest === undefined || digestOf(connection.rules.users, connection.peer.user) === userDigest) {
+    return undefined;
+  }
+  return lost("its user, or the password it gave, was taken away");
 }
 
 /** The digest of a user's password; undefined: there is no such user. */

@@ -15,7 +15,7 @@ import { stagesOf } from "./stages.ts";
 const PART = 200;
 
 export class Roster {
-  /** For connections that come from now on. */
+  /** Of now. */
   limits!: Limits;
   readonly #census: Census;
   readonly #journal: Journal;

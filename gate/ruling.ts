@@ -32,10 +32,10 @@ export class Ruling {
 
   /** From now on this one holds. What is under way goes on, but for what lost its right. */
   replace(snapshot: Snapshot): void {
-    this.#hold(snapshot);
+    this.#hold(snapshot, routesOfGone(this.snapshot, snapshot));
     inSlices(this.#parts.roster.connections, (connection) => {
       if (this.snapshot !== snapshot || connection.over) return; // a later one judges everybody again
-      const lost = lostRight(connection, snapshot, this.decider);
+      const lost = lostRight(connection, this.decider);
       if (lost) connection.abort(lost);
     }, () => {});
   }
@@ -45,8 +45,10 @@ export class Ruling {
     this.#checks?.stop();
   }
 
-  #hold(snapshot: Snapshot): void {
-    const decider = new Decider(snapshot, isOwnIp);
+  /** `gone`: routes that hold besides. */
+  #hold(snapshot: Snapshot, gone: readonly RouteRule[] = []): void {
+    const routes = [...gone, ...snapshot.routes];
+    const decider = new Decider({ ...snapshot, routes }, isOwnIp);
     this.snapshot = snapshot;
     this.decider = decider;
     this.connector = new Connector({
@@ -54,7 +56,7 @@ export class Ruling {
       decider,
       deciding: () => this.decider,
       own: new OwnAddresses(snapshot, isOwnIp),
-    }, snapshot.routes);
+    }, routes);
     this.#parts.roster.configure(snapshot);
     if (this.#parts.checks) this.#check(snapshot.routes);
   }
@@ -68,4 +70,14 @@ export class Ruling {
     this.#checks?.stop();
     this.#checks = new Checks(routes, health, (target) => questions.resolve(target), endpointChanged);
   }
+}
+
+/**
+ * The routes of listeners that are gone with `snapshot`: who came in while they listened, or waits in the kernel's queue
+ * of one, is served. Not after another snapshot: then the rows of their endpoints may be another's.
+ */
+function routesOfGone(before: Snapshot, snapshot: Snapshot): RouteRule[] {
+  const isGone = (name: string) =>
+    Object.hasOwn(before.listeners, name) && !Object.hasOwn(snapshot.listeners, name);
+  return before.routes.filter(({ listener }) => listener !== undefined && isGone(listener));
 }

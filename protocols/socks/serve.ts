@@ -56,9 +56,10 @@ export async function serve(conn: Conn, gate: Gate): Promise<void> {
 
 /** RFC 1928 3 and RFC 1929, up to the request. */
 async function negotiate(conn: Conn, gate: Gate, { offers }: Greeting): Promise<Request> {
-  const method = conn.asksUser ? PASSWORD : NO_AUTHENTICATION;
-  if (!(conn.asksUser ? offers.password : offers.none)) {
-    const reason = conn.asksUser
+  const { asksUser } = conn; // a reload may change it before the client has read the method
+  const method = asksUser ? PASSWORD : NO_AUTHENTICATION;
+  if (!(asksUser ? offers.password : offers.none)) {
+    const reason = asksUser
       ? new GateError("unauthenticated", "client", "Cannot serve SOCKS5: the client offers no password")
       : new GateError(
         "unsupported",
@@ -68,7 +69,7 @@ async function negotiate(conn: Conn, gate: Gate, { offers }: Greeting): Promise<
     await refuse(conn, reason, () => Uint8Array.of(5, NO_ACCEPTABLE_METHOD));
   }
   await conn.stream.write(Uint8Array.of(5, method));
-  if (conn.asksUser) await login(conn, gate);
+  if (asksUser) await login(conn, gate);
   return await conn.stream.next(readRequest5);
 }
 

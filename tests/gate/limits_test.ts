@@ -219,10 +219,47 @@ admin: { address: "off" }`);
       clients.push(client);
       client.socket.write("no TLS, and it stays open");
     }
-    for (const _ of clients) await gate.record();
-    equal(gate.records.filter(({ outcome }) => outcome === "malformed").length, 5);
-    equal(gate.records.filter(({ outcome }) => outcome === "exhausted").length, 35);
+    for (const client of clients.slice(5)) await client.readAll().catch(() => {}); // refused before a byte of it
+    for (let i = 0; i < 5; i++) await gate.record();
+    equal((await gate.service.status()).limitHits.perSource, 35);
+    equal(gate.records.map(({ outcome }) => outcome), Array(5).fill("malformed"));
   } finally {
     for (const client of clients) await client[Symbol.asyncDispose]();
+  }
+});
+
+Deno.test("through the gate: whom a limit refuses before it is heard makes no record, only a hit and a burst", async () => {
+  const many = 40;
+  for (
+    const [name, proxies, limits, listenerLimits] of [
+      ["connections", "", "{ connections: 5 }", "{}"],
+      ["listener", "", "{}", "{ connections: 5 }"],
+      ["perSource", "", "{ perSource: 5 }", "{}"],
+      ["listenerPerSource", "", "{}", "{ perSource: 5 }"],
+      ["perSource", "127.0.0.0/8", "{ perSource: 5 }", "{}"], // the header is the proxy's, and no word of the client
+    ] as const
+  ) {
+    await using gate = await startGate(`
+listeners:
+  edge:
+    address: "127.0.0.1:0"
+    protocols: [tls]
+    sniffTimeout: 30s
+    limits: ${listenerLimits}
+    ${proxies && `proxyProtocol: [${proxies}]`}
+limits: ${limits}
+admin: { address: "off" }`);
+    await using clients = new AsyncDisposableStack();
+    for (let i = 0; i < many; i++) {
+      const client = clients.use(await connect(gate.port("edge")));
+      if (proxies) await client.write("PROXY TCP4 192.0.2.1 192.0.2.2 4711 443\r\n");
+      if (i >= 5) equal((await client.readAll().catch(() => "")).length, 0);
+    }
+    const { connections, ended, limitHits } = await gate.service.status();
+    equal([connections, ended, limitHits], [5, [], { ...limitHits, [name]: many - 5 }], name);
+    equal(gate.records, []);
+    const told = gate.messages.filter((message) => message.startsWith("limit"));
+    equal(told.filter((message) => !message.startsWith(`limit ${name} was hit`)), []);
+    equal(told.length, 1, name);
   }
 });
