@@ -1,0 +1,46 @@
+/** The field lines of a head or of a trailer section (RFC 9112 5), and the empty line behind them. */
+import { FAULTS, MOST_FIELDS } from "./faults.ts";
+import { kindOf } from "./field_kinds.ts";
+import { type MessageHead, MORE } from "./message_head.ts";
+import { COLON, CR, HTAB, LF, SP, TOKEN, trimmedEnd, VALUE } from "./octets.ts";
+import { lineEnd } from "./start_line.ts";
+
+/** Fills in the lines; where the empty line is over. */
+export function fieldLines(head: MessageHead, bytes: Uint8Array, from: number, to: number): number {
+  const { lines, kinds } = head;
+  let at = from;
+  for (let count = 0;; count++) {
+    if (at === to) return MORE;
+    const name = at;
+    while (at < to && TOKEN[bytes[at]] !== 0) at++;
+    if (at === to) return MORE;
+    if (bytes[at] !== COLON || at === name) {
+      if (at > name || bytes[at] !== CR) return head.refuse(nameFault(bytes[at], at === name));
+      head.count = count;
+      lines[4 * count] = at;
+      return lineEnd(head, bytes, at, to);
+    }
+    if (count === MOST_FIELDS) return head.refuse(FAULTS.manyFields);
+    const colon = at++;
+    while (at < to && (bytes[at] === SP || bytes[at] === HTAB)) at++;
+    const value = at;
+    while (at < to && VALUE[bytes[at]] !== 0) at++;
+    const end = at;
+    at = lineEnd(head, bytes, at, to);
+    if (at <= 0) return at;
+    kinds[count] = kindOf(bytes, name, colon);
+    const line = 4 * count;
+    lines[line] = name;
+    lines[line + 1] = colon;
+    lines[line + 2] = value;
+    lines[line + 3] = trimmedEnd(bytes, value, end);
+  }
+}
+
+/** Why no name ends with this octet. */
+function nameFault(octet: number, empty: boolean) {
+  if (octet === LF) return FAULTS.bareLineFeed;
+  if (!empty) return FAULTS.noColon;
+  if (octet === COLON) return FAULTS.noName;
+  return octet === SP || octet === HTAB ? FAULTS.folded : FAULTS.noColon;
+}
