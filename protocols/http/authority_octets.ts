@@ -1,16 +1,19 @@
 /** Whether octets are the authority of an http URI (RFC 9110 4.2, RFC 3986 3.2): a host and perhaps a port. */
 import { parseIp } from "../../gate/address.ts";
-import { COLON, HEX, TOKEN } from "./octets.ts";
+import { COLON, HEX } from "./octets.ts";
 
 const DOT = 0x2e;
-const HYPHEN = 0x2d;
-const UNDERSCORE = 0x5f;
 const OPEN = 0x5b;
 const CLOSE = 0x5d;
 const LARGEST_PORT = 65535;
 const LONGEST_NAME = 253;
 /** An IPv6 address with an IPv4 one in it. */
 const LONGEST_V6 = 45;
+const SEPARATOR = 2;
+/** SEPARATOR for the dot, 1 for what a label has. */
+const NAME = Uint8Array.from({ length: 256 }, (_, octet) => {
+  return octet === DOT ? SEPARATOR : /[-\w]/.test(String.fromCharCode(octet)) ? 1 : 0;
+});
 
 /**
  * A name in A-labels (letters, digits, `-`, `_`, single dots), an IPv4 address or an IPv6 one in brackets; then
@@ -26,20 +29,12 @@ export function isAuthority(bytes: Uint8Array, start: number, end: number, portN
 function nameEnd(bytes: Uint8Array, start: number, end: number): number {
   let at = start;
   for (let label = 0; at < end; at++) {
-    const octet = bytes[at];
-    if (octet === DOT) {
-      if (label === 0) return start;
-      label = 0;
-    } else if (isNameOctet(octet)) label++;
-    else break;
+    const sign = NAME[bytes[at]];
+    if (sign === 0) break;
+    if (sign === SEPARATOR && label === 0) return start;
+    label = sign === SEPARATOR ? 0 : 1;
   }
   return at - start > LONGEST_NAME ? start : at;
-}
-
-function isNameOctet(octet: number): boolean {
-  const lower = TOKEN[octet];
-  return lower >= 0x61 && lower <= 0x7a || octet >= 0x30 && octet <= 0x39 || octet === HYPHEN ||
-    octet === UNDERSCORE;
 }
 
 /** Rare enough for a string. */

@@ -21,13 +21,16 @@ export function dropHopByHop(head: MessageHead, bytes: Uint8Array, upgrade: bool
   if (isLengthless(head)) dropKind(head, KIND.contentLength);
 }
 
-/** A Host or a length that an option names stays: without it the message would be another one. */
+/**
+ * A Host or a length that an option names stays: without it the message would be another one. The fields of this hop
+ * are judged already, and an Upgrade that goes on is always named.
+ */
 function dropNamed(head: MessageHead, bytes: Uint8Array): void {
   const { kinds, drop, count } = head;
   for (let at = head.find(KIND.connection); at >= 0; at = head.find(KIND.connection, at + 1)) {
     for (let line = 0; line < count; line++) {
       const kind = kinds[line];
-      if (drop[line] === 1 || kind === KIND.host || kind === KIND.contentLength) continue;
+      if (isHopByHop(kind) || kind === KIND.host || kind === KIND.contentLength) continue;
       if (namesLine(head, bytes, at, line)) drop[line] = 1;
     }
   }

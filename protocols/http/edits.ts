@@ -6,7 +6,9 @@ import { type Body, type MessageHead, OPTION } from "./message_head.ts";
 import { octets } from "./octets.ts";
 
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-const VALUE = /^(?:[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?)?$/;
+/** No control characters, no whitespace around it. Above ASCII it is UTF-8. */
+// deno-lint-ignore no-control-regex
+const VALUE = /^(?![\t ])[^\x00-\x08\x0a-\x1f\x7f]*(?<![\t ])$/;
 
 export class Edits {
   /** The target in place of the request's own. */
@@ -54,7 +56,7 @@ export class Edits {
 
 /**
  * One line of a head, its CRLF included.
- * @throws GateError `internal` where the name or the value could not be read as what it is: ASCII without controls
+ * @throws GateError `internal` where the name is no token, or the value has control characters or whitespace around it
  */
 export function fieldLine(name: string, value: string): Uint8Array {
   if (!NAME.test(name) || !VALUE.test(value)) {
@@ -62,7 +64,7 @@ export function fieldLine(name: string, value: string): Uint8Array {
     throw new GateError(
       "internal",
       "gate",
-      `Cannot write the field ${place}: its name or value is not valid`,
+      `Cannot write the field ${place}: no valid name or value`,
     );
   }
   return octets(`${name}: ${value}\r\n`);

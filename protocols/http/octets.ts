@@ -21,6 +21,8 @@ export const TOKEN = new Uint8Array(256);
 export const FOLDED = new Uint8Array(256);
 /** 1 for octets of a field's value (RFC 9110 5.5): HTAB, SP, visible ones and those above ASCII. */
 export const VALUE = new Uint8Array(256);
+/** 1 for octets of a request target: the visible ones but `#`, for more than RFC 3986 allows is in use. */
+export const TARGET = new Uint8Array(256);
 /** The digit's value; 255: no hexadecimal digit. */
 export const HEX = new Uint8Array(256).fill(255);
 
@@ -30,6 +32,7 @@ for (let octet = 0; octet < 256; octet++) {
   TOKEN[octet] = lower;
   FOLDED[octet] = lower === UNDERSCORE ? HYPHEN : lower;
   if (octet === HTAB || octet >= SP && octet !== 0x7f) VALUE[octet] = 1;
+  if (octet > SP && octet < 0x7f && sign !== "#") TARGET[octet] = 1;
   if (/^[0-9a-f]$/.test(sign)) HEX[octet] = parseInt(sign, 16);
 }
 
@@ -62,6 +65,21 @@ export function trimmedEnd(bytes: Uint8Array, start: number, end: number): numbe
   let at = end;
   while (at > start && (bytes[at - 1] === SP || bytes[at - 1] === HTAB)) at--;
   return at;
+}
+
+/**
+ * Where the octets of a field's value end, at `at` or behind it. Most of a head are values: four at a time take a third
+ * less.
+ */
+export function valueEnd(bytes: Uint8Array, at: number, to: number): number {
+  let end = at;
+  for (const last = to - 4; end <= last; end += 4) {
+    if ((VALUE[bytes[end]] & VALUE[bytes[end + 1]] & VALUE[bytes[end + 2]] & VALUE[bytes[end + 3]]) === 0) {
+      break;
+    }
+  }
+  while (end < to && VALUE[bytes[end]] !== 0) end++;
+  return end;
 }
 
 /** Whether there is an LF from `start` to `end`. */

@@ -1,5 +1,5 @@
 /** Whether a connection serves another exchange (RFC 9112 9.3). */
-import { type MessageHead, OPTION } from "./message_head.ts";
+import { type Body, type MessageHead, OPTION } from "./message_head.ts";
 
 /** Whether the sender of this head keeps the connection: HTTP/1.1 unless it says close, HTTP/1.0 if it says so. */
 export function persists({ minor, options }: MessageHead): boolean {
@@ -19,9 +19,23 @@ export function upstreamPersists(response: MessageHead): boolean {
 }
 
 /**
+ * Whether a client's connection stays after this exchange, when the request has been read to its end. Not after a
+ * CONNECT that was refused: what its client may have sent ahead is no HTTP.
+ */
+export function clientPersists(request: MessageHead, body: Body): boolean {
+  return body !== "close" && body !== "tunnel" && request.body !== "tunnel" && persists(request);
+}
+
+/**
  * How a response's content is sent to a client of this minor version: as it came, but HTTP/1.0 knows no chunks, so
  * that the end of the connection ends it.
  */
-export function deliveredBody(response: MessageHead, clientMinor: number): MessageHead["body"] {
+export function deliveredBody(response: MessageHead, clientMinor: number): Body {
   return response.body === "chunked" && clientMinor === 0 ? "close" : response.body;
+}
+
+/** What a client of this minor version is told of its connection, as OPTION bits: nothing where it knows it anyway. */
+export function connectionOption(stays: boolean, clientMinor: number): number {
+  if (!stays) return OPTION.close;
+  return clientMinor === 0 ? OPTION.keepAlive : 0;
 }

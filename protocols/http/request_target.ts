@@ -7,17 +7,12 @@ import { COLON, octets, SLASH, startsWith, TOKEN } from "./octets.ts";
 
 const ASTERISK = 0x2a;
 const QUESTION = 0x3f;
-const HASH = 0x23;
-const VISIBLE = 0x7e;
 const HTTP = octets("http");
 const AFTER_SCHEME = octets("://");
 
 /** Finds the form and whom the request is for; undefined: all is well. */
 export function readTarget(head: MessageHead, bytes: Uint8Array): Fault | undefined {
   const { targetStart, targetEnd } = head;
-  for (let at = targetStart; at < targetEnd; at++) {
-    if (bytes[at] > VISIBLE || bytes[at] === HASH) return FAULTS.target;
-  }
   head.pathStart = targetStart;
   const fault = formOf(head, bytes, targetStart, targetEnd);
   return fault ?? readHost(head, bytes);

@@ -1,7 +1,7 @@
 /** The first line of a message (RFC 9112 3 and 4). */
 import { type Fault, FAULTS, LONGEST_METHOD } from "./faults.ts";
 import { type MessageHead, type Method, MORE } from "./message_head.ts";
-import { CR, HEX, LF, octets, SP, startsWith, TOKEN, VALUE } from "./octets.ts";
+import { CR, HEX, LF, octets, SP, startsWith, TARGET, TOKEN, VALUE } from "./octets.ts";
 
 const DOT = 0x2e;
 const ONE = 0x31;
@@ -34,9 +34,10 @@ export function requestLine(head: MessageHead, bytes: Uint8Array, from: number, 
   if (at === start || bytes[at] !== SP) return head.refuse(FAULTS.noRequestLine);
   head.methodEnd = at;
   head.targetStart = ++at;
-  while (at < to && bytes[at] > SP) at++;
+  while (at < to && TARGET[bytes[at]] !== 0) at++;
   head.targetEnd = at;
   if (at === to) return MORE;
+  if (bytes[at] > SP) return head.refuse(FAULTS.target);
   if (at === head.targetStart || bytes[at] !== SP) return head.refuse(FAULTS.noRequestLine);
   return version(head, bytes, at + 1, to);
 }

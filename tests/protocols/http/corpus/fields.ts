@@ -81,6 +81,11 @@ const HOPS: readonly Case[] = [
     fields("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nConnection: upgrade\r\n"),
   ],
   [
+    "a WebSocket, and what else Connection names",
+    fields("Upgrade: websocket\r\nX-A: 1\r\nConnection: x-a, Upgrade\r\n"),
+    fields("Upgrade: websocket\r\nConnection: upgrade\r\n"),
+  ],
+  [
     "an Upgrade in HTTP/1.0",
     "GET / HTTP/1.0\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
     "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
