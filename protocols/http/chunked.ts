@@ -10,7 +10,7 @@ import {
 import { fieldLines } from "./field_lines.ts";
 import { KIND } from "./field_kinds.ts";
 import { MessageHead, MORE, type REFUSED } from "./message_head.ts";
-import { CR, hasLineFeed, HEX, HTAB, SP, VALUE } from "./octets.ts";
+import { CR, endOf, hasLineFeed, HEX, HTAB, IN_VALUE, isIn, SP } from "./octets.ts";
 import { Ranges } from "./ranges.ts";
 import { lineEnd } from "./start_line.ts";
 
@@ -109,11 +109,10 @@ export class ChunkedBody {
     if (at - from > MOST_DIGITS || at === from) return SECTION.refuse(FAULTS.chunkSize);
     const digits = at;
     while (at < last && (bytes[at] === SP || bytes[at] === HTAB)) at++;
-    if (at < last && !(bytes[at] === SEMICOLON || at === digits && VALUE[bytes[at]] === 0)) {
+    if (at < last && !(bytes[at] === SEMICOLON || at === digits && !isIn(bytes[at], IN_VALUE))) {
       return SECTION.refuse(FAULTS.chunkSize);
     }
-    while (at < last && VALUE[bytes[at]] !== 0) at++;
-    const next = lineEnd(SECTION, bytes, at, last);
+    const next = lineEnd(SECTION, bytes, endOf(IN_VALUE, bytes, at, last), last);
     if (next > 0) return this.#begin(size, next - from) ?? next;
     return next === MORE && to - from >= LONGEST_CHUNK_LINE ? SECTION.refuse(FAULTS.longChunkLine) : next;
   }

@@ -60,16 +60,24 @@ export const namesH2c = (bytes: Uint8Array, start: number, end: number) => hasEl
 export const namesTrailers = (bytes: Uint8Array, start: number, end: number) =>
   hasElement(bytes, start, end, TRAILERS);
 
-/** Whether an option of a Connection field is the name of line `line`. */
-export function namesLine(head: MessageHead, bytes: Uint8Array, connection: number, line: number): boolean {
-  const { lines } = head;
-  const name = lines[4 * line], size = lines[4 * line + 1] - name, end = lines[4 * connection + 3];
+/** Marks the lines that this Connection field names, of those that `mayDrop` allows. */
+export function dropNamedBy(
+  head: MessageHead,
+  bytes: Uint8Array,
+  connection: number,
+  mayDrop: (kind: number) => boolean,
+): void {
+  const { lines, kinds, drop, count } = head;
+  const end = lines[4 * connection + 3];
   for (let at = elementStart(bytes, lines[4 * connection + 2], end); at < end;) {
-    const next = elementEnd(bytes, at, end);
-    if (trimmedEnd(bytes, at, next) - at === size && sameName(bytes, at, name, size)) return true;
+    const next = elementEnd(bytes, at, end), size = trimmedEnd(bytes, at, next) - at;
+    for (let line = 0; line < count; line++) {
+      const name = lines[4 * line];
+      if (lines[4 * line + 1] - name !== size || !sameName(bytes, at, name, size)) continue;
+      if (mayDrop(kinds[line])) drop[line] = 1;
+    }
     at = elementStart(bytes, next, end);
   }
-  return false;
 }
 
 function sameName(bytes: Uint8Array, option: number, name: number, size: number): boolean {

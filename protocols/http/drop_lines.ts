@@ -1,5 +1,5 @@
 /** Which lines of a head do not go on: what was meant for this hop, and claims nobody here has proven. */
-import { namesH2c, namesLine } from "./connection_options.ts";
+import { dropNamedBy, namesH2c } from "./connection_options.ts";
 import { isForwardingClaim, isHopByHop, isIdentityClaim, KIND } from "./field_kinds.ts";
 import { type MessageHead, OPTION } from "./message_head.ts";
 
@@ -21,19 +21,18 @@ export function dropHopByHop(head: MessageHead, bytes: Uint8Array, upgrade: bool
   if (isLengthless(head)) dropKind(head, KIND.contentLength);
 }
 
+function dropNamed(head: MessageHead, bytes: Uint8Array): void {
+  for (let line = head.find(KIND.connection); line >= 0; line = head.find(KIND.connection, line + 1)) {
+    dropNamedBy(head, bytes, line, mayBeNamed);
+  }
+}
+
 /**
  * A Host or a length that an option names stays: without it the message would be another one. The fields of this hop
  * are judged already, and an Upgrade that goes on is always named.
  */
-function dropNamed(head: MessageHead, bytes: Uint8Array): void {
-  const { kinds, drop, count } = head;
-  for (let at = head.find(KIND.connection); at >= 0; at = head.find(KIND.connection, at + 1)) {
-    for (let line = 0; line < count; line++) {
-      const kind = kinds[line];
-      if (isHopByHop(kind) || kind === KIND.host || kind === KIND.contentLength) continue;
-      if (namesLine(head, bytes, at, line)) drop[line] = 1;
-    }
-  }
+function mayBeNamed(kind: number): boolean {
+  return !isHopByHop(kind) && kind !== KIND.host && kind !== KIND.contentLength;
 }
 
 /** Responses that must not have a Content-Length (RFC 9110 8.6), and have it all the same. */

@@ -19,33 +19,34 @@ export class Edits {
   body: Body = "none";
   /** OPTION bits that the outgoing Connection says. */
   options = 0;
-  /** Whole lines, as fieldLine makes them. */
+  /** Whole lines, as fieldLine makes them; the first `count` hold. Emptying the array would throw its memory away. */
   readonly added: Uint8Array[] = [];
+  count = 0;
 
   /** Forgets the last head's edits and marks what ends at this hop. `upgrade`: an Upgrade goes on. */
   begin(head: MessageHead, bytes: Uint8Array, upgrade: boolean): void {
     this.target = this.host = undefined;
     this.body = head.body;
-    this.added.length = 0;
+    this.count = 0;
     dropHopByHop(head, bytes, upgrade);
     this.options = upgrade && head.upgrade ? OPTION.upgrade : 0;
     if (head.trailers && head.status === 0) this.options |= OPTION.te;
   }
 
   add(line: Uint8Array): void {
-    this.added.push(line);
+    this.added[this.count++] = line;
   }
 
   /** In place of every line of this name, in lower case. */
   set(head: MessageHead, bytes: Uint8Array, name: Uint8Array, line: Uint8Array): void {
     dropName(head, bytes, name);
-    this.added.push(line);
+    this.add(line);
   }
 
   /** The same of a KIND. */
   setKind(head: MessageHead, kind: number, line: Uint8Array): void {
     dropKind(head, kind);
-    this.added.push(line);
+    this.add(line);
   }
 
   /** Chunks and the connection's end say themselves how long the content is. */

@@ -17,8 +17,8 @@ const fault = (status: Fault["fault"], state: string): Fault =>
 export const MOST_FIELDS = 256;
 /** The longest method in IANA's registry has 17 octets. */
 export const LONGEST_METHOD = 32;
-/** Octets in the Connection fields of one message: each of its options is compared with each field. */
-export const MOST_CONNECTION = 1024;
+/** Octets in the Connection fields of one message: each of their options is compared with each field. */
+export const MOST_CONNECTION = 256;
 /** Octets of a chunk's size and its extensions, with the line's end. */
 export const LONGEST_CHUNK_LINE = 1024;
 /** Octets of chunk lines beyond 16 for each chunk and two for each octet of content, at any point of a body. */

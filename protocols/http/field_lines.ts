@@ -2,7 +2,7 @@
 import { FAULTS, MOST_FIELDS } from "./faults.ts";
 import { kindOf } from "./field_kinds.ts";
 import { type MessageHead, MORE } from "./message_head.ts";
-import { COLON, CR, HTAB, LF, SP, TOKEN, trimmedEnd, valueEnd } from "./octets.ts";
+import { COLON, CR, endOf, HTAB, IN_TOKEN, IN_VALUE, LF, SP, trimmedEnd } from "./octets.ts";
 import { lineEnd } from "./start_line.ts";
 
 /** Fills in the lines; where the empty line is over. */
@@ -12,7 +12,7 @@ export function fieldLines(head: MessageHead, bytes: Uint8Array, from: number, t
   for (let count = 0;; count++) {
     if (at === to) return MORE;
     const name = at;
-    while (at < to && TOKEN[bytes[at]] !== 0) at++;
+    at = endOf(IN_TOKEN, bytes, at, to);
     if (at === to) return MORE;
     if (bytes[at] !== COLON || at === name) {
       if (at > name || bytes[at] !== CR) return head.refuse(nameFault(bytes[at], at === name));
@@ -25,7 +25,7 @@ export function fieldLines(head: MessageHead, bytes: Uint8Array, from: number, t
     const colon = at++;
     while (at < to && (bytes[at] === SP || bytes[at] === HTAB)) at++;
     const value = at;
-    const end = at = valueEnd(bytes, at, to);
+    const end = at = endOf(IN_VALUE, bytes, at, to);
     if (at + 1 >= to || bytes[at] !== CR || bytes[at + 1] !== LF) return lineEnd(head, bytes, at, to);
     at += 2;
     const line = 4 * count;
@@ -36,7 +36,7 @@ export function fieldLines(head: MessageHead, bytes: Uint8Array, from: number, t
   }
 }
 
-/** In a loop of its own, which costs a third less than in the other. */
+/** Of lines that are all well-formed: who is refused has cost no comparison. */
 function findKinds({ kinds, lines, count }: MessageHead, bytes: Uint8Array): void {
   for (let line = 0; line < count; line++) {
     kinds[line] = kindOf(bytes, lines[4 * line], lines[4 * line + 1]);

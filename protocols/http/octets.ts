@@ -8,21 +8,26 @@ export const COMMA = 0x2c;
 export const SLASH = 0x2f;
 export const COLON = 0x3a;
 
+const DEL = 0x7f;
 const UNDERSCORE = 0x5f;
 const HYPHEN = 0x2d;
-/** RFC 9110 5.6.2, in lower case. */
 const TOKEN_SIGNS = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz";
 /** Below this many octets a loop is faster than a view for `set`. */
 const SHORT = 48;
+
+/** What an octet may stand in, as bits. */
+const CLASS = new Uint8Array(256);
+/** RFC 9110 5.6.2. */
+export const IN_TOKEN = 1;
+/** RFC 9110 5.5: HTAB, SP, what is visible, and what is above ASCII. */
+export const IN_VALUE = 2;
+/** A request target's: what is visible but `#`, for more than RFC 3986 allows is in use. */
+export const IN_TARGET = 4;
 
 /** The octet of a token in lower case; 0: no token has it. */
 export const TOKEN = new Uint8Array(256);
 /** TOKEN with `_` as `-`: applications behind CGI's conventions cannot tell these apart. */
 export const FOLDED = new Uint8Array(256);
-/** 1 for octets of a field's value (RFC 9110 5.5): HTAB, SP, visible ones and those above ASCII. */
-export const VALUE = new Uint8Array(256);
-/** 1 for octets of a request target: the visible ones but `#`, for more than RFC 3986 allows is in use. */
-export const TARGET = new Uint8Array(256);
 /** The digit's value; 255: no hexadecimal digit. */
 export const HEX = new Uint8Array(256).fill(255);
 
@@ -31,8 +36,9 @@ for (let octet = 0; octet < 256; octet++) {
   const lower = octet < 0x80 && TOKEN_SIGNS.includes(sign) ? sign.charCodeAt(0) : 0;
   TOKEN[octet] = lower;
   FOLDED[octet] = lower === UNDERSCORE ? HYPHEN : lower;
-  if (octet === HTAB || octet >= SP && octet !== 0x7f) VALUE[octet] = 1;
-  if (octet > SP && octet < 0x7f && sign !== "#") TARGET[octet] = 1;
+  CLASS[octet] = (lower > 0 ? IN_TOKEN : 0) |
+    (octet === HTAB || octet >= SP && octet !== DEL ? IN_VALUE : 0) |
+    (octet > SP && octet < DEL && sign !== "#" ? IN_TARGET : 0);
   if (/^[0-9a-f]$/.test(sign)) HEX[octet] = parseInt(sign, 16);
 }
 
@@ -67,18 +73,19 @@ export function trimmedEnd(bytes: Uint8Array, start: number, end: number): numbe
   return at;
 }
 
-/**
- * Where the octets of a field's value end, at `at` or behind it. Most of a head are values: four at a time take a third
- * less.
- */
-export function valueEnd(bytes: Uint8Array, at: number, to: number): number {
+/** Whether the octet is of this class. */
+export function isIn(octet: number, where: number): boolean {
+  return (CLASS[octet] & where) !== 0;
+}
+
+/** Where the octets of this class end, at `at` or behind it. Looking at four at a time takes half as long. */
+export function endOf(where: number, bytes: Uint8Array, at: number, to: number): number {
   let end = at;
   for (const last = to - 4; end <= last; end += 4) {
-    if ((VALUE[bytes[end]] & VALUE[bytes[end + 1]] & VALUE[bytes[end + 2]] & VALUE[bytes[end + 3]]) === 0) {
-      break;
-    }
+    const all = CLASS[bytes[end]] & CLASS[bytes[end + 1]] & CLASS[bytes[end + 2]] & CLASS[bytes[end + 3]];
+    if ((all & where) === 0) break;
   }
-  while (end < to && VALUE[bytes[end]] !== 0) end++;
+  while (end < to && (CLASS[bytes[end]] & where) !== 0) end++;
   return end;
 }
 
@@ -99,7 +106,7 @@ export function copyOctets(
   at: number,
 ): number {
   const size = end - start;
-  if (size < SHORT) { for (let i = 0; i < size; i++) out[at + i] = bytes[start + i]; }
-  else out.set(bytes.subarray(start, end), at);
+  if (size >= SHORT) out.set(bytes.subarray(start, end), at);
+  else for (let i = 0; i < size; i++) out[at + i] = bytes[start + i];
   return at + size;
 }

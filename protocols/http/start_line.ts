@@ -1,7 +1,7 @@
 /** The first line of a message (RFC 9112 3 and 4). */
 import { type Fault, FAULTS, LONGEST_METHOD } from "./faults.ts";
 import { type MessageHead, type Method, MORE } from "./message_head.ts";
-import { CR, HEX, LF, octets, SP, startsWith, TARGET, TOKEN, VALUE } from "./octets.ts";
+import { CR, endOf, HEX, IN_TARGET, IN_TOKEN, IN_VALUE, isIn, LF, octets, SP, startsWith } from "./octets.ts";
 
 const DOT = 0x2e;
 const ONE = 0x31;
@@ -27,15 +27,13 @@ export function requestLine(head: MessageHead, bytes: Uint8Array, from: number, 
     if (start <= 0) return start;
     head.start = start;
   }
-  let at = start;
-  while (at < to && TOKEN[bytes[at]] !== 0) at++;
+  let at = endOf(IN_TOKEN, bytes, start, to);
   if (at - start > LONGEST_METHOD) return head.refuse(FAULTS.longMethod);
   if (at === to) return MORE;
   if (at === start || bytes[at] !== SP) return head.refuse(FAULTS.noRequestLine);
   head.methodEnd = at;
-  head.targetStart = ++at;
-  while (at < to && TARGET[bytes[at]] !== 0) at++;
-  head.targetEnd = at;
+  head.targetStart = at + 1;
+  head.targetEnd = at = endOf(IN_TARGET, bytes, at + 1, to);
   if (at === to) return MORE;
   if (bytes[at] > SP) return head.refuse(FAULTS.target);
   if (at === head.targetStart || bytes[at] !== SP) return head.refuse(FAULTS.noRequestLine);
@@ -51,7 +49,7 @@ function version(head: MessageHead, bytes: Uint8Array, from: number, to: number)
   const digits = afterHttp(head, bytes, from, to, FAULTS.noRequestLine);
   if (digits <= 0) return digits;
   const at = digits + 3;
-  if (at < to && VALUE[bytes[at]] !== 0) return head.refuse(FAULTS.noRequestLine);
+  if (at < to && isIn(bytes[at], IN_VALUE)) return head.refuse(FAULTS.noRequestLine);
   const end = lineEnd(head, bytes, at, to);
   if (end > 0 && !readVersion(head, bytes, digits)) return head.refuse(FAULTS.version);
   return end;
@@ -91,10 +89,9 @@ export function statusLine(head: MessageHead, bytes: Uint8Array, from: number, t
     status = status * 10 + HEX[bytes[at]];
   }
   if (status < 100 || status > 599) return head.refuse(FAULTS.noStatusLine);
-  if (at < to && bytes[at] !== SP && VALUE[bytes[at]] !== 0) return head.refuse(FAULTS.noStatusLine);
+  if (at < to && bytes[at] !== SP && isIn(bytes[at], IN_VALUE)) return head.refuse(FAULTS.noStatusLine);
   head.status = status;
-  while (at < to && VALUE[bytes[at]] !== 0) at++;
-  return lineEnd(head, bytes, at, to);
+  return lineEnd(head, bytes, endOf(IN_VALUE, bytes, at, to), to);
 }
 
 /** Which method the request line has. */

@@ -65,7 +65,7 @@ export function writeResponse(
 function mostOctets(head: MessageHead, edits: Edits): number {
   let most = head.end - head.start + OWN_LINES + (edits.target?.length ?? 0) + (edits.host?.length ?? 0);
   most += head.authorityEnd - head.authorityStart;
-  for (let i = 0; i < edits.added.length; i++) most += edits.added[i].length;
+  for (let i = 0; i < edits.count; i++) most += edits.added[i].length;
   return most;
 }
 
@@ -135,7 +135,7 @@ function writeRest(edits: Edits, out: Uint8Array, at: number): number {
   let end = at;
   if (edits.body === "chunked") end = append(CHUNKED, out, end);
   end = append(CONNECTION[edits.options & (OPTION.named - 1)], out, end);
-  for (let i = 0; i < edits.added.length; i++) end = append(edits.added[i], out, end);
+  for (let i = 0; i < edits.count; i++) end = append(edits.added[i], out, end);
   return append(CRLF, out, end);
 }
 

@@ -58,7 +58,7 @@ const BROWSER = lines(
   "Referer: https://www.example.com/products/",
   "Accept-Encoding: gzip, deflate, br, zstd",
   "Accept-Language: en-GB,en;q=0.9,de;q=0.8",
-  "Cookie: session=0123456789abcdef0123456789abcdef; theme=dark; consent=2024-06-01T10:00",
+  "Cookie: session=0123456789abcdef0123456789abcdef; theme=dark; consent=2024-06-01T10:00:00+00",
 );
 
 const RESPONSE = lines(
