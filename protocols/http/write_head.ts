@@ -2,8 +2,9 @@
 import type { Edits } from "./edits.ts";
 import { KIND } from "./field_kinds.ts";
 import { type MessageHead, OPTION } from "./message_head.ts";
-import { copyOctets, octets, SLASH } from "./octets.ts";
+import { copyOctets, octets, SLASH, SP } from "./octets.ts";
 
+const ZERO = 0x30;
 const CRLF = octets("\r\n");
 const SPACE = octets(" ");
 const ROOT = octets("/");
@@ -103,12 +104,32 @@ function writeHost(
 ): number {
   const line = head.find(KIND.host);
   const named = head.form === "absolute" || head.form === "authority";
-  if (line >= 0 && edits.host === undefined && !named) return at;
+  if (line >= 0 && edits.host === undefined && !named && isPlain(head, bytes, line)) return at;
   if (line >= 0) head.drop[line] = 1;
   let end = append(HOST, out, at);
   if (edits.host !== undefined) end = append(edits.host, out, end);
   else end = copyOctets(bytes, head.authorityStart, head.authorityEnd, out, end);
   return append(CRLF, out, end);
+}
+
+/**
+ * A Content-Length in its one plain spelling, in place of another one. Servers differ in the whitespace and the zeros
+ * they take in front of a number.
+ */
+function plainLength(head: MessageHead, bytes: Uint8Array): Uint8Array | undefined {
+  const line = head.length < 0 ? -1 : head.find(KIND.contentLength);
+  if (line < 0 || head.drop[line] === 1) return undefined;
+  const value = head.lines[4 * line + 2], digits = head.lines[4 * line + 3] - value;
+  if (isPlain(head, bytes, line) && (bytes[value] !== ZERO || digits === 1)) return undefined;
+  head.drop[line] = 1;
+  return octets(`Content-Length: ${head.length}\r\n`);
+}
+
+/** Whether the line has one space before its value and nothing behind it. */
+function isPlain({ lines }: MessageHead, bytes: Uint8Array, line: number): boolean {
+  const colon = lines[4 * line + 1];
+  return bytes[colon + 1] === SP && lines[4 * line + 2] === colon + 2 &&
+    lines[4 * line + 3] + CRLF.length === lines[4 * line + 4];
 }
 
 /** The lines that are not dropped, in their order and as they came. */
@@ -121,13 +142,15 @@ function writeKept(
 ): number {
   edits.dropUntrueLength(head);
   const { lines, drop, count } = head;
+  const length = plainLength(head, bytes);
   let end = at, run = lines[0];
   for (let line = 0; line < count; line++) {
     if (drop[line] === 0) continue;
     end = copyOctets(bytes, run, lines[4 * line], out, end);
     run = lines[4 * line + 4];
   }
-  return copyOctets(bytes, run, lines[4 * count], out, end);
+  end = copyOctets(bytes, run, lines[4 * count], out, end);
+  return length ? append(length, out, end) : end;
 }
 
 /** What this hop says itself, what was added, and the empty line. */

@@ -30,7 +30,7 @@ const chunkText = (chunk: Uint8Array, extension: string): string =>
 
 const CHUNK = fc.tuple(
   fc.uint8Array({ minLength: 1, maxLength: 40 }),
-  fc.constantFrom("", ";a", ' ;b="c"', ";d=e;f"),
+  fc.constantFrom("", ";a", ';b="c"', ";d=e;f"),
 );
 const MESSAGE = fc.record({
   chunks: fc.array(CHUNK, { maxLength: 12 }),

@@ -12,6 +12,12 @@ const goesOn = (name: string, bytes: string): Case => [name, bytes, "same"];
 const refused = (name: string, bytes: string, status = 400): Case => [name, bytes, status];
 const length = (name: string, value: string): Case =>
   refused(name, post(`Content-Length:${value}\r\n`, "hello"));
+/** Servers differ in what they take for a number, so it goes on in one spelling. */
+const rewritten = (name: string, line: string): Case => [
+  name,
+  post(`${line}X: y\r\n`, "hello") + NEXT,
+  post("X: y\r\nContent-Length: 5\r\n", "hello") + NEXT,
+];
 const coding = (name: string, lines: string, status = 400): Case =>
   refused(name, post(lines, "0\r\n\r\n"), status);
 /** The head is good and gone when the content turns out not to be. */
@@ -25,8 +31,11 @@ const LENGTHS: readonly Case[] = [
   goesOn("no length is no content", post("") + NEXT),
   goesOn("a length of 0", post("Content-Length: 0\r\n") + NEXT),
   goesOn("a length, and a request behind it", post("Content-Length: 5\r\n", "hello") + NEXT),
-  goesOn("a length with zeros in front", post("Content-Length: 005\r\n", "hello") + NEXT),
-  goesOn("a length with whitespace around it", post("Content-Length: \t5\t \r\n", "hello") + NEXT),
+  rewritten("a length with zeros in front", "Content-Length: 005\r\n"),
+  ["a length of zeros", post("Content-Length: 000\r\n") + NEXT, post("Content-Length: 0\r\n") + NEXT],
+  rewritten("a length with a tab before it", "Content-Length: \t5\r\n"),
+  rewritten("a length with whitespace behind it", "Content-Length: 5 \r\n"),
+  rewritten("a length without whitespace", "content-length:5\r\n"),
   goesOn(
     "content that looks like a request",
     post("Content-Length: 18\r\n", "GET / HTTP/1.1\r\n\r\n") + NEXT,
@@ -134,7 +143,6 @@ const CHUNKS: readonly Case[] = [
   goesOn("a last chunk of many zeros", chunks("0000\r\n\r\n") + NEXT),
   goesOn("chunk lines inside a chunk are content", chunks("5\r\n0\r\n\r\n\r\n0\r\n\r\n") + NEXT),
   goesOn("extensions", chunks('1;a;b=c;d="e;f"\r\nx\r\n0;last\r\n\r\n') + NEXT),
-  goesOn("whitespace before an extension", chunks("1 \t;a\r\nx\r\n0\r\n\r\n") + NEXT),
   goesOn("trailers", chunks("0\r\nX-Sum: 1\r\nServer-Timing: a\r\n\r\n") + NEXT),
   [
     "trailers that only a head may have",
@@ -160,6 +168,7 @@ const CHUNKS: readonly Case[] = [
   broken("a size in quotes", '"5"\r\nhello'),
   broken("whitespace before a size", " 5\r\nhello\r\n0\r\n\r\n"),
   broken("whitespace behind a size", "5 \r\nhello\r\n0\r\n\r\n"),
+  broken("whitespace before an extension", "5 ;a\r\nhello\r\n0\r\n\r\n"),
   broken("a size of 14 digits", "00000000000005\r\nhello"),
   broken("a size beyond 64 bits", "10000000000000005\r\nhello"),
   broken("a size with a comma", "5,a\r\nhello"),

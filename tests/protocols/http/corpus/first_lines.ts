@@ -140,8 +140,8 @@ const TARGETS: readonly Case[] = [
 
 const HOSTS: readonly Case[] = [
   goesOn("a Host with a port", host(" a.example:8080")),
-  goesOn("a Host with whitespace around it", host(" \t a.example \t ")),
-  goesOn("a Host without whitespace", host("a.example")),
+  ["a Host with whitespace around it", host(" \t a.example \t "), host(" a.example")],
+  ["a Host without whitespace", host("a.example"), host(" a.example")],
   goesOn("a Host in capitals and a dot at its end", host(" A.Example.")),
   goesOn("a Host with an underscore", host(" a_b.example")),
   goesOn("a Host of IPv4", host(" 192.0.2.1:80")),
