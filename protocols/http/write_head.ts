@@ -94,7 +94,10 @@ function writePath(head: MessageHead, bytes: Uint8Array, out: Uint8Array, at: nu
   return copyOctets(bytes, pathStart, targetEnd, out, rooted ? at : append(ROOT, out, at));
 }
 
-/** A Host where the request's own does not hold; an old request may have had none, and names nobody then. */
+/**
+ * A Host where the request's own does not hold; an old request may have had none, and names nobody then. Who dropped
+ * the line has added another.
+ */
 function writeHost(
   head: MessageHead,
   bytes: Uint8Array,
@@ -104,7 +107,9 @@ function writeHost(
 ): number {
   const line = head.find(KIND.host);
   const named = head.form === "absolute" || head.form === "authority";
-  if (line >= 0 && edits.host === undefined && !named && isPlain(head, bytes, line)) return at;
+  if (line >= 0 && edits.host === undefined) {
+    if (head.drop[line] === 1 || !named && isPlain(head, bytes, line)) return at;
+  }
   if (line >= 0) head.drop[line] = 1;
   let end = append(HOST, out, at);
   if (edits.host !== undefined) end = append(edits.host, out, end);

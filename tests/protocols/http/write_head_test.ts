@@ -65,6 +65,15 @@ Deno.test("target and Host are replaced, together and each alone", () => {
   );
 });
 
+Deno.test("a Host that was set as a field is the only one", () => {
+  for (const first of ["GET / HTTP/1.1\r\nHost:a\r\n", "GET http://b/ HTTP/1.1\r\nHost: a\r\n"]) {
+    const head = written(`${first}\r\n`, (edits, parsed) => {
+      edits.setKind(parsed, KIND.host, fieldLine("Host", "c"));
+    });
+    equal(head, "GET / HTTP/1.1\r\nHost: c\r\n\r\n");
+  }
+});
+
 Deno.test("the head says how its content goes on, and nothing else about that", () => {
   const goesOn = (body: Body) => written(OK, (edits) => edits.body = body);
   equal(goesOn("length"), OK);
