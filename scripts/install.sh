@@ -36,6 +36,8 @@ misused() {
 
 # A name of our own in /etc/passwd tells a user that this script made.
 user=ugate comment='ugate gateway'
+newline='
+'
 
 unit_text() {
   cat << 'END'
@@ -247,6 +249,7 @@ stage() {
   cp "$file" "$staged" || die "read $file"
   chmod 0755 "$staged"
   version=$("$staged" version) || die "install $file: it does not run on this machine ($(uname -m)), or is not ugate"
+  version=${version%%"$newline"*} # the other lines are about this machine
   case $version in
     'ugate '*) ;;
     *) die "install $file: it is not ugate" ;;
@@ -317,7 +320,7 @@ rollback() {
   ln -f "$binary" "$staged"
   mv -f "$previous" "$binary"
   mv -f "$staged" "$previous"
-  say "went back to $("$binary" version)"
+  say "went back to $("$binary" version | head -n 1)"
   changed=yes
   begin
 }
