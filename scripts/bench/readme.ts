@@ -5,9 +5,8 @@ const HEAD = ["", "direct", "HAProxy", "nginx", "ugate", "to direct", "to HAProx
 /** Stands before and behind the table. */
 const MARK = "<!-- bench -->";
 
-/** A route by name relays as a forward does, and CPU of connections follows from how many there are. */
-const isTold = ({ name, unit }: Row) =>
-  !/^bulk .* sni$/.test(name) && name !== "connect to answer, forward" && unit !== "CPU us each";
+/** A route by name relays as a forward does. */
+const isTold = ({ name }: Row) => !/^bulk .* sni$/.test(name);
 
 /** The lines of the table, as `deno fmt` has them. */
 export function readmeTable(rows: readonly Row[]): string[] {
@@ -23,7 +22,8 @@ export function readmeTable(rows: readonly Row[]): string[] {
   );
 }
 
-const nameOf = ({ name, unit }: Line) => unit === "CPU s/GB" ? `CPU, ${name} (s/GB)` : `${name} (${unit})`;
+const nameOf = ({ name, unit }: Line) =>
+  unit.startsWith("CPU ") ? `CPU, ${name} (${unit.slice("CPU ".length)})` : `${name} (${unit})`;
 
 /** The text with another table and a line below it. Throws where it has no place for them. */
 export function withTable(readme: string, rows: readonly Row[], closing: string): string {
