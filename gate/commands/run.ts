@@ -39,7 +39,8 @@ export async function run(options: RunOptions, threads: Threads): Promise<number
   try {
     const systemd = Systemd.fromEnvironment(Deno.env, (message) => log.warn(message));
     const source = new ConfigurationSource(options.config, Deno.env);
-    const parser = new Parser(threads.parser), parse: Parse = (texts) => parser.parse(texts);
+    using parser = new Parser(threads.parser);
+    const parse: Parse = (texts) => parser.parse(texts);
     const loaded = await firstConfiguration(source, parse, options.lastGood);
     log.follow(() => loaded.config);
     for (const warning of loaded.warnings) log.warn(warning);

@@ -1,6 +1,6 @@
 /**
- * Parses configurations on a thread of its own, which ends with its one answer: the libraries for it are large and
- * seldom needed, and a file that takes a second holds nothing up.
+ * Parses configurations on a thread of its own, which ends when nothing came for a while: the libraries for it are large
+ * and seldom needed, and a file that takes a second holds nothing up.
  */
 import { GateError } from "../errors.ts";
 import type { HeadStart } from "../head_start.ts";
@@ -16,12 +16,17 @@ export type Parsed =
   /** A mistake of ours. */
   | { readonly fault: string };
 
-/** The largest configuration takes a second where this was measured. */
+/** ms. The largest configuration takes a second where this was measured. */
 const PATIENCE = 30_000;
+/** ms that a thread waits for the next texts: files that change come in bursts, and starting one takes 0.1 s of CPU. */
+const LINGER = 5000;
 
-export class Parser {
+export class Parser implements Disposable {
   readonly #threads: HeadStart;
   #last: Loaded | undefined;
+  /** Has answered, and waits. */
+  #idle: Worker | undefined;
+  #ending: ReturnType<typeof setTimeout> | undefined;
 
   /** `threads`: of gate/threads/parser.ts. */
   constructor(threads: HeadStart) {
@@ -31,15 +36,37 @@ export class Parser {
   /** Rejects with ConfigurationError where the configuration is wrong. The same texts again mean the same. */
   async parse(texts: readonly ConfigurationText[]): Promise<Loaded> {
     if (this.#last && sameTexts(texts, this.#last.texts)) return this.#last;
-    return this.#last = await parseApart(texts, this.#threads);
+    const worker = this.#idle ?? this.#threads.take();
+    this.#idle = undefined;
+    clearTimeout(this.#ending);
+    const parsed = await ask(worker, texts);
+    if ("fault" in parsed) {
+      worker.terminate();
+      throw new GateError("internal", "gate", `Cannot read the configuration: ${parsed.fault}`);
+    }
+    this.#linger(worker);
+    if ("problems" in parsed) throw new ConfigurationError(parsed.problems);
+    return this.#last = parsed.loaded;
+  }
+
+  /** Ends the thread that waits. */
+  [Symbol.dispose](): void {
+    clearTimeout(this.#ending);
+    this.#idle?.terminate();
+    this.#idle = undefined;
+  }
+
+  #linger(worker: Worker): void {
+    this[Symbol.dispose](); // of one that was asked at the same time
+    this.#idle = worker;
+    this.#ending = setTimeout(() => this[Symbol.dispose](), LINGER);
   }
 }
 
-async function parseApart(texts: readonly ConfigurationText[], threads: HeadStart): Promise<Loaded> {
-  const worker = threads.take();
+async function ask(worker: Worker, texts: readonly ConfigurationText[]): Promise<Parsed> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   try {
-    const parsed = await new Promise<Parsed>((resolve) => {
+    return await new Promise<Parsed>((resolve) => {
       const late = `its thread did not answer within ${PATIENCE / 1000} s`;
       timer = setTimeout(() => resolve({ fault: late }), PATIENCE);
       worker.onmessage = ({ data }: MessageEvent<Parsed>) => resolve(data);
@@ -49,11 +76,7 @@ async function parseApart(texts: readonly ConfigurationText[], threads: HeadStar
       };
       worker.postMessage(texts);
     });
-    if ("loaded" in parsed) return parsed.loaded;
-    if ("problems" in parsed) throw new ConfigurationError(parsed.problems);
-    throw new GateError("internal", "gate", `Cannot read the configuration: ${parsed.fault}`);
   } finally {
     clearTimeout(timer);
-    worker.terminate();
   }
 }

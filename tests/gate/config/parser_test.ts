@@ -19,7 +19,7 @@ admin: { metrics: ":15020" }
 
 Deno.test("what is parsed apart is what is parsed here, one text after the other", async () => {
   using threads = new HeadStart(THREAD, "parser");
-  const parser = new Parser(threads);
+  using parser = new Parser(threads);
   for (const file of ["one.yaml", "two.yaml"]) {
     const texts = [{ file, text: TEXT }], loaded = await parser.parse(texts);
     equal(loaded, await parseConfiguration(texts, protocols));
@@ -30,14 +30,33 @@ Deno.test("what is parsed apart is what is parsed here, one text after the other
 Deno.test("every mistake comes back with its place", async () => {
   using threads = new HeadStart(THREAD, "parser");
   const texts = [{ file: "ugate.yaml", text: "lisseners: {}\nroutes: [{ to: 7 }]" }];
-  const fault = await new Parser(threads).parse(texts).catch((fault) => fault);
+  using parser = new Parser(threads);
+  const fault = await parser.parse(texts).catch((fault) => fault);
   ok(fault instanceof ConfigurationError);
   equal(fault.problems, (await parseConfiguration(texts, protocols).catch((fault) => fault)).problems);
 });
 
 Deno.test("a thread that breaks is told, and the next text gets another one", async () => {
   using broken = new HeadStart(new URL("../../support/broken_worker.ts", import.meta.url), "parser");
+  using parser = new Parser(broken);
   for (let i = 0; i < 2; i++) {
-    await rejects(new Parser(broken).parse([]), /^Cannot read the configuration: .*broken on purpose/);
+    await rejects(parser.parse([]), /^Cannot read the configuration: .*broken on purpose/);
   }
+});
+
+Deno.test("texts that are asked for at the same time are each answered, and one thread waits for more", async () => {
+  const taken: Worker[] = [];
+  class Counted extends HeadStart {
+    override take(): Worker {
+      taken.push(super.take());
+      return taken.at(-1)!;
+    }
+  }
+  using threads = new Counted(THREAD, "parser");
+  using parser = new Parser(threads);
+  const files = ["a.yaml", "b.yaml"];
+  const loaded = await Promise.all(files.map((file) => parser.parse([{ file, text: TEXT }])));
+  equal(loaded.flatMap(({ files }) => files), files);
+  await parser.parse([{ file: "c.yaml", text: TEXT }]);
+  equal(taken.length, 2);
 });
