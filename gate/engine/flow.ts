@@ -122,11 +122,12 @@ export class Flow {
     const code = size < 0 ? errno() : 0;
     if (code === EINTR) return true;
     this.close();
-    if (this.source.urgent) { // splice stops at its mark for good; a read passes it
+    // Splice stops at the mark of urgent data for good, and behind a FIN calls that the end, maybe before the loop has
+    // told of it: a read passes it, and knows the end.
+    if (size === 0 || this.source.urgent) {
       this.#bulk = false;
       return true;
     }
-    if (size === 0) return this.#ended = true;
     if (code !== EAGAIN) throw this.source.failure(code, "read");
     this.source.readable = false;
     return false;

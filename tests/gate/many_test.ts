@@ -75,12 +75,12 @@ admin: { address: "off" }`);
     );
   await atOnce(AT_ONCE, MANY, one); // the garbage collector takes its room once
   let before = await states();
-  equal(before.map(({ sockets }) => sockets), idle);
+  ok(before.every(({ sockets }, i) => sockets <= idle[i])); // a thread of the start may have gone since
   const grown: number[] = [];
   for (let round = 0; round < ROUNDS && !grown.some((each) => each < MOST_GROWN); round++) {
     await atOnce(AT_ONCE, MANY, one);
     const after = await states();
-    equal(after.map(({ sockets }) => sockets), idle);
+    ok(after.every(({ sockets }, i) => sockets <= idle[i]));
     for (const [i, { pipes }] of after.entries()) {
       ok(pipes <= before[i].pipes + 2 * 32, `${pipes} pipes are open, before ${before[i].pipes}`);
     }
