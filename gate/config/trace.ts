@@ -19,7 +19,9 @@ export async function trace(paths: readonly string[]): Promise<Trace> {
   const walk = new Walk();
   for (const path of paths) {
     const directory = await walk.follow(path);
-    if (directory !== undefined) await walk.list(directory);
+    if (directory === undefined) continue;
+    await walk.identify(directory);
+    await walk.list(directory);
   }
   return { stamp: walk.stamps.join("\n"), directories: walk.directories };
 }
@@ -52,6 +54,13 @@ class Walk {
       rest.push(...target.split("/").reverse());
     }
     return at;
+  }
+
+  /** Notes which one this directory is: another one in its place is seen in the one around it. */
+  async identify(directory: string): Promise<void> {
+    const found = await this.#look(directory || "/");
+    const which = typeof found === "string" ? found : `${found.dev}:${found.ino}`;
+    await this.#note(directory.slice(0, Math.max(0, directory.lastIndexOf("/"))), `${directory} is ${which}`);
   }
 
   /** Notes the files of a directory that belong to the configuration. */
