@@ -39,7 +39,7 @@ export class LogWriter {
     }
     this.#size += lines.length;
     this.#waiting.push(lines);
-    this.#writing ??= this.#drain().finally(() => this.#writing = undefined);
+    this.#writing ??= this.#drain();
   }
 
   /** Waits until all is written, at most so many ms. */
@@ -62,6 +62,7 @@ export class LogWriter {
       this.#size += told.length;
       this.#waiting.push(told); // what was lost came behind all that waited
     }
+    this.#writing = undefined; // in the turn that saw nothing waiting: a line of the next one begins anew
   }
 
   /** A log that takes nothing (its reader has gone, its disk is full) must not end the gate: these lines are gone. */

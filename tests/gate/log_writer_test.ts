@@ -31,6 +31,21 @@ Deno.test("lines leave in order, however little is taken at a time", async () =>
   equal(text(), "one\ntwo\nthree\nfour\n");
 });
 
+Deno.test("a line that comes just when the last one has left is written too, however many turns later", async () => {
+  for (let turns = 0; turns < 12; turns++) {
+    let text = "";
+    const log = new LogWriter((bytes) => {
+      text += new TextDecoder().decode(bytes);
+      return Promise.resolve(bytes.length);
+    }, lost);
+    log.write("one\n");
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    log.write("two\n");
+    await log.flush(1000);
+    equal(text, "one\ntwo\n", `${turns} turns later`);
+  }
+});
+
 Deno.test("who does not read holds nobody: what waits is bounded, and what was lost is told", async () => {
   const { sink, take, text } = reader(1 << 20);
   const log = new LogWriter(sink, lost);
