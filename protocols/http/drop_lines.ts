@@ -1,0 +1,61 @@
+/** Which lines of a head do not go on: what was meant for this hop, and claims nobody here has proven. */
+import { dropNamedBy, namesH2c } from "./connection_options.ts";
+import { isForwardingClaim, isHopByHop, isIdentityClaim, KIND } from "./field_kinds.ts";
+import { type MessageHead, OPTION } from "./message_head.ts";
+
+/**
+ * Marks what ends at this hop (RFC 9110 7.6.1) and clears every other mark: Connection and the fields it names,
+ * Keep-Alive, Proxy-Connection, TE, Transfer-Encoding, HTTP2-Settings, and Upgrade, unless `upgrade` lets it pass and
+ * Connection names it; h2c never passes. Proxy-Authorization and Proxy-Authenticate stay: who may read them is the caller's to know.
+ */
+export function dropHopByHop(head: MessageHead, bytes: Uint8Array, upgrade: boolean): void {
+  const { kinds, drop, lines, count } = head;
+  const passing = upgrade && head.upgrade;
+  for (let line = 0; line < count; line++) {
+    const kind = kinds[line];
+    const passes = passing && kind === KIND.upgrade &&
+      !namesH2c(bytes, lines[4 * line + 2], lines[4 * line + 3]);
+    drop[line] = isHopByHop(kind) && !passes ? 1 : 0;
+  }
+  if ((head.options & OPTION.named) !== 0) dropNamed(head, bytes);
+  if (isLengthless(head)) dropKind(head, KIND.contentLength);
+}
+
+function dropNamed(head: MessageHead, bytes: Uint8Array): void {
+  for (let line = head.find(KIND.connection); line >= 0; line = head.find(KIND.connection, line + 1)) {
+    dropNamedBy(head, bytes, line, mayBeNamed);
+  }
+}
+
+/**
+ * A Host or a length that an option names stays: without it the message would be another one. The fields of this hop
+ * are judged already, and an Upgrade that goes on is always named.
+ */
+function mayBeNamed(kind: number): boolean {
+  return !isHopByHop(kind) && kind !== KIND.host && kind !== KIND.contentLength;
+}
+
+/** Responses that must not have a Content-Length (RFC 9110 8.6), and have it all the same. */
+function isLengthless({ status, body, length }: MessageHead): boolean {
+  return length >= 0 && status > 0 && (status < 200 || status === 204 || body === "tunnel");
+}
+
+/** Marks claims of an identity, and, unless a trusted proxy sent them, claims of where the request came from. */
+export function dropClaims(head: MessageHead, trusted: boolean): void {
+  const { kinds, drop, count } = head;
+  for (let line = 0; line < count; line++) {
+    if (isIdentityClaim(kinds[line]) || !trusted && isForwardingClaim(kinds[line])) drop[line] = 1;
+  }
+}
+
+/** Marks every line of this kind. */
+export function dropKind(head: MessageHead, kind: number): void {
+  for (let line = head.find(kind); line >= 0; line = head.find(kind, line + 1)) head.drop[line] = 1;
+}
+
+/** Marks every line of this name, in lower case. */
+export function dropName(head: MessageHead, bytes: Uint8Array, name: Uint8Array): void {
+  for (let line = head.findName(bytes, name); line >= 0; line = head.findName(bytes, name, line + 1)) {
+    head.drop[line] = 1;
+  }
+}
