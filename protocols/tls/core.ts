@@ -85,6 +85,7 @@ export class TlsCore implements Core {
     this.#wantsRoom = below === undefined;
     if (!below) return undefined;
     const bytes = capacity(below), records = Math.ceil(bytes / (step.RECORD + step.RECORD_OVERHEAD));
+    room.at[0] = 0; // a layer above may have moved it
     room.size[0] = Math.min(asked, bytes - records * step.RECORD_OVERHEAD);
     return room;
   }
