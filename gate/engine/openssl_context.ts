@@ -42,6 +42,8 @@ const NO_TICKET = 1n << 14n, NO_COMPRESSION = 1n << 17n, NO_RENEGOTIATION = 1n <
 const SERVER_PREFERENCE = 1n << 22n, PRIORITIZE_CHACHA = 1n << 21n;
 const VERIFY_NONE = 0, VERIFY_PEER = 1, FAIL_WITHOUT_CERTIFICATE = 2;
 const TLS_1_2 = 0x303n;
+/** Keys, groups and signatures of 112 bits or more: RSA from 2048 bits on, no SHA-1. Not every build's default. */
+const SECURITY_LEVEL = 2;
 /** What TLS 1.2 may use: forward secrecy and authenticated encryption (RFC 9325 4.2). TLS 1.3 has nothing else. */
 const CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20";
 const PEM_R_NO_START_LINE = 108;
@@ -62,6 +64,7 @@ export class Context implements Disposable {
     this.#pointer = pointer;
     liveContexts.count++;
     const { ssl } = library;
+    ssl.SSL_CTX_set_security_level(pointer, SECURITY_LEVEL);
     ssl.SSL_CTX_ctrl(pointer, CTRL_MODE, MODE_MOVING_BUFFER | MODE_RELEASE_BUFFERS, null);
     ssl.SSL_CTX_ctrl(pointer, CTRL_READ_AHEAD, 1n, null);
     ssl.SSL_CTX_ctrl(pointer, CTRL_SESSION_CACHE, 0n, null); // tickets alone
@@ -152,7 +155,9 @@ function useKeyPair({ library, pointer }: Context, { chain, key }: KeyPair): voi
     // An empty passphrase: with none at all OpenSSL would ask on the terminal.
     const loaded = crypto.PEM_read_bio_PrivateKey(bio, null, null, cString(""));
     if (loaded === null) throw unusable("a private key", "no PEM of one without a passphrase", library);
-    const matches = ssl.SSL_CTX_use_PrivateKey(pointer, loaded) === 1;
+    // A key of another kind than the certificate's is set beside it: only the second call tells.
+    const matches = ssl.SSL_CTX_use_PrivateKey(pointer, loaded) === 1 &&
+      ssl.SSL_CTX_check_private_key(pointer) === 1;
     crypto.EVP_PKEY_free(loaded);
     if (!matches) throw unusable("a private key", "it does not belong to the certificate", library);
   });
