@@ -10,13 +10,14 @@ export interface Issued extends KeyPair {
 
 const EC = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
 
-/** Makes certificates in a folder that is gone with it; what was read from them stays. */
-export class Authority implements AsyncDisposable {
+/** Makes certificates in a folder that is there until the test file is over. */
+export class Authority {
   #made = 0;
   private constructor(readonly folder: Folder, readonly root: Issued) {}
 
   static async make(name: string): Promise<Authority> {
     const folder = await Folder.make();
+    addEventListener("unload", () => Deno.removeSync(folder.path, { recursive: true }));
     return new Authority(folder, await made(folder, "root", ["-subj", `/CN=${name}`, ...EC]));
   }
 
@@ -33,10 +34,6 @@ export class Authority implements AsyncDisposable {
         "basicConstraints=critical,CA:FALSE",
       ],
     ]);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.folder[Symbol.asyncDispose]();
   }
 }
 

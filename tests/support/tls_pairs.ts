@@ -6,7 +6,7 @@ import type { Pair } from "../conformance/stream.ts";
 import { Authority } from "./certificates.ts";
 
 export const NAME = "pair.example";
-await using authority = await Authority.make("pairs");
+const authority = await Authority.make("pairs");
 export const root = authority.root.chain;
 export const keyPair = await authority.issue([NAME]);
 /** Long for a machine under load, ms. */

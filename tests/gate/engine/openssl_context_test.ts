@@ -5,7 +5,7 @@ import { equal, ok } from "../../support/assert.ts";
 import { Authority, type Issued } from "../../support/certificates.ts";
 import { succeed } from "../../support/child.ts";
 
-await using authority = await Authority.make("contexts");
+const authority = await Authority.make("contexts");
 const one = await authority.issue(["one.example"]), other = await authority.issue(["other.example"]);
 const weak = await authority.issue(["weak.example"], ["-newkey", "rsa:1024"]);
 const strong = await authority.issue(["rsa.example"], ["-newkey", "rsa:2048"]);
