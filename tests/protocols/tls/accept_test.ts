@@ -16,7 +16,7 @@ const ignore = !need("openssl", "curl");
 const NAME = "gate.example";
 const authority = await Authority.make("accept"), strangers = await Authority.make("strangers");
 const root = authority.root;
-const keyPair = await authority.issue([NAME]);
+const keyPair = await authority.issue([NAME]), renewed = await authority.issue([NAME]);
 const alice = await authority.issue(["alice"]), mallory = await strangers.issue(["alice"]);
 const settings: ServerSettings = { keyPair, alpn: ["h2", "http/1.1"], scope: NAME };
 const REQUIRED = { roots: root.chain, require: true }, OPTIONAL = { roots: root.chain, require: false };
@@ -203,7 +203,7 @@ Deno.test({
         };
         equal((await meet(s_client(...args, "-sess_out", file), { serve, ...given })).facts?.resumed, false);
         equal(await again(given), [true, true]);
-        equal(await again({ ...given, keyPair: await authority.issue([NAME]) }), [true, true]);
+        equal(await again({ ...given, keyPair: renewed }), [true, true]);
         equal(await again({ ...given, scope: "other" }), [false, true]);
         equal(await again({ ...given, clientCertificates: REQUIRED }), [false, true]);
         equal(await again({ ...given, clientCertificates: undefined }), [false, false]);
