@@ -1,4 +1,5 @@
 /** The server's side with clients that others wrote. */
+import tls from "node:tls";
 import { need } from "../../../scripts/clients.ts";
 import type { Stream } from "../../../gate/contracts.ts";
 import { serverContext, type ServerSettings } from "../../../gate/engine/openssl_context.ts";
@@ -212,6 +213,41 @@ Deno.test({
       }
     }),
 });
+
+/** How a client of node's that believes `ca` ends with us: what it reads, or its error; and how we do. */
+async function rustls(ca: string): Promise<[theirs: string, ours: string | undefined]> {
+  using port = new EnginePort();
+  using context = serverContext(settings);
+  const asking = new Promise<string>((resolve) => {
+    const asked = { port: port.port, host: "127.0.0.1", servername: NAME, ca, ALPNProtocols: ["h2"] };
+    const socket = tls.connect(asked);
+    let text = "";
+    socket.on("data", (bytes) => text += bytes);
+    socket.on("end", () => socket.end());
+    socket.on("error", (error) => text = error.message);
+    socket.on("close", () => resolve(text));
+    socket.on("secureConnect", () => socket.write("question"));
+  });
+  const accepted = acceptTls(await outside(port.accept()), context, { timeout: 5000 });
+  const { stream, facts, failure } = await outside(accepted.then(
+    (secured) => ({ ...secured, failure: undefined }),
+    (error) => ({ stream: undefined, facts: undefined, failure: error.failure as string }),
+  ));
+  if (stream) {
+    equal(await outside(said(stream)), "question");
+    await stream.write(new TextEncoder().encode("answer"));
+    stream[Symbol.dispose]();
+  }
+  return [await outside(asking), failure ?? facts?.alpn];
+}
+
+Deno.test("rustls asks us, and refuses us where it does not know who issued our certificate", () =>
+  onLoop(async () => {
+    equal(await rustls(root.chain), ["answer", "h2"]);
+    const [theirs, ours] = await rustls(strangers.root.chain);
+    ok(/certificate|issuer/i.test(theirs), theirs);
+    equal(ours, "reset");
+  }));
 
 /** A client that types when it is told to, so that each line is one of its own. */
 async function typing(
