@@ -55,6 +55,7 @@ function makeRings(library: OpenSsl): Rings {
 export class Connection implements Disposable {
   readonly #library: OpenSsl;
   readonly #rings: Rings;
+  /** Null once freed: with null libssl would end the process. */
   #ssl: Deno.PointerValue;
   /** Why it is BROKEN. */
   error: OpenSslError = { reason: 0, text: "" };
@@ -81,7 +82,12 @@ export class Connection implements Disposable {
   feed(bytes: Uint8Array, at: number, size: number): void {
     const { input, ours } = this.#rings;
     input.set(at === 0 && size === bytes.length ? bytes : bytes.subarray(at, at + size));
-    this.#library.crypto.BIO_nwrite(ours, first, size);
+    if (this.#library.crypto.BIO_nwrite(ours, first, size) === size) return;
+    throw new GateError(
+      "internal",
+      "gate",
+      "Cannot open TLS records: another connection left some in the ring",
+    );
   }
 
   /** Bytes for the peer: the first ones of `output`. */
@@ -100,35 +106,37 @@ export class Connection implements Disposable {
 
   /** DONE, WANTS_INPUT, OUTPUT_FULL (take it and call again) or BROKEN. */
   handshake(): number {
-    const result = this.#library.ssl.SSL_do_handshake(this.#ssl);
-    return result === 1 ? DONE : this.#state(result);
+    const result = this.#library.ssl.SSL_do_handshake(this.#live);
+    if (result !== 1) return this.#state(result);
+    this.#library.crypto.ERR_clear_error(); // a ticket that did not open, say: no failure, but left in the queue
+    return DONE;
   }
 
   /** One record, or what is left of it, into `into` from `at`: bytes, WANTS_INPUT, OUTPUT_FULL, ENDED or BROKEN. */
   read(into: Uint8Array, at: number): number {
-    const result = this.#library.ssl.SSL_read(this.#ssl, into.subarray(at), into.length - at);
+    const result = this.#library.ssl.SSL_read(this.#live, into.subarray(at), into.length - at);
     return result > 0 ? result : this.#state(result);
   }
 
   /** Whether reading again may find something without more input. */
   get hasMore(): boolean {
-    return this.#unread > 0 || this.#library.ssl.SSL_has_pending(this.#ssl) === 1;
+    return this.#unread > 0 || this.#library.ssl.SSL_has_pending(this.#live) === 1;
   }
 
   /** Seals the first `size` bytes, at most MOST_WRITTEN: DONE or BROKEN. The output was empty before. */
   write(bytes: Uint8Array, size: number): number {
-    const result = this.#library.ssl.SSL_write(this.#ssl, bytes, size);
+    const result = this.#library.ssl.SSL_write(this.#live, bytes, size);
     return result === size ? DONE : this.#broken();
   }
 
   /** close_notify: nothing can be written after it. */
   shutdown(): void {
-    if (this.#library.ssl.SSL_shutdown(this.#ssl) < 0) this.#broken();
+    if (this.#library.ssl.SSL_shutdown(this.#live) < 0) this.#broken();
   }
 
   /** What was agreed; empty: nothing was. */
   get alpn(): string {
-    this.#library.ssl.SSL_get0_alpn_selected(this.#ssl, first, second); // a pointer, and a u32
+    this.#library.ssl.SSL_get0_alpn_selected(this.#live, first, second); // a pointer, and a u32
     const start = Deno.UnsafePointer.create(place[0]), size = Number(place[1] & 0xffn);
     if (start === null) return "";
     return new TextDecoder().decode(Deno.UnsafePointerView.getArrayBuffer(start, size));
@@ -136,17 +144,17 @@ export class Connection implements Disposable {
 
   /** `TLSv1.2` or `TLSv1.3`. */
   get version(): string {
-    return VERSIONS[this.#library.ssl.SSL_version(this.#ssl)] ?? "";
+    return VERSIONS[this.#library.ssl.SSL_version(this.#live)] ?? "";
   }
 
   get resumed(): boolean {
-    return this.#library.ssl.SSL_session_reused(this.#ssl) === 1;
+    return this.#library.ssl.SSL_session_reused(this.#live) === 1;
   }
 
   /** The peer's certificate in DER, of a resumed session too. */
   get certificate(): Uint8Array | undefined {
     const { ssl, crypto } = this.#library;
-    const certificate = ssl.SSL_get1_peer_certificate(this.#ssl);
+    const certificate = ssl.SSL_get1_peer_certificate(this.#live);
     if (certificate === null) return undefined;
     const der = new Uint8Array(Math.max(crypto.i2d_X509(certificate, null), 1));
     place[0] = BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(der)));
@@ -157,7 +165,7 @@ export class Connection implements Disposable {
 
   /** Why the peer's certificate is not believed; empty: it is, or there is none. */
   get distrust(): string {
-    const { ssl, crypto } = this.#library, result = ssl.SSL_get_verify_result(this.#ssl);
+    const { ssl, crypto } = this.#library, result = ssl.SSL_get_verify_result(this.#live);
     return result === X509_V_OK ? "" : textAt(crypto.X509_verify_cert_error_string(BigInt(result)));
   }
 
@@ -169,6 +177,11 @@ export class Connection implements Disposable {
     liveConnections.count--;
   }
 
+  get #live(): Deno.PointerObject {
+    if (this.#ssl !== null) return this.#ssl;
+    throw new GateError("internal", "gate", "Cannot use a TLS connection: it was freed");
+  }
+
   get #unread(): number {
     return this.#library.crypto.BIO_ctrl_pending(this.#rings.theirs);
   }
@@ -176,16 +189,16 @@ export class Connection implements Disposable {
   #expect(name: string, isIp: boolean): void {
     const { ssl, crypto } = this.#library, text = cString(name);
     if (isIp) {
-      crypto.X509_VERIFY_PARAM_set1_ip_asc(ssl.SSL_get0_param(this.#ssl), text);
+      crypto.X509_VERIFY_PARAM_set1_ip_asc(ssl.SSL_get0_param(this.#live), text);
       return;
     }
-    ssl.SSL_ctrl(this.#ssl, CTRL_SERVER_NAME, 0n, text);
-    ssl.SSL_set_hostflags(this.#ssl, NO_PARTIAL_WILDCARDS);
-    ssl.SSL_set1_host(this.#ssl, text);
+    ssl.SSL_ctrl(this.#live, CTRL_SERVER_NAME, 0n, text);
+    ssl.SSL_set_hostflags(this.#live, NO_PARTIAL_WILDCARDS);
+    ssl.SSL_set1_host(this.#live, text);
   }
 
   #state(result: number): number {
-    const error = this.#library.ssl.SSL_get_error(this.#ssl, result);
+    const error = this.#library.ssl.SSL_get_error(this.#live, result);
     if (error === ERROR_WANT_READ) return WANTS_INPUT;
     if (error === ERROR_WANT_WRITE) return OUTPUT_FULL;
     if (error !== ERROR_ZERO_RETURN) return this.#broken();

@@ -3,15 +3,16 @@
  * another. The handshake comes first; until it is over nothing is handed up and there is no room.
  */
 import type { Joint, Room, Taker } from "../../gate/contracts.ts";
-import { asGateError, GateError, type Side } from "../../gate/errors.ts";
+import { asGateError, type GateError, type Side } from "../../gate/errors.ts";
 import { ByteQueue } from "../../gate/engine/byte_queue.ts";
 import { JointLinger } from "../../gate/engine/joint_linger.ts";
 import type { Core } from "../../gate/engine/layered.ts";
-import { again } from "../../gate/engine/loop.ts";
+import { after, again } from "../../gate/engine/loop.ts";
 import * as step from "../../gate/engine/openssl.ts";
 import type { Connection } from "../../gate/engine/openssl.ts";
 import { TurnBudget } from "../../gate/engine/turn_budget.ts";
-import { failureOf, truncated } from "./failure.ts";
+import { factsOf, type TlsFacts } from "./facts.ts";
+import { failureOf, flooded, truncated, unread } from "./failure.ts";
 import { Opened } from "./opened.ts";
 import { capacity, Output } from "./output.ts";
 
@@ -20,20 +21,12 @@ const handshakes = new TurnBudget(1);
 /** Bytes that may come without one that is handed up: a handshake with 100 KiB of certificates, no flood of key updates. */
 const MOST_BARREN = 262144;
 
+/** Both sides have ended: so long the peer has to read what it has not, ms. */
+const LAST_READING = 30_000;
+
 const sealing = new Uint8Array(step.MOST_WRITTEN);
 const room: Room = { bytes: sealing, pieces: 1, at: new Int32Array(1), size: new Int32Array(1) };
 const overhead = (bytes: number): number => Math.ceil(bytes / step.RECORD) * step.RECORD_OVERHEAD;
-
-/** What a handshake agreed on. */
-export interface TlsFacts {
-  /** `TLSv1.2` or `TLSv1.3`. */
-  readonly version: string;
-  /** Undefined: nothing was agreed. */
-  readonly alpn: string | undefined;
-  /** The peer's, in DER; verified, unless the context believes anyone. */
-  readonly certificate: Uint8Array | undefined;
-  readonly resumed: boolean;
-}
 
 export class TlsCore implements Core {
   readonly #lower: Joint;
@@ -75,7 +68,7 @@ export class TlsCore implements Core {
   attach(to: Taker): void {
     this.#upper = to;
     this.#lower.join(this.#incoming);
-    if (this.side === "upstream") this.#handshake();
+    if (this.side === "upstream") handshakes.spend(() => this.#handshake());
   }
 
   reserve(most: number, least = 1): Room | undefined {
@@ -174,7 +167,7 @@ export class TlsCore implements Core {
       this.#barren += part;
       if (this.#established || handshakes.spend(() => this.#handshake())) this.#open(part);
       if (!this.#over) this.delivered(0);
-      if (this.#barren > MOST_BARREN) this.#fail(flooded(this.side));
+      if (this.#barren > MOST_BARREN) this.#fail(flooded(this.side, MOST_BARREN));
     }
   }
 
@@ -199,13 +192,7 @@ export class TlsCore implements Core {
   /** Hands over what the records say of which so many bytes came. The ring is empty before anybody else is called. */
   #open(came: number): void {
     const opened = this.#opened, connection = this.#connection;
-    opened.claim(came + 2 * step.RECORD); // and what was read before of a record
-    let size = 0, state: number = step.WANTS_INPUT;
-    do {
-      state = connection.read(opened.bytes, opened.at + size);
-      if (state > 0) size += state;
-    } while (state === step.OUTPUT_FULL || state > 0 && connection.hasMore);
-    opened.keep(size);
+    const state = opened.read(connection, this.#output, came), { size } = opened;
     const failure = state === step.BROKEN ? failureOf(connection, this.side, "open a TLS record") : undefined;
     this.#answer();
     this.#credit -= size;
@@ -213,6 +200,7 @@ export class TlsCore implements Core {
       this.#barren = 0;
       this.#upper.take(opened.bytes, opened.at, size);
     }
+    if (failure || state === step.ENDED) this.#flush();
     if (this.#over) return;
     if (failure) this.#fail(failure);
     else if (state === step.ENDED) this.#end();
@@ -240,17 +228,16 @@ export class TlsCore implements Core {
   /** close_notify came. */
   #end(): void {
     this.#endedIn = true;
-    this.#flush();
-    if (this.#over) return;
     this.#upper.end();
     if (!this.#over && this.#endedOut) this.#finish();
   }
 
   /** FIN below our close_notify, once that has room; the end of all where the peer's came too. */
   #finish(): void {
-    if (this.#output.blocked) return;
-    this.#lower.end();
-    if (this.#endedIn) this.#leave();
+    if (!this.#output.blocked) {
+      this.#lower.end();
+      if (this.#endedIn) this.#leave();
+    } else if (this.#endedIn) after(LAST_READING, () => this.abort(unread(this.side))); // nobody above waits any more
   }
 
   /** Nothing more is to come; who does not end below is cut after a moment. */
@@ -262,9 +249,9 @@ export class TlsCore implements Core {
 
   #truncated(): void {
     const reason = truncated(this.side, this.#established);
-    if (this.#established) this.#lower.abort(reason);
     this.#break(reason);
-    this.#lower.end();
+    if (this.#established) this.#lower.abort(reason);
+    else this.#lower.end();
   }
 
   /** Behind an alert, where there is one. */
@@ -293,11 +280,4 @@ export class TlsCore implements Core {
     if (!this.#established) this.#settled(reason);
     this.#upper.broke(reason);
   }
-}
-
-const flooded = (side: Side): GateError =>
-  new GateError("malformed", side, `Cannot read on: ${MOST_BARREN} bytes of TLS records said nothing`);
-
-function factsOf({ version, alpn, certificate, resumed }: Connection): TlsFacts {
-  return { version, alpn: alpn === "" ? undefined : alpn, certificate, resumed };
 }

@@ -40,3 +40,16 @@ export function truncated(side: Side, established: boolean): GateError {
     ? new GateError("reset", side, `Cannot read on: ${who(side)} ended without close_notify`)
     : new GateError("closed", side, `Cannot finish a TLS handshake: ${who(side)} ended in the middle`);
 }
+
+export function flooded(side: Side, bytes: number): GateError {
+  return new GateError(
+    "malformed",
+    side,
+    `Cannot read on: more than ${bytes} bytes of TLS records said nothing`,
+  );
+}
+
+/** Both sides have ended, and the peer does not read what was sent before. */
+export function unread(side: Side): GateError {
+  return new GateError("timeout", side, `Cannot end: ${who(side)} does not read the rest`);
+}

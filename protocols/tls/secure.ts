@@ -6,7 +6,8 @@ import { Layered } from "../../gate/engine/layered.ts";
 import { after, promiseResolved } from "../../gate/engine/loop.ts";
 import { Connection } from "../../gate/engine/openssl.ts";
 import type { Context } from "../../gate/engine/openssl_context.ts";
-import { TlsCore, type TlsFacts } from "./core.ts";
+import { TlsCore } from "./core.ts";
+import type { TlsFacts } from "./facts.ts";
 
 export interface Secured {
   readonly stream: Layered;

@@ -2,6 +2,8 @@
 import type { Joint, Room, Stream, Taker } from "../../gate/contracts.ts";
 import type { GateError } from "../../gate/errors.ts";
 
+const places = new Uint8Array(1 << 19);
+
 export class LooseJoint implements Joint {
   taker: Taker | undefined;
   /** What was committed and not looked at. */
@@ -11,7 +13,7 @@ export class LooseJoint implements Joint {
   aborted: GateError | undefined;
   /** Bytes that still fit; the owner tells room. */
   capacity = Infinity;
-  #room: Room = { bytes: new Uint8Array(1 << 19), pieces: 1, at: new Int32Array(1), size: new Int32Array(1) };
+  #room: Room = { bytes: places, pieces: 1, at: new Int32Array(1), size: new Int32Array(1) };
 
   join(to: Taker): void {
     this.taker = to;

@@ -3,7 +3,7 @@ import tls from "node:tls";
 import { need } from "../../../scripts/clients.ts";
 import type { Stream } from "../../../gate/contracts.ts";
 import { serverContext, type ServerSettings } from "../../../gate/engine/openssl_context.ts";
-import type { TlsFacts } from "../../../protocols/tls/core.ts";
+import type { TlsFacts } from "../../../protocols/tls/facts.ts";
 import { acceptTls } from "../../../protocols/tls/secure.ts";
 import { equal, ok } from "../../support/assert.ts";
 import { Authority } from "../../support/certificates.ts";
