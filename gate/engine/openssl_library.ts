@@ -103,7 +103,18 @@ let opened: OpenSsl | undefined;
 
 /** The library, opened once per thread. Throws GateError "unsupported" where there is none. */
 export function openssl(): OpenSsl {
-  return opened ??= openIn(folderOf(newest()));
+  return opened ??= openIn(newest([...preferred(), ...FOLDERS]));
+}
+
+/** `OpenSSL 3.0.15 3 Sep 2024 (/usr/lib/x86_64-linux-gnu)`; null: there is none. */
+export function opensslVersion(): string | null {
+  try {
+    const { version, folder } = openssl();
+    return folder === "" ? version : `${version} (${folder.slice(0, -1)})`;
+  } catch (thrown) {
+    if (thrown instanceof GateError) return null;
+    throw thrown;
+  }
 }
 
 /** `folder` empty: wherever the dynamic loader finds it. libssl then finds this libcrypto as loaded already. */
@@ -123,28 +134,23 @@ export function openIn(folder: string): OpenSsl {
   }
 }
 
-const folderOf = (libcrypto: string): string => libcrypto.slice(0, libcrypto.length - LIBCRYPTO.length);
+/** Where the dynamic loader is told to look first. */
+const preferred = (): string[] =>
+  (Deno.env.get("LD_LIBRARY_PATH") ?? "").split(":").filter((each) => each !== "");
 
-/** The path of the libcrypto to use, by its bare name where no known folder has one. */
-function newest(): string {
-  const loaded = loadedLibcrypto();
-  if (loaded) return loaded; // a process has one: libssl would take the symbols of the first
-  const folders = [...(Deno.env.get("LD_LIBRARY_PATH") ?? "").split(":").filter((f) => f !== ""), ...FOLDERS];
-  const found = new Map<string, string>();
+/**
+ * The folder, with a slash, that has the newest of both libraries; empty where none has them. Every thread of a process
+ * finds the same: the loader keeps one libcrypto by its name, and libssl takes the symbols of the first.
+ */
+export function newest(folders: readonly string[]): string {
+  const found = new Map<string, string>(); // the folder by its libcrypto: /lib is /usr/lib under another name
   for (const folder of folders) {
     const real = realPath(`${folder}/${LIBCRYPTO}`);
-    if (real && realPath(`${folder}/${LIBSSL}`) && !found.has(real)) {
-      found.set(real, `${folder}/${LIBCRYPTO}`);
-    }
+    if (real && realPath(`${folder}/${LIBSSL}`) && !found.has(real)) found.set(real, `${folder}/`);
   }
-  if (found.size <= 1) return [...found.values()][0] ?? LIBCRYPTO;
-  const byVersion = [...found].map(([real, path]) => ({ path, version: versionIn(real) }));
-  return byVersion.reduce((best, each) => each.version > best.version ? each : best).path;
-}
-
-/** What another thread of this process has loaded. */
-function loadedLibcrypto(): string | undefined {
-  return /\s(\/\S*\/libcrypto\.so\.3)(?: \(deleted\))?$/m.exec(Deno.readTextFileSync("/proc/self/maps"))?.[1];
+  if (found.size <= 1) return [...found.values()][0] ?? "";
+  const byVersion = [...found].map(([real, folder]) => ({ folder, version: versionIn(real) }));
+  return byVersion.reduce((best, each) => each.version > best.version ? each : best).folder;
 }
 
 function realPath(path: string): string | undefined {

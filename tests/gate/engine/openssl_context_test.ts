@@ -1,9 +1,9 @@
 import { GateError } from "../../../gate/errors.ts";
 import { clientContext, liveContexts, serverContext } from "../../../gate/engine/openssl_context.ts";
-import { openIn, openssl } from "../../../gate/engine/openssl_library.ts";
+import { newest, openIn, openssl } from "../../../gate/engine/openssl_library.ts";
 import { equal, ok } from "../../support/assert.ts";
 import { Authority, type Issued } from "../../support/certificates.ts";
-import { succeed } from "../../support/child.ts";
+import { Folder, succeed } from "../../support/child.ts";
 
 const authority = await Authority.make("contexts");
 const one = await authority.issue(["one.example"]), other = await authority.issue(["other.example"]);
@@ -113,4 +113,24 @@ Deno.test("the library tells its version, and where there is none, the package i
     "unsupported: Cannot speak TLS: /nowhere/libssl.so.3 does not open, " +
       "install OpenSSL 3 (Debian: libssl3t64, before Debian 13 libssl3)",
   );
+});
+
+Deno.test("of several libraries the newest is taken, and a half of one is none", async () => {
+  await using folder = await Folder.make();
+  const add = async (name: string, libcrypto: string, libssl = true) => {
+    await Deno.mkdir(`${folder.path}/${name}`);
+    await folder.write(`${name}/libcrypto.so.3`, `\x7fELF...${libcrypto}...`);
+    if (libssl) await folder.write(`${name}/libssl.so.3`, "");
+    return `${folder.path}/${name}`;
+  };
+  const old = await add("old", "OpenSSL 3.0.19 1 Jan 2026"),
+    good = await add("good", "OpenSSL 3.5.2 1 Jan 2026");
+  const unknown = await add("unknown", "nothing"),
+    half = await add("half", "OpenSSL 3.9.0 1 Jan 2027", false);
+  await Deno.symlink(good, `${folder.path}/link`);
+  const nowhere = `${folder.path}/nowhere`, link = `${folder.path}/link`;
+  equal(newest([nowhere, old, unknown, good, half]), `${good}/`);
+  equal(newest([link, good, old]), `${link}/`);
+  equal(newest([unknown]), `${unknown}/`);
+  equal(newest([nowhere, half]), "");
 });
