@@ -49,7 +49,7 @@ function makeRings(library: OpenSsl): Rings {
     crypto.BIO_nwrite0(bio, first);
     return new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(Deno.UnsafePointer.create(place[0])!, RING));
   };
-  return { library, theirs, ours, input: view(ours), output: view(theirs) };
+  return { library, theirs, ours, input: view(ours).subarray(0, MOST_INPUT), output: view(theirs) };
 }
 
 export class Connection implements Disposable {
@@ -78,10 +78,16 @@ export class Connection implements Disposable {
     if (server) this.#expect(server.name, server.isIp);
   }
 
+  /** Where the peer's bytes had best be received: MOST_INPUT places, then fed from the first one on. */
+  get places(): Uint8Array {
+    return this.#rings.input;
+  }
+
   /** Takes at most MOST_INPUT bytes of the peer's. */
   feed(bytes: Uint8Array, at: number, size: number): void {
     const { input, ours } = this.#rings;
-    input.set(at === 0 && size === bytes.length ? bytes : bytes.subarray(at, at + size));
+    const received = at === 0 && bytes.buffer === input.buffer;
+    if (!received) input.set(bytes.subarray(at, at + size));
     if (this.#library.crypto.BIO_nwrite(ours, first, size) === size) return;
     throw new GateError(
       "internal",

@@ -59,6 +59,7 @@ export class TlsCore implements Core {
   ) {
     this.#lower = lower;
     this.#connection = connection;
+    this.#incoming.places = connection.places;
     this.#output = new Output(lower, connection);
     this.#settled = settled;
   }
@@ -117,7 +118,8 @@ export class TlsCore implements Core {
 
   // What comes from below.
 
-  readonly #incoming: Taker = {
+  readonly #incoming: Taker & { places?: Uint8Array } = {
+    places: undefined,
     take: (bytes, at, size) => {
       if (this.#over) return;
       if (this.#endedIn) return this.delivered(size); // nothing counts behind close_notify

@@ -4,6 +4,9 @@ import { ByteQueue } from "../../gate/engine/byte_queue.ts";
 import { fill } from "../../gate/engine/layered.ts";
 import type { Connection } from "../../gate/engine/openssl.ts";
 
+/** From so many bytes on they are not copied to leave in one call with others. */
+const POSTED = 32768;
+
 export class Output {
   readonly #lower: Joint;
   readonly #connection: Connection;
@@ -24,6 +27,9 @@ export class Output {
     const size = this.#connection.pending;
     if (size === 0) return;
     const { output } = this.#connection, wasBlocked = this.blocked;
+    if (!wasBlocked && size >= POSTED && this.#lower.post?.(output, size)) {
+      return this.#connection.taken(size);
+    }
     const room = wasBlocked ? undefined : this.#lower.reserve(size);
     const fits = room !== undefined && capacity(room) >= size;
     if (fits) fill(room, output, 0, size);
