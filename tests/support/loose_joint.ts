@@ -26,6 +26,7 @@ export class LooseJoint implements Joint {
   }
 
   commit(bytes: number): void {
+    if (this.ended) throw new Error("committed behind the end");
     this.capacity -= bytes;
     this.sent.push(this.#room.bytes.slice(0, bytes));
   }
