@@ -1,15 +1,16 @@
 /** Costly steps of many connections: so much time of a turn for all of them, the rest waits for the next ones, in order. */
-import { again } from "./loop.ts";
+import { again, atTurnEnd } from "./loop.ts";
 
 export class TurnBudget {
   #waiting: (() => void)[] = [];
   #spent = 0;
-  #opensAgain = false;
 
-  /** `most` ms of a turn; a step that began within them is finished. */
-  constructor(readonly most: number) {}
+  /** `most` ms of a turn; a step that began within them is finished. One for each kind of step: it is never given up. */
+  constructor(readonly most: number) {
+    atTurnEnd(() => this.#spent = 0);
+  }
 
-  /** Whether a step may be done now; otherwise it is `later`'s turn some time. */
+  /** Whether a step may be done now; otherwise it is to be done `later`. */
   get open(): boolean {
     return this.#waiting.length === 0 && this.#spent < this.most;
   }
@@ -21,27 +22,19 @@ export class TurnBudget {
       return step();
     } finally {
       this.#spent += performance.now() - began;
-      this.#reopen();
     }
   }
 
   /** Calls `step` in a later turn, when there is time for it; it spends. */
   later(step: () => void): void {
-    this.#waiting.push(step);
-    this.#reopen();
+    if (this.#waiting.push(step) === 1) again(this.#goOn);
   }
 
-  #reopen(): void {
-    if (this.#opensAgain) return;
-    this.#opensAgain = true;
-    again(() => {
-      this.#opensAgain = false;
-      this.#spent = 0;
-      try {
-        while (this.#waiting.length > 0 && this.#spent < this.most) this.#waiting.shift()!();
-      } finally {
-        if (this.#waiting.length > 0) this.#reopen();
-      }
-    });
-  }
+  #goOn = (): void => {
+    try {
+      while (this.#waiting.length > 0 && this.#spent < this.most) this.#waiting.shift()!();
+    } finally {
+      if (this.#waiting.length > 0) again(this.#goOn);
+    }
+  };
 }
