@@ -48,6 +48,11 @@ export interface Joint {
   reserve(most: number, least?: number): Room | undefined;
   /** So many bytes of the reserved places are filled: they leave with the batch, at the latest at the turn's end. */
   commit(bytes: number): void;
+  /**
+   * Where there is a socket right below: sends the first bytes of `bytes` behind what was committed, without places for
+   * them, and keeps what the kernel refuses. false: nothing of it now, `to.room()` comes.
+   */
+  post?(bytes: Uint8Array, size: number): boolean;
   /** Taken bytes have left this gate: only this reopens the stream's window. */
   delivered(bytes: number): void;
   /** Back to the promise forms, nothing lost. */
@@ -60,6 +65,8 @@ export interface Joint {
 
 /** Who receives from a joint. */
 export interface Taker {
+  /** Where a socket right below had best receive to: nobody else uses it until it is taken. */
+  readonly places?: Uint8Array;
   /** In order; the bytes are valid until flush(), which comes in the same turn. */
   take(bytes: Uint8Array, at: number, size: number): void;
   /** Send what was gathered, copy what the kernel refuses (the window bounds it). */
