@@ -22,6 +22,7 @@ import { digestOf } from "./right.ts";
 import { Roster } from "./roster.ts";
 import { Ruling } from "./ruling.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { TlsContexts } from "./tls_contexts.ts";
 
 /** What the thread's entry file brings: what it speaks. */
 export interface Registry {
@@ -44,6 +45,7 @@ export class Admission {
   readonly questions: Questions;
   readonly census: Census;
   readonly roster: Roster;
+  readonly tlsContexts: TlsContexts;
   readonly #registry: Registry;
   readonly #start: Start;
   readonly #ownDials: OwnDials;
@@ -61,6 +63,7 @@ export class Admission {
     this.questions = new Questions(main.ask);
     this.census = new Census(new ConnectionLimits(memory.limits, ledger.limits, seed));
     this.roster = new Roster(this.census, journal);
+    this.tlsContexts = new TlsContexts(start.ticketKeys);
     this.#ruling = new Ruling({
       ...registry,
       roster: this.roster,
@@ -69,6 +72,7 @@ export class Admission {
       ownDials: this.#ownDials,
       endpointChanged: main.endpointChanged,
       checks: engine === 0,
+      tlsContexts: this.tlsContexts,
     }, start.snapshot);
     this.#dispatcher = new Dispatcher({
       ...registry,
@@ -116,6 +120,7 @@ export class Admission {
   #gateFor(journal: Journal): EngineGate {
     return new EngineGate({
       connector: () => this.#ruling.connector,
+      terminations: () => this.#ruling.terminations,
       questions: this.questions,
       digest: (listener, user) => digestOf(this.#ruling.snapshot.listeners[listener]?.users, user),
       authFailed: ({ listener, record }) => journal.authFailed(listener, record.protocol),

@@ -18,8 +18,9 @@ export function jsonSchema(protocols: Protocols): object {
       if (zodSchema === limits.unwrap().shape.reserve) jsonSchema.propertyNames = { enum: names };
       // zod says { type: string } of every scalar here; where a shape of its own is given, that alone holds.
       if (jsonSchema.anyOf && jsonSchema.type === "string") delete jsonSchema.type;
-      const number = typeof jsonSchema.default === "string" && /^[0-9]+$/.test(jsonSchema.default);
-      if (number) jsonSchema.default = Number(jsonSchema.default);
+      const written = jsonSchema.default;
+      const plain = typeof written === "string" && /^([0-9]+|true|false)$/.test(written);
+      if (plain) jsonSchema.default = JSON.parse(written);
     },
   });
 }

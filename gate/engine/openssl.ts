@@ -5,6 +5,7 @@
 import { GateError } from "../errors.ts";
 import type { Context } from "./openssl_context.ts";
 import { cString, type OpenSsl, type OpenSslError, takeError, textAt } from "./openssl_library.ts";
+import { sealUnder, type TicketKey } from "./openssl_tickets.ts";
 
 /** What a step answers where it is no count of bytes. */
 export const WANTS_INPUT = 0, DONE = 1, OUTPUT_FULL = -1, ENDED = -2, BROKEN = -3;
@@ -55,6 +56,7 @@ function makeRings(library: OpenSsl): Rings {
 export class Connection implements Disposable {
   readonly #library: OpenSsl;
   readonly #rings: Rings;
+  readonly #ticketKeys: readonly TicketKey[];
   /** Null once freed: with null libssl would end the process. */
   #ssl: Deno.PointerValue;
   /** Why it is BROKEN. */
@@ -63,6 +65,7 @@ export class Connection implements Disposable {
   /** The server's side, or the client's of `server`: a name to ask for and to verify, or an IP to verify. */
   constructor(context: Context, server?: { readonly name: string; readonly isIp: boolean }) {
     const { library, pointer } = context;
+    this.#ticketKeys = context.ticketKeys;
     this.#library = library;
     this.#rings = rings ??= makeRings(library);
     this.#ssl = library.ssl.SSL_new(pointer);
@@ -76,6 +79,14 @@ export class Connection implements Disposable {
     if (context.isServer) library.ssl.SSL_set_accept_state(this.#ssl);
     else library.ssl.SSL_set_connect_state(this.#ssl);
     if (server) this.#expect(server.name, server.isIp);
+  }
+
+  /** The server's side issues tickets under these at most 32 bytes, and resumes no other's. Before the handshake. */
+  bindTickets(scope: Uint8Array): void {
+    const bound = this.#library.ssl.SSL_set_session_id_context(this.#live, scope.slice(), scope.length) === 1;
+    if (!bound) {
+      throw new GateError("internal", "gate", `Cannot bind tickets: ${takeError(this.#library).text}`);
+    }
   }
 
   /** Where the peer's bytes had best be received: MOST_INPUT places, then fed from the first one on. */
@@ -112,6 +123,7 @@ export class Connection implements Disposable {
 
   /** DONE, WANTS_INPUT, OUTPUT_FULL (take it and call again) or BROKEN. */
   handshake(): number {
+    sealUnder(this.#ticketKeys);
     const result = this.#library.ssl.SSL_do_handshake(this.#live);
     if (result !== 1) return this.#state(result);
     this.#library.crypto.ERR_clear_error(); // a ticket that did not open, say: no failure, but left in the queue

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { GateError } from "../errors.ts";
 import { cString, OF_PEM, type OpenSsl, openssl, takeError } from "./openssl_library.ts";
+import { sealTicketsHere, type TicketKey, ticketKeysOf } from "./openssl_tickets.ts";
 
 /** A certificate, the intermediate ones behind it, and its private key: PEM. */
 export interface KeyPair {
@@ -15,7 +16,7 @@ export interface ServerSettings {
   readonly alpn: readonly string[];
   /** Roots in PEM for the certificates of clients; without `require` a client may have none. */
   readonly clientCertificates?: { readonly roots: string; readonly require: boolean };
-  /** 80 bytes, the same for every thread. Without them no session is resumed. */
+  /** 80 bytes each, the newest first, the same for every thread. Without them no session is resumed. */
   readonly ticketKeys?: Uint8Array;
   /** Listener and name. A ticket resumes where this and `clientCertificates` are those it was issued under. */
   readonly scope: string;
@@ -30,12 +31,11 @@ export interface ClientSettings {
   readonly keyPair?: KeyPair;
 }
 
-export const TICKET_KEYS_SIZE = 80;
 /** Contexts of this thread that were made and not freed. */
 export const liveContexts = { count: 0 };
 
 // ssl.h, tls1.h
-const CTRL_MODE = 33, CTRL_READ_AHEAD = 41, CTRL_SESSION_CACHE = 44, CTRL_TICKET_KEYS = 59;
+const CTRL_MODE = 33, CTRL_READ_AHEAD = 41, CTRL_SESSION_CACHE = 44;
 const CTRL_CHAIN_CERT = 89, CTRL_MIN_VERSION = 123;
 const MODE_MOVING_BUFFER = 2n, MODE_RELEASE_BUFFERS = 16n;
 const NO_TICKET = 1n << 14n, NO_COMPRESSION = 1n << 17n, NO_RENEGOTIATION = 1n << 30n;
@@ -52,6 +52,7 @@ const PEM_R_NO_START_LINE = 108;
 export class Context implements Disposable {
   readonly library: OpenSsl;
   #pointer: Deno.PointerObject;
+  #ticketKeys: readonly TicketKey[] = [];
   #freed = false;
 
   /** @internal by serverContext and clientContext. */
@@ -77,14 +78,15 @@ export class Context implements Disposable {
     return this.#pointer;
   }
 
-  /** New connections issue and accept tickets under these keys alone. Throws "internal" unless they are 80 bytes. */
+  /** New connections issue tickets under the first of these keys, and accept them under all. Throws "internal". */
   setTicketKeys(keys: Uint8Array): void {
-    const { library: { ssl }, pointer } = this;
-    const set = keys.length === TICKET_KEYS_SIZE &&
-      ssl.SSL_CTX_ctrl(pointer, CTRL_TICKET_KEYS, BigInt(TICKET_KEYS_SIZE), keys.slice()) === 1;
-    if (!set) {
-      throw new GateError("internal", "gate", `Cannot set ticket keys: ${keys.length} bytes are not 80`);
-    }
+    this.#ticketKeys = ticketKeysOf(keys);
+    sealTicketsHere(this.library, this.pointer);
+  }
+
+  /** The newest first; none: no session is resumed. */
+  get ticketKeys(): readonly TicketKey[] {
+    return this.#ticketKeys;
   }
 
   /** The second time it does nothing. */

@@ -24,10 +24,26 @@ export interface Patience {
 /**
  * The server's side: MOVES `lower`, whose next bytes are the ClientHello. Rejects with GateError, the client told by an
  * alert: "unauthenticated" (its certificate), "unsupported" (nothing in common), "malformed", "reset", "closed",
- * "timeout".
+ * "timeout". With `tickets`, a session resumes only where the same bytes were given.
  */
-export function acceptTls(lower: Stream, context: Context, patience: Patience): Promise<Secured> {
-  return secure(lower, () => new Connection(context), "client", patience);
+export function acceptTls(
+  lower: Stream,
+  context: Context,
+  patience: Patience,
+  tickets?: Uint8Array,
+): Promise<Secured> {
+  return secure(lower, () => serverSide(context, tickets), "client", patience);
+}
+
+function serverSide(context: Context, tickets: Uint8Array | undefined): Connection {
+  const connection = new Connection(context);
+  try {
+    if (tickets) connection.bindTickets(tickets);
+    return connection;
+  } catch (thrown) {
+    connection[Symbol.dispose]();
+    throw thrown;
+  }
 }
 
 /**

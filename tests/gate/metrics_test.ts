@@ -18,6 +18,7 @@ function measured(given: Partial<Measured> = {}): Measured {
   return {
     status: { ...STATUS, ended: [] },
     endpoints: [],
+    certificates: [],
     totals: new Tally().status(),
     reloads: { counts: { applied: 0, unchanged: 0, refused: 0 }, diskHolds: true, lastGood: false },
     linesLost: 0,

@@ -81,7 +81,7 @@ Deno.test("protocols and ticket keys of a wrong length are mistakes of ours", ()
   const ticketKeys = new Uint8Array(48);
   equal(
     refusal(() => serverContext({ ...settings, ticketKeys })),
-    "internal: Cannot set ticket keys: 48 bytes are not 80",
+    "internal: Cannot set ticket keys: 48 bytes are no keys of 80",
   );
 });
 

@@ -20,6 +20,7 @@ const root = authority.root;
 const keyPair = await authority.issue([NAME]), renewed = await authority.issue([NAME]);
 const alice = await authority.issue(["alice"]), mallory = await strangers.issue(["alice"]);
 const settings: ServerSettings = { keyPair, alpn: ["h2", "http/1.1"], scope: NAME };
+serverContext({ ...settings, ticketKeys: new Uint8Array(80) })[Symbol.dispose](); // what it calls back is there for good
 const REQUIRED = { roots: root.chain, require: true }, OPTIONAL = { roots: root.chain, require: false };
 serverContext(settings)[Symbol.dispose](); // the library stays open: not in a test
 
@@ -208,6 +209,8 @@ Deno.test({
         equal(await again({ ...given, scope: "other" }), [false, true]);
         equal(await again({ ...given, clientCertificates: REQUIRED }), [false, true]);
         equal(await again({ ...given, clientCertificates: undefined }), [false, false]);
+        const rotated = new Uint8Array(160).fill(9, 0, 80).fill(7, 80);
+        equal(await again({ ...given, ticketKeys: rotated }), [true, true]);
         equal(await again({ ...given, ticketKeys: new Uint8Array(80).fill(8) }), [false, true]);
         equal(await again({ ...given, ticketKeys: undefined }), [false, true]);
       }
