@@ -1,7 +1,7 @@
 /** The keys of ugate.yaml as a JSON Schema (2020-12), for editors and validators. */
 import { z } from "zod";
 import type { Protocols } from "../contracts.ts";
-import { file, layer, limits, protocol } from "./schema.ts";
+import { file, layer, limits, protocol, route } from "./schema.ts";
 import { oneOfWords } from "./shapes.ts";
 
 /** What may be written, before the environment is put in; names of protocols are those of the registry. */
@@ -16,6 +16,7 @@ export function jsonSchema(protocols: Protocols): object {
     override: ({ zodSchema, jsonSchema }) => {
       Object.assign(jsonSchema, closed.get(zodSchema));
       if (zodSchema === limits.unwrap().shape.reserve) jsonSchema.propertyNames = { enum: names };
+      if (zodSchema === route) jsonSchema.anyOf = [{ required: ["to"] }, { required: ["tls"] }];
       // zod says { type: string } of every scalar here; where a shape of its own is given, that alone holds.
       if (jsonSchema.anyOf && jsonSchema.type === "string") delete jsonSchema.type;
       const written = jsonSchema.default;

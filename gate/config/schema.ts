@@ -116,7 +116,7 @@ const routeKeys = keys({
 
 export const route = related(
   routeKeys,
-  { right: (has) => has("to") || has("tls"), error: `${TO}, or tls: terminate`, key: "to" },
+  { right: (has) => has("to") || has("tls"), error: `${TO}, or tls: terminate, got nothing`, key: "to" },
   { right: (has) => has("to") || !has("check"), error: "needs to: what is checked", key: "check" },
   {
     right: (has) => has("to") || !has("proxyProtocol"),
