@@ -249,7 +249,7 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     this.#roster.ended(this, failure);
     if (!this.#lingers) this.#leave();
     const { outer } = this.entrance;
-    if (outer && --outer.#inner === 0 && outer.#served) outer.end(undefined);
+    if (outer && --outer.#inner === 0 && outer.#served) outer.end(outer.#aborted);
   }
 
   /** A layer may close its socket later than this is over: until then it counts. */
