@@ -1,5 +1,6 @@
 /** What the engines know of the configuration: plain data, pushed whole, compiled on main, matched on every thread. */
 import type { Limits, Target } from "./contracts.ts";
+import type { KeyPair } from "./engine/openssl_context.ts";
 import type { LogFormat } from "./log_line.ts";
 
 export interface Snapshot {
@@ -48,7 +49,7 @@ export interface ListenerRules {
 }
 
 /** A certificate of this gate. It holds a private key: never printed. */
-export interface CertificateRule {
+export interface CertificateRule extends KeyPair {
   /** `ugate.yaml:3:5 certificates[0]` */
   readonly place: string;
   /** Normal names and `*.name`; none: it is for addresses alone. */
@@ -57,9 +58,6 @@ export interface CertificateRule {
   readonly notAfter: number;
   /** Of the chain: the same one has the same key. */
   readonly digest: string;
-  /** PEM */
-  readonly chain: string;
-  readonly key: string;
 }
 
 export interface ClientCertificateRule {

@@ -1,7 +1,13 @@
 /** A certificate as it is read of PEM: its names, its validity, and whether this machine's OpenSSL can use it. */
-import { createHash, X509Certificate } from "node:crypto";
+import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import { normalName } from "../address.ts";
-import { clientContext, type KeyPair, serverContext } from "../engine/openssl_context.ts";
+import {
+  clientContext,
+  type DerKey,
+  KEY_TYPES,
+  type KeyPair,
+  serverContext,
+} from "../engine/openssl_context.ts";
 
 /** What may be told of a certificate. */
 export interface CertificateFacts {
@@ -23,6 +29,20 @@ const FIRST = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/;
 /** Throws GateError: "malformed" where it cannot be used, "unsupported" without libssl. */
 export function tryKeyPair(keyPair: KeyPair): void {
   serverContext({ keyPair, alpn: [], scope: "" })[Symbol.dispose]();
+}
+
+/** The pair in the form that engines read fastest, as far as it has one; tryKeyPair took it before. */
+export function quickest(keyPair: KeyPair): KeyPair {
+  try {
+    const key = createPrivateKey(keyPair.key), type = key.asymmetricKeyType ?? "";
+    if (!Object.hasOwn(KEY_TYPES, type)) return keyPair;
+    const bytes = Uint8Array.from(key.export({ type: "pkcs8", format: "der" }));
+    const quick = { ...keyPair, der: { type: type as DerKey["type"], bytes } };
+    tryKeyPair(quick);
+    return quick;
+  } catch { // one that OpenSSL alone can read
+    return keyPair;
+  }
 }
 
 /** Throws as tryKeyPair. */

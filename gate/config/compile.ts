@@ -78,8 +78,8 @@ export function compileSnapshot(config: Configuration, compiling = ALONE()): Sna
     routes: routes.map((route) => routeRule(route, numbering.endpoints)),
     policy,
     certificates: certificates.map(({ place, names, notAfter, digest }, i) => {
-      const { chain = "", key = "" } = credentials.keyPairs[i] ?? {};
-      return { place, names, notAfter, digest, chain, key };
+      const { chain, key, der } = credentials.keyPairs[i] ?? { chain: "", key: "" };
+      return { place, names, notAfter, digest, chain, key, der };
     }),
     limits,
     reserved: Object.entries(limits.reserve).map(([protocol, slots]) => (

@@ -1,7 +1,15 @@
 /** The certificates, keys and roots that a configuration names: read, and tried as the engines will use them. */
+import type { KeyPair } from "../engine/openssl_context.ts";
 import { openssl } from "../engine/openssl_library.ts";
 import { asGateError } from "../errors.ts";
-import { type CertificateFacts, certificateFacts, digestOf, tryKeyPair, tryRoots } from "./certificate.ts";
+import {
+  type CertificateFacts,
+  certificateFacts,
+  digestOf,
+  quickest,
+  tryKeyPair,
+  tryRoots,
+} from "./certificate.ts";
 import type { CertificateConfiguration, ListenerConfiguration } from "./configuration.ts";
 import type { Findings } from "./problems.ts";
 import type { Located, Part } from "./read.ts";
@@ -11,8 +19,8 @@ import { nodeAt, type Path } from "./tree.ts";
 
 /** What is secret of them, or long: never printed. */
 export interface Credentials {
-  /** PEM, in the order of the configuration's `certificates`. */
-  readonly keyPairs: readonly { readonly chain: string; readonly key: string }[];
+  /** In the order of the configuration's `certificates`. */
+  readonly keyPairs: readonly KeyPair[];
   /** By listener, PEM. */
   readonly roots: Readonly<Record<string, string>>;
 }
@@ -98,7 +106,7 @@ class Reader {
     this.#warnOfValidity([...path, "cert"], told);
     const place = this.#findings.locate(path), file = this.#path([...path, "cert"], cert);
     const facts: CertificateConfiguration = { place, file, ...told };
-    return { facts, keyPair };
+    return { facts, keyPair: quickest(keyPair) };
   }
 
   async roots(path: Path, file: string): Promise<string | undefined> {

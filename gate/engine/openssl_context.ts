@@ -8,7 +8,18 @@ import { sealTicketsHere, type TicketKey, ticketKeysOf } from "./openssl_tickets
 export interface KeyPair {
   readonly chain: string;
   readonly key: string;
+  /** The same key: read in a quarter of the time. */
+  readonly der?: DerKey;
 }
+
+/** A private key in DER (PKCS #8) that is known to be of this type. */
+export interface DerKey {
+  readonly type: keyof typeof KEY_TYPES;
+  readonly bytes: Uint8Array;
+}
+
+/** obj_mac.h: NID_rsaEncryption, NID_X9_62_id_ecPublicKey. */
+export const KEY_TYPES = { rsa: 6, ec: 408 } as const;
 
 export interface ServerSettings {
   readonly keyPair: KeyPair;
@@ -142,8 +153,8 @@ function filled(context: Context, fill: (context: Context) => void): Context {
   }
 }
 
-function useKeyPair({ library, pointer }: Context, { chain, key }: KeyPair): void {
-  const { ssl, crypto } = library;
+function useKeyPair({ library, pointer }: Context, { chain, key, der }: KeyPair): void {
+  const { ssl } = library;
   eachCertificate(
     library,
     chain,
@@ -153,6 +164,19 @@ function useKeyPair({ library, pointer }: Context, { chain, key }: KeyPair): voi
         ? ssl.SSL_CTX_use_certificate(pointer, certificate)
         : ssl.SSL_CTX_add1_chain_cert(pointer, CTRL_CHAIN_CERT, 1n, certificate),
   );
+  if (der) useDerKey(library, pointer, der);
+  else usePemKey(library, pointer, key);
+}
+
+function useDerKey(library: OpenSsl, pointer: Deno.PointerObject, { type, bytes }: DerKey): void {
+  const { ssl } = library, size = BigInt(bytes.length);
+  const matches = ssl.SSL_CTX_use_PrivateKey_ASN1(KEY_TYPES[type], pointer, bytes.slice(), size) === 1 &&
+    ssl.SSL_CTX_check_private_key(pointer) === 1;
+  if (!matches) throw unusable("a private key", "it is not what it was read as", library);
+}
+
+function usePemKey(library: OpenSsl, pointer: Deno.PointerObject, key: string): void {
+  const { ssl, crypto } = library;
   withBio(library, key, (bio) => {
     // An empty passphrase: with none at all OpenSSL would ask on the terminal.
     const loaded = crypto.PEM_read_bio_PrivateKey(bio, null, null, cString(""));

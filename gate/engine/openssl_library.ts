@@ -25,6 +25,7 @@ const SSL_SYMBOLS = {
   SSL_CTX_add_client_CA: { parameters: ["pointer", "pointer"], result: "i32" },
   SSL_CTX_use_certificate: { parameters: ["pointer", "pointer"], result: "i32" },
   SSL_CTX_use_PrivateKey: { parameters: ["pointer", "pointer"], result: "i32" },
+  SSL_CTX_use_PrivateKey_ASN1: { parameters: ["i32", "pointer", "buffer", "i64"], result: "i32" },
   SSL_CTX_check_private_key: { parameters: ["pointer"], result: "i32" },
   SSL_CTX_set_alpn_select_cb: { parameters: ["pointer", "function", "pointer"], result: "void" },
   SSL_CTX_set_alpn_protos: { parameters: ["pointer", "buffer", "u32"], result: "i32" },

@@ -35,7 +35,8 @@ Deno.test("a certificate is read with its names, and its key is nowhere that is 
   ok(certificate.notAfter > Date.now() && certificate.notBefore <= Date.now());
   equal(loaded.warnings, []);
   equal(loaded.references.map(({ path }) => path).sort(), [site.chainFile, site.keyFile].sort());
-  equal(loaded.credentials.keyPairs, [{ chain: site.chain, key: site.key }]);
+  const [{ chain, key, der }] = loaded.credentials.keyPairs;
+  equal([chain, key, der?.type], [site.chain, site.key, "ec"]);
   const told = JSON.stringify([loaded.config, loaded.shown, loaded.references, loaded.texts]);
   ok(!told.includes("PRIVATE") && !told.includes(site.key.slice(40, 80)));
   const { certificates } = compileSnapshot(loaded.config, {
@@ -46,6 +47,27 @@ Deno.test("a certificate is read with its names, and its key is nowhere that is 
     credentials: loaded.credentials,
   });
   equal(certificates[0].key, site.key);
+});
+
+Deno.test("keys of every kind are read, those of P-256 and RSA in the form that is quickest", async () => {
+  const kinds: [string, string[], string | undefined][] = [
+    ["rsa", ["-newkey", "rsa:2048"], "rsa"],
+    ["p384", ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384"], "ec"],
+    ["ed25519", ["-newkey", "ed25519"], undefined],
+  ];
+  for (const [name, key, type] of kinds) {
+    const issued = await authority.issue([`${name}.example`], key);
+    const { credentials } = await parsed(file(`{ host: ${name}.example, tls: terminate }`, pair(issued)));
+    equal(credentials.keyPairs[0].der?.type, type);
+  }
+  const old = `${authority.folder.path}/sec1.key`; // as `openssl ecparam -genkey` has it, its parameters in front
+  await succeed("openssl", ["ec", "-in", site.keyFile, "-out", old]);
+  const parameters = (await succeed("openssl", ["ecparam", "-name", "prime256v1"])).stdout;
+  await Deno.writeTextFile(old, parameters + await Deno.readTextFile(old));
+  const { credentials } = await parsed(
+    file("{ host: a.example, tls: terminate }", `{ cert: "${site.chainFile}", key: "${old}" }`),
+  );
+  ok(credentials.keyPairs[0].key.includes("EC PARAMETERS"));
 });
 
 Deno.test("a relative path is from the file that names it, a trial's from the file whose place it takes", async () => {
