@@ -35,7 +35,10 @@ export class Terminations {
     const certificate = this.#decider.certificate(asking, plan);
     if (plan.kind !== "route" || !certificate) return undefined;
     const { listener, peer: { serverName } } = conn;
-    const { clientCertificates } = this.#snapshot.listeners[listener] ?? conn.entrance.rules;
+    const { listeners } = this.#snapshot; // one that is gone keeps its rules for who came in there
+    const { clientCertificates } = Object.hasOwn(listeners, listener)
+      ? listeners[listener]
+      : conn.entrance.rules;
     conn.route = plan.route.place;
     return {
       context: this.#contexts.of(certificate, clientCertificates),

@@ -103,6 +103,38 @@ Deno.test("a client that says nothing in its handshake is cut at the handshake's
   equal(await silent, "over");
 });
 
+Deno.test("whatever becomes of a handshake, nobody is counted for good", async () => {
+  await using echo = await listenEcho();
+  await using gate = await startGate(yaml(ends(echo.port)));
+  const port = gate.port("edge");
+  const hello = Promise.withResolvers<Uint8Array>();
+  await using recorder = await listen((socket) => socket.once("data", (bytes) => hello.resolve(bytes)));
+  const silent = connectSecure({ port: recorder.port, ...name }).catch(() => {});
+  const bytes = await hello.promise;
+  for (const socket of recorder.sockets) socket.destroy();
+  await silent;
+  for (const more of ["", "garbage that is no record of TLS at all", "\x15\x03\x03\x00\x02\x02\x28"]) {
+    for (const close of ["end", "reset"] as const) {
+      await using raw = await connect(port);
+      await raw.write(bytes);
+      await raw.write(Uint8Array.from(more, (sign) => sign.charCodeAt(0)));
+      raw[close]();
+      ok((await gate.record()).outcome !== "ok");
+    }
+  }
+  await connectSecure({ port, ...name, ca: "" }).catch(() => {}); // it does not believe us
+  await using client = await connectSecure({ port, ...name });
+  await client.client.write("x");
+  await client.client.read(1);
+  client.socket.end();
+  await gate.record(({ outcome }) => outcome === "ok");
+  const late = performance.now() + 10_000;
+  while (gate.service.present > 0) {
+    ok(performance.now() < late, `${gate.service.present} are counted`);
+    await new Promise((done) => setTimeout(done, 20));
+  }
+});
+
 Deno.test("a changed file is another configuration, though its text is the same", async () => {
   await using echo = await listenEcho();
   const pair = {
