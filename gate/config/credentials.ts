@@ -77,6 +77,10 @@ export async function readCredentials(
   };
 }
 
+const BEGIN = "-----BEGIN CERTIFICATE-----";
+/** To read one takes an engine 0.1 ms and more. */
+const MANY_ROOTS = 16;
+
 class Reader {
   readonly #files: ReferencedFiles;
   readonly #findings: Findings;
@@ -112,6 +116,10 @@ class Reader {
   async roots(path: Path, file: string): Promise<string | undefined> {
     const pem = await this.#text(path, file);
     const wrong = pem === undefined ? undefined : attempt(() => tryRoots(pem));
+    const count = (pem ?? "").split(BEGIN).length - 1;
+    if (count > MANY_ROOTS) {
+      this.#findings.warn(path, `${count} roots hold an engine up whenever it first needs a certificate`);
+    }
     if (wrong === undefined) return pem;
     this.#findings.error(path, wrong);
     return undefined;

@@ -184,6 +184,10 @@ Deno.test("client certificates are for listeners where TLS ends, with roots that
     (await problemsOf(file(routes, pair(), listener))).join("\n");
   ok(/clientCertificates\.ca: Cannot read \/no: there is no such file/.test(await said(listener("ca: /no"))));
   ok(/clientCertificates\.ca: Cannot use a root/.test(await said(listener(`ca: "${site.keyFile}"`))));
+  const many = `${authority.folder.path}/many.pem`;
+  await Deno.writeTextFile(many, authority.root.chain.repeat(17));
+  const { warnings } = await parsed(file(route, pair(), listener(`ca: "${many}"`)));
+  ok(/clientCertificates\.ca: 17 roots hold an engine up/.test(warnings.join()), warnings.join());
   ok(/clientCertificates\.ca: expected the path/.test(await said(listener("require: true"))));
   ok(/require: expected true or false/.test(await said(listener(`require: maybe, ${ca}`))));
   ok(
