@@ -20,6 +20,7 @@ import { Questions } from "./questions.ts";
 import { Roster } from "./roster.ts";
 import { Ruling } from "./ruling.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { TlsContexts } from "./tls_contexts.ts";
 
 /** What the thread's entry file brings: what it speaks. */
 export interface Registry {
@@ -42,6 +43,7 @@ export class Admission {
   readonly questions: Questions;
   readonly census: Census;
   readonly roster: Roster;
+  readonly tlsContexts: TlsContexts;
   readonly #registry: Registry;
   readonly #start: Start;
   readonly #ownDials: OwnDials;
@@ -59,6 +61,7 @@ export class Admission {
     this.questions = new Questions(main.ask);
     this.census = new Census(new ConnectionLimits(memory.limits, ledger.limits, seed));
     this.roster = new Roster(this.census, journal);
+    this.tlsContexts = new TlsContexts(start.ticketKeys);
     this.#ruling = new Ruling({
       ...registry,
       roster: this.roster,
@@ -67,6 +70,7 @@ export class Admission {
       ownDials: this.#ownDials,
       endpointChanged: main.endpointChanged,
       checks: engine === 0,
+      tlsContexts: this.tlsContexts,
     }, start.snapshot);
     this.#dispatcher = new Dispatcher({
       ...registry,
@@ -113,6 +117,7 @@ export class Admission {
   #gateFor(journal: Journal): EngineGate {
     return new EngineGate({
       connector: () => this.#ruling.connector,
+      terminations: () => this.#ruling.terminations,
       questions: this.questions,
       authFailed: ({ listener, record }) => journal.authFailed(listener, record.protocol),
       admit: (stream, peer, entrance) => this.#admit(stream, peer, entrance),

@@ -17,6 +17,9 @@ import type { Roster } from "./roster.ts";
 import type { ListenerRules, RouteEndpoint } from "./snapshot.ts";
 import type { Milestones } from "./stages.ts";
 
+/** A stream that tells when its peer is gone while nobody reads. */
+type Telling = Stream & { onGone?: ((reason: GateError) => void) | undefined };
+
 /** What can be given up while it is under way. */
 export interface Cancellable {
   cancel(reason: GateError): void;
@@ -66,10 +69,13 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   #aborted: GateError | undefined;
   /** While the first bytes are waited for, the deadline makes the look late instead of ending it. */
   #patient = false;
+  #stream: Telling;
+  /** What it came in as. */
+  readonly #outermost: Telling;
 
   constructor(
     readonly id: number,
-    readonly stream: Stream & { onGone?: ((reason: GateError) => void) | undefined },
+    stream: Telling,
     readonly entrance: Entrance,
     peer: Peer,
     /** Its slot in the limits. */
@@ -79,7 +85,23 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     this.peer = peer;
     this.#roster = roster;
     if (entrance.outer) entrance.outer.#inner++;
+    this.#stream = this.#outermost = stream;
     stream.onGone = (reason) => this.abort(reason);
+  }
+
+  get stream(): Telling {
+    return this.#stream;
+  }
+
+  set stream(inner: Telling) {
+    this.#stream.onGone = undefined;
+    this.#stream = inner;
+    inner.onGone = (reason) => this.abort(reason);
+  }
+
+  /** Whether its stream is one that was inside of what came in. */
+  get isUnwrapped(): boolean {
+    return this.#stream !== this.#outermost;
   }
 
   get listener(): string {
@@ -187,7 +209,8 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
 
   /** Where it came in, as the client saw it; a unix socket has none. */
   get localAddress(): Target | undefined {
-    return this.stream instanceof Socket ? localAddress(this.stream.fd) : this.entrance.outer?.localAddress;
+    const outermost = this.#outermost;
+    return outermost instanceof Socket ? localAddress(outermost.fd) : this.entrance.outer?.localAddress;
   }
 
   /** Bytes so far. */
@@ -245,9 +268,16 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     if (this.#undo) { for (const act of this.#undo) act(); }
   }
 
+  /** A layer may close its socket later than this is over: until then it counts. */
   #leave(): void {
-    if (!this.#lingers) this.#roster.left(this);
+    if (!this.#lingers) this.#uncount();
     const { outer } = this.entrance;
-    if (outer && --outer.#inner === 0 && outer.#served) outer.end(undefined);
+    if (outer && --outer.#inner === 0 && outer.#served) outer.end(outer.#aborted);
+  }
+
+  #uncount(): void {
+    const socket = this.#outermost;
+    if (socket instanceof Socket && socket.fd >= 0) socket.onClosed = () => this.#roster.left(this);
+    else this.#roster.left(this);
   }
 }

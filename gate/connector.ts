@@ -3,7 +3,7 @@ import { formatTarget, isUnixHost, parseIp } from "./address.ts";
 import { askingOf } from "./asking.ts";
 import type { Connection } from "./connection.ts";
 import type { Stream, Target } from "./contracts.ts";
-import type { Decider } from "./decide.ts";
+import type { Decider, Plan } from "./decide.ts";
 import { Dialer, type DialerParts } from "./dialer.ts";
 import { now } from "./engine/loop.ts";
 import { asGateError, GateError } from "./errors.ts";
@@ -52,6 +52,7 @@ export class Connector {
     if (target) conn.record.target = formatTarget(target);
     const asking = askingOf(conn, naming, conn.entrance.entry.trusted, target);
     const plan = decider.plan(asking);
+    requireSameLayer(plan, conn);
     const until = now + conn.limits.dialTimeout;
     if (plan.kind === "asked" || naming === "target") conn.right = { asking, plan };
     if (plan.kind === "route") {
@@ -159,6 +160,14 @@ export class Connector {
     if (lost) throw lost;
     return decider;
   }
+}
+
+/** What was opened goes nowhere but to the `to` of a route that ends TLS, and what was not never there: a reload may lie between. */
+function requireSameLayer(plan: Plan, conn: Connection): void {
+  const ends = plan.kind === "route" && plan.route.tls !== undefined;
+  if (ends === conn.isUnwrapped) return;
+  const state = ends ? "TLS ends here for its route now" : "its route passes TLS on now";
+  throw new GateError("no-route", "gate", `Cannot go on: ${state}, and the client was served otherwise`);
 }
 
 async function writeOrClose(stream: Stream, bytes: Uint8Array): Promise<void> {

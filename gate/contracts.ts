@@ -2,6 +2,7 @@
  * The vocabulary: what a stream, a protocol, a resolver and the gate are to each other. Every other file speaks in
  * these words. ARCHITECTURE.md tells how they fit.
  */
+import type { Context } from "./engine/openssl_context.ts";
 import type { GateError } from "./errors.ts";
 
 /** More may come; the peer sent FIN; the time for first bytes is over. */
@@ -48,6 +49,11 @@ export interface Joint {
   reserve(most: number, least?: number): Room | undefined;
   /** So many bytes of the reserved places are filled: they leave with the batch, at the latest at the turn's end. */
   commit(bytes: number): void;
+  /**
+   * Where there is a socket right below: sends the first bytes of `bytes` behind what was committed, without places for
+   * them, and keeps what the kernel refuses. false: nothing of it now, `to.room()` comes.
+   */
+  post?(bytes: Uint8Array, size: number): boolean;
   /** Taken bytes have left this gate: only this reopens the stream's window. */
   delivered(bytes: number): void;
   /** Back to the promise forms, nothing lost. */
@@ -60,6 +66,8 @@ export interface Joint {
 
 /** Who receives from a joint. */
 export interface Taker {
+  /** Where a socket right below had best receive to: nobody else uses it until it is taken. */
+  readonly places?: Uint8Array;
   /** In order; the bytes are valid until flush(), which comes in the same turn. */
   take(bytes: Uint8Array, at: number, size: number): void;
   /** Send what was gathered, copy what the kernel refuses (the window bounds it). */
@@ -92,11 +100,22 @@ export interface Peer {
   readonly address: string;
   readonly port?: number;
   readonly serverName?: string;
+  /** What was agreed where TLS ended here; else what the client offers, comma between. */
   readonly alpn?: string;
+  /** `TLSv1.2` or `TLSv1.3`, where TLS ended here. */
+  readonly tlsVersion?: string;
+  /** Which the listener's roots vouch for. */
+  readonly clientCertificate?: ClientCertificate;
   readonly identity?: string;
   readonly user?: string;
   /** Registry names of what was unwrapped so far, outermost first. */
   readonly layers: readonly string[];
+}
+
+export interface ClientCertificate {
+  /** SHA-256 of the DER, in hex. */
+  readonly fingerprint: string;
+  readonly der: Uint8Array;
 }
 
 /** The record of one connection on its way: plain data. */
@@ -127,7 +146,8 @@ export interface Limits {
 export interface Conn {
   readonly id: number;
   readonly parent?: number;
-  readonly stream: Stream;
+  /** A protocol that unwraps it and goes on with what is inside puts that here. */
+  stream: Stream;
   readonly listener: string;
   readonly originalDestination?: Target;
   peer: Peer;
@@ -197,8 +217,20 @@ export interface Protocol {
   preface?(stream: Stream): Promise<Partial<Peer>>;
 }
 
+/** How TLS ends here for a connection. */
+export interface Termination {
+  /** Of the server's side: to be used before anything is awaited. */
+  readonly context: Context;
+  /** What a ticket has to be issued under to resume: at most 32 bytes. */
+  readonly tickets: Uint8Array;
+  /** Where the inner bytes go: to the route's targets, or in again. */
+  readonly inside: "connect" | "enter";
+}
+
 /** Everything a protocol may do. */
 export interface Gate {
+  /** How TLS ends here by the route of who asks for this; undefined: it is passed on. Throws GateError as connect. */
+  termination(target: Target | undefined, conn: Conn): Termination | undefined;
   /** Route + policy + dial + wrap. No target: the route alone decides. Rejects with GateError. */
   connect(target: Target | undefined, conn: Conn): Stream | Promise<Stream>;
   /** MOVES both; the record is written when the relay ends. */

@@ -1,12 +1,13 @@
 /** Where a connection goes, as a value: the route it takes, or the target it asked for and what policy says to that. */
-import { canonicalHost, formatTarget, type Ip, isUnixHost } from "./address.ts";
+import { canonicalHost, formatTarget, type Ip, isUnixHost, normalName } from "./address.ts";
 import { askedName, type Asking } from "./asking.ts";
+import { CertificateIndex } from "./certificate_index.ts";
 import type { Destination, Endpoint, Target } from "./contracts.ts";
 import { type Failure, GateError } from "./errors.ts";
 import { Router } from "./match.ts";
 import { type Judgement, Policy, type Request } from "./policy.ts";
 import type { Right } from "./right.ts";
-import type { RouteRule, Snapshot } from "./snapshot.ts";
+import type { CertificateRule, RouteRule, Snapshot } from "./snapshot.ts";
 
 /** A route's `to` is the operator's word; an asked target has to be resolved, and its addresses permitted. */
 export type Plan =
@@ -17,11 +18,13 @@ export type Plan =
 export class Decider {
   readonly router: Router;
   readonly policy: Policy;
+  readonly #certificates: CertificateIndex<CertificateRule>;
 
   /** `isOwnIp` tells whether an IP address is one of this machine's; it is asked only about ports of this gate. */
   constructor(snapshot: Snapshot, isOwnIp: (ip: Ip) => boolean) {
     this.router = new Router(snapshot);
     this.policy = new Policy(snapshot, isOwnIp);
+    this.#certificates = new CertificateIndex(snapshot.certificates);
   }
 
   /** Throws GateError: "denied", "no-route" or "unauthenticated". */
@@ -35,6 +38,19 @@ export class Decider {
     }
     if (asking.naming === "serverName") return this.#planServerName(asking);
     throw refusal("no-route", asking, `no route matches ${asking.protocol}`);
+  }
+
+  /** With which TLS ends here; undefined: it is passed on. Throws GateError "no-route": none has the client's name. */
+  certificate(asking: Asking, plan: Plan): CertificateRule | undefined {
+    if (plan.kind !== "route" || plan.route.tls === undefined) return undefined;
+    const { serverName } = asking; // an IP literal is no name
+    const found = this.#certificates.find(serverName === undefined ? undefined : normalName(serverName));
+    if (found) return found;
+    throw new GateError(
+      "no-route",
+      "gate",
+      `Cannot end TLS for ${JSON.stringify(serverName)}: no certificate has this name`,
+    );
   }
 
   /** The endpoints of an answer that may be dialed, all of a route's. None left throws GateError "denied". */

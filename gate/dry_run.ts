@@ -50,6 +50,9 @@ class DryGate implements Gate {
     return Promise.reject(new GateError("closed", "gate", "Cannot connect: nothing is dialed to explain"));
   }
 
+  /** Whether TLS ends here is for who explains the route. */
+  termination(): undefined {}
+
   login(conn: Conn, user: string): Promise<boolean> {
     conn.peer = { ...conn.peer, user: conn.peer.user ?? user };
     return Promise.resolve(true);

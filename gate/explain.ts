@@ -69,7 +69,8 @@ function once(resolve: Resolve): Resolve {
 }
 
 function stands({ explanations, fallback }: Seen): boolean {
-  return fallback !== undefined || explanations.some(({ endpoints }) => endpoints.length > 0);
+  return fallback !== undefined ||
+    explanations.some(({ endpoints, termination }) => endpoints.length > 0 || termination?.enters);
 }
 
 interface World extends ExplainParts {

@@ -74,8 +74,8 @@ function endsOf({ base, bits }: Cidr): string[] {
 
 /** What becomes of the connection, without the words and places that tell why. */
 function outcomeOf({ barred, unknown, fallback, failure, explanations }: Seen): string {
-  const ways = explanations.map(({ asking, endpoints, refusal }) => {
-    return [asking.protocol, endpoints, refusal?.failure];
+  const ways = explanations.map(({ asking, termination, endpoints, refusal }) => {
+    return [asking.protocol, termination, endpoints, refusal?.failure];
   });
   return JSON.stringify([barred !== undefined, unknown, fallback, failure, ways]);
 }

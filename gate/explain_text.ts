@@ -1,7 +1,7 @@
 /** An explanation as lines for people. */
 import { formatTarget } from "./address.ts";
 import type { Target, Verdict } from "./contracts.ts";
-import type { Explanation } from "./explanation.ts";
+import type { ExplainedTermination, Explanation } from "./explanation.ts";
 
 /** What one listener makes of a client; plain data. */
 export interface Seen {
@@ -69,13 +69,21 @@ function renderVerdict(verdict: Verdict): string {
   return verdict ? "yes" : "no";
 }
 
-function renderExplanation({ asking, steps, endpoints, refusal }: Explanation): string[] {
+function renderExplanation({ asking, steps, termination, endpoints, refusal }: Explanation): string[] {
   const target = asking.target === undefined ? "" : ` ${formatTarget(asking.target)}`;
   return [
     `  ${asking.protocol}${target}`,
     ...steps.map(({ about, place, answer, why }) => `    ${about} ${place}: ${answer}, ${why}`),
-    refusal === undefined
-      ? `    goes to ${endpoints.join(", ")}`
-      : `    refused (${refusal.failure}): ${refusal.message}`,
+    ...termination ? [renderTermination(termination)] : [],
+    refusal !== undefined
+      ? `    refused (${refusal.failure}): ${refusal.message}`
+      : termination?.enters
+      ? "    comes in again at this listener, as what is told apart inside"
+      : `    goes to ${endpoints.join(", ")}`,
   ];
+}
+
+function renderTermination({ certificate, names, expires }: ExplainedTermination): string {
+  const whose = names.length > 0 ? names.join(", ") : "addresses alone";
+  return `    TLS ends here, with ${certificate} (${whose}; until ${expires.slice(0, 10)})`;
 }

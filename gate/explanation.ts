@@ -21,7 +21,19 @@ export interface Explanation {
   readonly steps: readonly Step[];
   /** Where it would be dialed; empty: nowhere, and `refusal` tells why. */
   readonly endpoints: readonly string[];
+  /** TLS ends here. */
+  readonly termination?: ExplainedTermination;
   readonly refusal?: { readonly failure: Failure; readonly message: string };
+}
+
+export interface ExplainedTermination {
+  /** The place of the certificate. */
+  readonly certificate: string;
+  readonly names: readonly string[];
+  /** ISO 8601. */
+  readonly expires: string;
+  /** What is inside comes in again at the same listener, and nothing is dialed for it yet. */
+  readonly enters: boolean;
 }
 
 /** Rejects where a name is known and cannot be resolved; undefined: nobody knows it. */
@@ -66,12 +78,25 @@ export async function explain(decider: Decider, asking: Asking, resolve: Resolve
   const steps = explainPlan(decider, asking);
   try {
     const plan = decider.plan(asking);
+    const termination = terminationOf(decider, asking, plan);
     const endpoints = await endpointsOf(decider, asking, plan, resolve, steps);
-    return { asking, steps, endpoints };
+    return { asking, steps, termination, endpoints };
   } catch (thrown) {
     const { failure } = asGateError(thrown);
     return { asking, steps, endpoints: [], refusal: { failure, message: causeChain(thrown) } };
   }
+}
+
+function terminationOf(decider: Decider, asking: Asking, plan: Plan): ExplainedTermination | undefined {
+  const certificate = decider.certificate(asking, plan);
+  if (plan.kind !== "route" || !certificate) return undefined;
+  const { place, names, notAfter } = certificate;
+  return {
+    certificate: place,
+    names,
+    expires: new Date(notAfter).toISOString(),
+    enters: plan.route.to.length === 0,
+  };
 }
 
 async function endpointsOf(

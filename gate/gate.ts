@@ -1,7 +1,7 @@
 /** The gate's verbs for protocols, on an engine thread. */
 import type { Connection } from "./connection.ts";
 import type { Connector } from "./connector.ts";
-import type { Conn, Gate, Peer, Stream, Target } from "./contracts.ts";
+import type { Conn, Gate, Peer, Stream, Target, Termination } from "./contracts.ts";
 import { copyBytes } from "./engine/copy.ts";
 import { JointRelay } from "./engine/joint_relay.ts";
 import { MOST_DEPTH } from "./engine/own_dials.ts";
@@ -12,10 +12,12 @@ import type { Entrance } from "./entry.ts";
 import { atLimit, GateError } from "./errors.ts";
 import type { Questions } from "./questions.ts";
 import { digestOf } from "./right.ts";
+import type { Terminations } from "./termination.ts";
 
 /** What the gate needs of the thread it runs on. */
 export interface GateParts {
   readonly connector: () => Connector;
+  readonly terminations: () => Terminations;
   readonly questions: Questions;
   /** Somebody gave a wrong password. */
   readonly authFailed: (conn: Conn) => void;
@@ -28,6 +30,10 @@ export class EngineGate implements Gate {
 
   constructor(parts: GateParts) {
     this.#parts = parts;
+  }
+
+  termination(target: Target | undefined, conn: Conn): Termination | undefined {
+    return this.#parts.terminations().of(target, conn as Connection);
   }
 
   connect(target: Target | undefined, conn: Conn): Promise<Stream> {

@@ -3,6 +3,7 @@ import { parseTarget } from "./address.ts";
 import { type Admin, startAdmin } from "./admin/server.ts";
 import { compileSnapshot, freeNumbers, makeNumbering } from "./config/compile.ts";
 import type { Configuration } from "./config/configuration.ts";
+import type { Credentials } from "./config/credentials.ts";
 import { differences } from "./config/differences.ts";
 import type { Loaded } from "./config/load.ts";
 import type { Resolver, Target } from "./contracts.ts";
@@ -52,15 +53,18 @@ export class InForce {
   readonly #numbering = makeNumbering();
   readonly #logins: Logins;
   #config: Configuration;
+  /** Of the configuration that it starts with. */
+  readonly #credentials: Credentials;
   #names: Names;
   #admin: Admin | undefined;
   #supervisor: Supervisor | undefined;
   #version = 0;
 
-  constructor(config: Configuration, means: Means, owner: Owner) {
+  constructor({ config, credentials }: Loaded, means: Means, owner: Owner) {
     this.#means = means;
     this.#owner = owner;
     this.#config = this.#started = config;
+    this.#credentials = credentials;
     this.#names = means.namesOf(config);
     this.#logins = new Logins({ throttled: (throttled) => owner.say(throttledMessage(throttled)) });
   }
@@ -80,7 +84,7 @@ export class InForce {
       hear: (report) => this.#owner.hear(report),
       log: (message) => this.#owner.say(message),
       scope,
-    }, this.#desired(this.#config));
+    }, this.#desired(this.#config, this.#credentials));
     this.#follow(this.#names);
   }
 
@@ -110,13 +114,13 @@ export class InForce {
 
   /** Makes a configuration hold, by difference. Throws GateError: then everything is as it was. */
   async apply(loaded: Loaded): Promise<{ changes: readonly string[]; warnings: readonly string[] }> {
-    const before = this.#config, { config } = loaded;
+    const before = this.#config, { config, credentials } = loaded;
     await this.#logins.prepare(usersOf(config));
     const admin = same(before.admin, config.admin) ? undefined : await this.#startAdmin(config);
     const names = sameNames(before, config) ? undefined : this.#means.namesOf(config);
     try {
       freeNumbers(this.#numbering, this.supervisor.snapshot, this.supervisor);
-      await this.supervisor.apply(this.#desired(config, admin), () => {
+      await this.supervisor.apply(this.#desired(config, credentials, admin), () => {
         this.#config = config;
         this.#logins.replace(usersOf(config));
         if (names) this.#follow(names);
@@ -143,12 +147,13 @@ export class InForce {
   }
 
   /** `admin`: the page that will be there then. */
-  #desired(config: Configuration, admin = this.#admin): Desired {
+  #desired(config: Configuration, credentials: Credentials, admin = this.#admin): Desired {
     const snapshot = compileSnapshot(config, {
       version: ++this.#version,
       numbering: this.#numbering,
       users: this.#logins.digests(usersOf(config)),
       format: this.#means.formatOf(config),
+      credentials,
     });
     const wanted = Object.values(config.listeners).flatMap(({ name, addresses }) =>
       addresses.map((address) => ({ listener: name, address }))

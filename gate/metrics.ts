@@ -130,6 +130,16 @@ export const METRICS: readonly Metric[] = [
     ({ endpoints }) => endpoints.map(({ route, endpoint, usable }) => [Number(usable), route, endpoint]),
   ),
   metric(
+    "gauge",
+    "ugate_certificate_expiry_timestamp_seconds",
+    ["name"],
+    "When the certificate of a name expires, in seconds since the epoch.",
+    ({ status }) =>
+      status.certificates.flatMap(({ names, expires }) =>
+        names.map((name): Sample => [seconds(Date.parse(expires)), name])
+      ),
+  ),
+  metric(
     "counter",
     "ugate_config_reloads_total",
     ["result"],

@@ -78,6 +78,18 @@ export interface ListenerState {
   readonly down: number;
 }
 
+/** A certificate with which TLS ends here. */
+export interface CertificateState {
+  /** Those it is used for; none: addresses alone. */
+  readonly names: readonly string[];
+  readonly file: string;
+  readonly issuer: string;
+  /** The end of its validity: ISO 8601. */
+  readonly expires: string;
+  /** SHA-256 of the DER, in hex. */
+  readonly fingerprint: string;
+}
+
 /** How many connections ended like this; `outcome` is `ok` or a Failure, which has a side. */
 export interface EndedCount {
   readonly listener: string;
@@ -111,6 +123,7 @@ export interface Status {
   readonly listeners: readonly ListenerState[];
   readonly engines: readonly EngineState[];
   readonly endpoints: readonly EndpointState[];
+  readonly certificates: readonly CertificateState[];
   /** Now, on all listeners. */
   readonly connections: number;
   /** By the limit's name. */

@@ -25,6 +25,8 @@ export interface Start {
   readonly seed: number;
   /** How often this engine was started again: numbers of connections are not given twice. */
   readonly restarts: number;
+  /** Of tickets of TLS: 80 bytes each, the newest first, the same for all engines. */
+  readonly ticketKeys: Uint8Array;
 }
 
 export interface Login {
@@ -58,6 +60,7 @@ export type Order =
   | { readonly op: "unlisten"; readonly fd: number }
   /** Some rules of the snapshot that follows: an engine that took thousands at once would stall. */
   | { readonly op: "rules"; readonly routes: Snapshot["routes"]; readonly policy: Snapshot["policy"] }
+  | { readonly op: "certificates"; readonly certificates: Snapshot["certificates"] }
   /**
    * The snapshot without those. Live connections are judged again: rights may have been taken away. Sockets that are
    * `handed` are another listener's with it: nobody is accepted for one that has no rules any more.
@@ -65,6 +68,8 @@ export type Order =
   | { readonly op: "snapshot"; readonly snapshot: Snapshot; readonly handed: readonly Bound[] }
   | { readonly op: "answer"; readonly answer: Answer }
   | { readonly op: "changed"; readonly patterns: readonly string[] }
+  /** Tickets of TLS are issued and accepted under these from now on. */
+  | { readonly op: "ticketKeys"; readonly keys: Uint8Array }
   /** Tell the live connections, `most` of them, the newest first. */
   | { readonly op: "list"; readonly id: number; readonly most: number }
   /** Tell what was counted so far, bytes of live connections too. */

@@ -8,18 +8,22 @@ import { OwnAddresses } from "./own_address.ts";
 import { lostRight } from "./right.ts";
 import type { Roster } from "./roster.ts";
 import type { RouteRule, Snapshot } from "./snapshot.ts";
+import { Terminations } from "./termination.ts";
+import type { TlsContexts } from "./tls_contexts.ts";
 
 /** What outlives a snapshot. */
 export interface RulingParts extends Omit<ConnectorParts, "decider" | "deciding" | "own"> {
   readonly roster: Pick<Roster, "configure" | "connections">;
   /** Whether health checks are made here: one engine makes them for all. */
   readonly checks: boolean;
+  readonly tlsContexts: TlsContexts;
 }
 
 export class Ruling {
   snapshot!: Snapshot;
   decider!: Decider;
   connector!: Connector;
+  terminations!: Terminations;
   readonly #parts: RulingParts;
   #checks: Checks | undefined;
   /** What is checked, to see whether a new snapshot checks anything else. */
@@ -57,7 +61,10 @@ export class Ruling {
       deciding: () => this.decider,
       own: new OwnAddresses(snapshot, isOwnIp),
     }, routes);
-    this.#parts.roster.configure(snapshot);
+    const { tlsContexts, protocols, roster } = this.#parts;
+    this.terminations = new Terminations(snapshot, decider, tlsContexts, protocols);
+    tlsContexts.keep(snapshot);
+    roster.configure(snapshot);
     if (this.#parts.checks) this.#check(snapshot.routes);
   }
 

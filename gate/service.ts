@@ -41,7 +41,7 @@ export class Service implements Operations {
     const { loaded, read, isKnown, parse, keep, busy } = parts;
     const say = (message: Message) => this.say(message);
     this.#parts = parts;
-    this.#inForce = new InForce(loaded.config, parts, {
+    this.#inForce = new InForce(loaded, parts, {
       operations: this,
       hear: (report) => this.#hear(report),
       say,

@@ -1,5 +1,6 @@
 /** What the engines know of the configuration: plain data, pushed whole, compiled on main, matched on every thread. */
 import type { Limits, Target } from "./contracts.ts";
+import type { KeyPair } from "./engine/openssl_context.ts";
 import type { LogFormat } from "./log_line.ts";
 
 export interface Snapshot {
@@ -9,6 +10,8 @@ export interface Snapshot {
   /** In order: first match wins. The `to` of a plain forward is the route { listener, protocol: "tcp" }. */
   readonly routes: readonly RouteRule[];
   readonly policy: readonly PolicyRule[];
+  /** In order: the first that has a name has it. */
+  readonly certificates: readonly CertificateRule[];
   readonly limits: Limits;
   /** `limits.reserve`, each protocol with its counter in shared memory. */
   readonly reserved: readonly {
@@ -41,6 +44,29 @@ export interface ListenerRules {
   readonly proxyProtocol: readonly string[];
   readonly connections?: number;
   readonly perSource?: number;
+  /** Of clients whose TLS ends here. */
+  readonly clientCertificates?: ClientCertificateRule;
+}
+
+/** A certificate of this gate. It holds a private key: never printed. */
+export interface CertificateRule extends KeyPair {
+  /** `ugate.yaml:3:5 certificates[0]` */
+  readonly place: string;
+  /** Normal names and `*.name`; none: it is for addresses alone. */
+  readonly names: readonly string[];
+  /** The end of its validity, ms since the epoch. */
+  readonly notAfter: number;
+  /** Of the chain: the same one has the same key. */
+  readonly digest: string;
+}
+
+export interface ClientCertificateRule {
+  /** Without it a client may have none. */
+  readonly require: boolean;
+  /** Who vouches for them: PEM. */
+  readonly roots: string;
+  /** Of both. */
+  readonly digest: string;
 }
 
 export interface RouteRule {
@@ -52,6 +78,8 @@ export interface RouteRule {
   readonly host?: string;
   /** CIDRs */
   readonly sources?: readonly string[];
+  /** TLS ends here, and with no `to` the inner stream comes in again. */
+  readonly tls?: "terminate";
   readonly to: readonly RouteEndpoint[];
   readonly proxyProtocol?: "v1" | "v2";
   /** ms */

@@ -1,9 +1,17 @@
 /** What `/status` tells: the state of a running gate as plain data. */
+import { CertificateIndex } from "./certificate_index.ts";
 import type { Configuration } from "./config/configuration.ts";
 import type { EndpointHealth } from "./health.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import { formatTarget } from "./address.ts";
-import type { EndpointState, EngineState, ListenerState, Status, Trial } from "./operations.ts";
+import type {
+  CertificateState,
+  EndpointState,
+  EngineState,
+  ListenerState,
+  Status,
+  Trial,
+} from "./operations.ts";
 import type { Bound } from "./orders.ts";
 import type { ReloadHistory } from "./reloads.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -46,6 +54,7 @@ export function statusOf(facts: Facts): Status {
     listeners: listenerStates(facts),
     engines,
     endpoints: endpointStates(facts),
+    certificates: certificateStates(facts.config),
     connections: limits.connections,
     limitHits,
     authFailures: authFailures.reduce((sum, { count }) => sum + count, 0),
@@ -67,6 +76,18 @@ export function listenerStates({ config, snapshot, listening, limits, tally }: F
       down: bytes[name]?.down ?? 0,
     };
   });
+}
+
+/** Keys are in none of it. */
+export function certificateStates({ certificates }: Pick<Configuration, "certificates">): CertificateState[] {
+  const index = new CertificateIndex(certificates);
+  return certificates.map((certificate) => ({
+    names: certificate.names.filter((name) => index.of(name) === certificate),
+    file: certificate.file,
+    issuer: certificate.issuer,
+    expires: new Date(certificate.notAfter).toISOString(),
+    fingerprint: certificate.fingerprint,
+  }));
 }
 
 export function endpointStates({ snapshot, health }: Facts): EndpointState[] {

@@ -30,6 +30,8 @@ export interface Desired {
 
 /** Rules that an engine takes at once. */
 const RULES = 64;
+/** Certificates, which are larger. */
+const CERTIFICATES = 8;
 
 export class Supervisor implements Owner {
   readonly #options: SupervisorOptions;
@@ -158,12 +160,16 @@ export class Supervisor implements Owner {
   }
 
   #tellSnapshot(engine: EngineHost, handed: readonly Bound[]): void {
-    const { routes, policy } = this.#snapshot;
+    const { routes, policy, certificates } = this.#snapshot;
     for (let at = 0; at < Math.max(routes.length, policy.length); at += RULES) {
       const end = at + RULES;
       engine.tell({ op: "rules", routes: routes.slice(at, end), policy: policy.slice(at, end) });
     }
-    engine.tell({ op: "snapshot", snapshot: { ...this.#snapshot, routes: [], policy: [] }, handed });
+    for (let at = 0; at < certificates.length; at += CERTIFICATES) {
+      engine.tell({ op: "certificates", certificates: certificates.slice(at, at + CERTIFICATES) });
+    }
+    const rest = { ...this.#snapshot, routes: [], policy: [], certificates: [] };
+    engine.tell({ op: "snapshot", snapshot: rest, handed });
   }
 }
 

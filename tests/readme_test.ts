@@ -1,6 +1,7 @@
 /** Every example of README.md is served, and every line in it typed: support/readme.ts tells with which changes. */
 import { need } from "../scripts/clients.ts";
 import { equal, ok } from "./support/assert.ts";
+import { Authority } from "./support/certificates.ts";
 import { run } from "./support/child.ts";
 import { DnsServer, zone } from "./support/dns_server.ts";
 import { ExampleWorld } from "./support/example_world.ts";
@@ -63,6 +64,30 @@ const STAGES: Readonly<Record<string, (world: ExampleWorld) => Stage | Promise<S
           JSON.parse(await Deno.readTextFile(`${world.folder.path}/ugate.schema.json`)).properties.listeners,
         );
       },
+    };
+  },
+
+  async "tls.yaml"(world) {
+    const ssh = world.use(await startSshd(world.folder));
+    const office = await Authority.make("office"), me = await office.issue(["me.example"]);
+    const roots = await world.folder.write("office.pem", office.root.chain);
+    await world.folder.write("me.pem", me.chain);
+    await world.folder.write("me.key", me.key);
+    return {
+      places: {
+        "office.pem": roots,
+        "cert.pem": `${world.folder.path}/cert.pem`,
+        "key.pem": `${world.folder.path}/key.pem`,
+        "10.0.0.5:8443": world.https("git"),
+        "10.0.0.6:80": world.http("wiki"),
+        "127.0.0.1:22": `127.0.0.1:${ssh.port}`,
+      },
+      lines: { "ssh -p": `ssh ${ssh.args.join(" ")} -p` },
+      prints: [
+        ...[/^TLS of wiki\.example\.com ends here, with \S+cert\.pem: 10\.0\.0\.6:80$/m],
+        ...[/I am git/, /I am wiki/, /I am wiki/, [56, /certificate required/] as const, /^uid=/],
+        /TLS ends here, with tls\.yaml:/,
+      ],
     };
   },
 

@@ -1,5 +1,6 @@
 /** `ugate check`: every mistake of a configuration, or what it does. Binds and resolves nothing. */
 import { formatTarget } from "../address.ts";
+import { CertificateIndex } from "../certificate_index.ts";
 import type { Configuration } from "../config/configuration.ts";
 import { ConfigurationError, loadConfiguration, type Problem } from "../config/load.ts";
 import type { Protocols } from "../contracts.ts";
@@ -35,6 +36,22 @@ function tell(verdict: Verdict): number {
   return verdict.valid ? 0 : 1;
 }
 
+/** Where TLS ends, and with what. */
+function terminations({ routes, certificates }: Configuration): string[] {
+  const names = certificates.map(({ names, file, notAfter }) => {
+    const expires = new Date(notAfter).toISOString().slice(0, 10);
+    return `certificate ${file}: ${names.join(", ") || "for addresses alone"}, until ${expires}`;
+  });
+  const index = new CertificateIndex(certificates);
+  const ends = routes.filter(({ tls }) => tls !== undefined).map(({ host = "*", listener, to }) => {
+    const where = listener === undefined ? "" : ` on ${listener}`;
+    const inside = to.map(({ target }) => formatTarget(target)).join(", ") || "what is inside comes in again";
+    const file = index.of(host)?.file ?? index.find(host === "*" ? undefined : host)?.file;
+    return `TLS of ${host}${where} ends here, with ${file ?? "the certificate of each name"}: ${inside}`;
+  });
+  return [...names, ...ends];
+}
+
 function facts(config: Configuration, files: readonly string[]): string[] {
   const lines = [`ok: ${files.length > 0 ? files.join(", ") : "the built-in configuration"}`];
   for (const { name, addresses, protocols } of Object.values(config.listeners)) {
@@ -43,6 +60,7 @@ function facts(config: Configuration, files: readonly string[]): string[] {
   for (const [page, address] of Object.entries(config.admin)) {
     if (address) lines.push(`admin.${page}: ${formatTarget(address)}`);
   }
+  lines.push(...terminations(config));
   const counts = { routes: config.routes, hosts: Object.keys(config.hosts), "policy rules": config.policy };
   lines.push(Object.entries(counts).map(([what, items]) => `${what}: ${items.length}`).join(", "));
   return lines;

@@ -19,6 +19,7 @@ export function isStatus(value: unknown): value is Status {
     listeners: "list",
     engines: "list",
     endpoints: "list",
+    certificates: "list",
     connections: "number",
     limitHits: "object",
     authFailures: "number",
@@ -34,6 +35,7 @@ export function isStatus(value: unknown): value is Status {
       down: "number",
     }) && each(value.engines, { engine: "number", restarts: "number", alive: "boolean" }) &&
     each(value.endpoints, { route: "string", endpoint: "string", active: "number", usable: "boolean" }) &&
+    each(value.certificates, { names: "list", file: "string", expires: "string" }) &&
     each(value.ended, { listener: "string", protocol: "string", outcome: "string", count: "number" });
 }
 

@@ -52,8 +52,11 @@ export function program(finish: (code: number) => void): Command {
     });
   ugate.command("version").description("versions of ugate and of what it runs on")
     .option(...JSON_DATA)
-    .action(({ json }: { json?: boolean }) => {
-      console.log(json ? JSON.stringify(VERSIONS, null, 2) : VERSION_LINE);
+    .action(async ({ json }: { json?: boolean }) => {
+      const { opensslVersion } = await import("../engine/openssl_library.ts");
+      const openssl = opensslVersion();
+      const lines = [VERSION_LINE, openssl ?? "no OpenSSL 3: TLS cannot be ended here"];
+      console.log(json ? JSON.stringify({ ...VERSIONS, openssl }, null, 2) : lines.join("\n"));
       finish(0);
     });
   return ugate;

@@ -19,10 +19,12 @@ export async function status(options: GateOptions): Promise<number> {
 
 /** For people: what is not worth a line has none. */
 export function statusLines(status: Status, width: number, now: Date): string[] {
+  const { certificates } = status;
   const sections = [
     headLines(status, now),
     table(LISTENERS, status.listeners, width),
     status.endpoints.length > 0 ? table(ENDPOINTS, status.endpoints, width) : [],
+    certificates.length > 0 ? table(CERTIFICATES, certificates, width) : [],
     status.ended.length > 0 ? table(ENDED, byOutcome(status.ended), width) : [],
     countLines(status),
   ];
@@ -46,6 +48,12 @@ const ENDPOINTS: Column<Status["endpoints"][number]>[] = [
   { title: "ROUTE", cell: ({ route }) => route, least: 12 },
   { title: "ACTIVE", cell: ({ active }) => countText(active), right: true },
   { title: "STATE", cell: ({ usable }) => usable ? "usable" : "left out" },
+];
+
+const CERTIFICATES: Column<Status["certificates"][number]>[] = [
+  { title: "CERTIFICATE", cell: ({ names, file }) => names.join(",") || file, least: 16 },
+  { title: "EXPIRES", cell: ({ expires }) => expires.slice(0, 10) },
+  { title: "FILE", cell: ({ file }) => file, least: 12, spare: 1 },
 ];
 
 type Outcome = Omit<EndedCount, "listener" | "protocol">;

@@ -25,7 +25,8 @@ export function checkRoutes(
   const known = routes.items.filter(({ value }) => isKnown(value, protocols, findings));
   for (const { path, value } of known) {
     const kinds = kindsOf(value, listeners, speakers, protocols);
-    for (const [i, { target }] of value.to?.entries() ?? []) {
+    const goesOn = value.tls === undefined ? value.to ?? [] : []; // what was inside of TLS is something else
+    for (const [i, { target }] of goesOn.entries()) {
       const name = own.at(target);
       const back = name !== undefined && passedOn(kinds, name, listeners, protocols)
         .some((kind) => !covered.covers(kind, value, protocols));

@@ -8,6 +8,7 @@ import { Numbers } from "../numbers.ts";
 import type { ListenerRules, RouteRule, Snapshot } from "../snapshot.ts";
 import { type Configuration, LOG_LEVELS, type LogLevel } from "./configuration.ts";
 import type { ListenerConfiguration, RouteConfiguration } from "./configuration.ts";
+import type { Credentials } from "./credentials.ts";
 
 /** Which rows of shared memory belong to whom: kept from one snapshot to the next. */
 export interface Numbering {
@@ -30,6 +31,8 @@ export interface Compiling {
   readonly users: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** `auto` as it was decided. */
   readonly format: LogFormat;
+  /** Keys and roots of the files that the configuration names. */
+  readonly credentials: Credentials;
 }
 
 /** Rows that nothing of this snapshot has are free for others, unless somebody is counted there. */
@@ -48,23 +51,36 @@ export function freeNumbers(
   for (const row of numbering.endpoints.keep(endpoints, (row) => health.load(row) === 0)) health.reset(row);
 }
 
+const NO_CREDENTIALS: Credentials = { keyPairs: [], roots: {} };
+
 /** As Compiling, for who only looks at it. */
-const ALONE = (): Compiling => ({ version: 1, numbering: makeNumbering(), users: {}, format: "json" });
+const ALONE = (): Compiling => ({
+  version: 1,
+  numbering: makeNumbering(),
+  users: {},
+  format: "json",
+  credentials: NO_CREDENTIALS,
+});
 
 /** Plain data. Throws GateError where there is more than the tables hold. */
 export function compileSnapshot(config: Configuration, compiling = ALONE()): Snapshot {
-  const { routes, listeners, policy, limits, log } = config;
-  const { version, numbering, users, format } = compiling;
+  const { routes, listeners, policy, certificates, limits, log } = config;
+  const { version, numbering, users, format, credentials } = compiling;
   return {
     version,
     listeners: Object.fromEntries(
       Object.values(listeners).map((listener) => {
         const { name } = listener;
-        return [name, listenerRules(listener, numbering.listeners.of(name), users[name])];
+        const rules = listenerRules(listener, numbering.listeners.of(name), users[name]);
+        return [name, { ...rules, clientCertificates: clientRule(listener, credentials) }];
       }),
     ),
     routes: routes.map((route) => routeRule(route, numbering.endpoints)),
     policy,
+    certificates: certificates.map(({ place, names, notAfter, digest }, i) => {
+      const { chain, key, der } = credentials.keyPairs[i] ?? { chain: "", key: "" };
+      return { place, names, notAfter, digest, chain, key, der };
+    }),
     limits,
     reserved: Object.entries(limits.reserve).map(([protocol, slots]) => (
       { protocol, slots, number: numbering.reserved.of(protocol) }
@@ -98,6 +114,15 @@ function listenerRules(
     connections: limits.connections,
     perSource: limits.perSource,
   };
+}
+
+function clientRule(
+  { name, clientCertificates }: ListenerConfiguration,
+  { roots }: Credentials,
+): ListenerRules["clientCertificates"] {
+  if (!clientCertificates) return undefined;
+  const { require, digest = "" } = clientCertificates;
+  return { require, digest, roots: roots[name] ?? "" };
 }
 
 /**

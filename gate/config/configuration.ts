@@ -1,5 +1,6 @@
 /** The configuration as everything else sees it: typed, complete and checked. Times in ms, sizes in bytes. */
 import type { Limits, Target } from "../contracts.ts";
+import type { CertificateFacts } from "./certificate.ts";
 import type { PolicyRule, RouteRule } from "../snapshot.ts";
 
 export interface Configuration {
@@ -10,6 +11,8 @@ export interface Configuration {
   readonly routes: readonly RouteConfiguration[];
   /** By normal name or pattern. */
   readonly hosts: Readonly<Record<string, HostConfiguration>>;
+  /** In the order of the file; their keys are in the credentials that were read with it. */
+  readonly certificates: readonly CertificateConfiguration[];
   readonly discovery: readonly DiscoverySource[];
   readonly dns: DnsConfiguration;
   readonly policy: readonly PolicyRule[];
@@ -54,6 +57,21 @@ export interface ListenerConfiguration {
   /** CIDRs; empty: no PROXY header is read. */
   readonly proxyProtocol: readonly string[];
   readonly limits: { readonly connections?: number; readonly perSource?: number };
+  /** Of clients whose TLS ends here. */
+  readonly clientCertificates?: {
+    readonly require: boolean;
+    /** The file of the roots, as it is written. */
+    readonly ca: string;
+    /** Of both, once the file is read. */
+    readonly digest?: string;
+  };
+}
+
+export interface CertificateConfiguration extends CertificateFacts {
+  /** `ugate.yaml:3:5 certificates[0]` */
+  readonly place: string;
+  /** Absolute. */
+  readonly file: string;
 }
 
 export interface RouteConfiguration extends Omit<RouteRule, "to"> {

@@ -19,6 +19,7 @@ export function differences(before: Configuration, after: Configuration): Differ
   const changes = [
     ...listenerChanges(before.listeners, after.listeners),
     ...listChanges("routes", before.routes, after.routes),
+    ...namedChanges("certificates", certificatesOf(before), certificatesOf(after)),
     ...namedChanges("hosts", before.hosts, after.hosts),
     ...listChanges("policy", before.policy, after.policy),
     ...keyChanges("limits.", LIMITS, before.limits, after.limits),
@@ -103,6 +104,10 @@ function namedChanges(
     ...told("changed", both.filter((name) => !same(before[name], after[name]))),
   ];
 }
+
+/** By their names, or the file of one without. */
+const certificatesOf = ({ certificates }: Configuration): Record<string, string> =>
+  Object.fromEntries(certificates.map(({ names, file, digest }) => [names.join("+") || file, digest]));
 
 /** How each key of a section is spelled in ugate.yaml. */
 type Spelling<T> = { readonly [K in keyof T]-?: (value: T[K]) => string };

@@ -1,12 +1,14 @@
 /** From files to a configuration: the one way in. What parses and checks is loaded when it is first needed. */
 import type { Protocols } from "../contracts.ts";
-import type { Configuration } from "./configuration.ts";
+import type { Configuration, ListenerConfiguration } from "./configuration.ts";
 import { completeNode, DEFAULT_CONFIGURATION, DEFAULT_FILE } from "./defaults.ts";
+import type { BaseOf, Credentials, ReadFiles } from "./credentials.ts";
 import type { Environment } from "./environment.ts";
 import { type ConfigurationText, MOST_BYTES, TOO_LARGE } from "./files.ts";
 import { mergeTrees } from "./merge.ts";
 import { byPlace, ConfigurationError, Findings, type Problem } from "./problems.ts";
 import type { Sections } from "./sections.ts";
+import { type Reference, ReferencedFiles } from "./references.ts";
 import { ConfigurationSource } from "./source.ts";
 import { type Node, shown } from "./tree.ts";
 
@@ -18,6 +20,10 @@ export interface Loaded {
   readonly files: readonly string[];
   /** Of what was read; the built-in default's too. */
   readonly texts: readonly ConfigurationText[];
+  /** Keys and roots of the files that it names. */
+  readonly credentials: Credentials;
+  /** Those files. */
+  readonly references: readonly Reference[];
   /** Each with its place. */
   readonly warnings: readonly string[];
   /** What holds, in the spelling of ugate.yaml: defaults included, `${NAME}` not replaced, secrets as `***`. */
@@ -45,8 +51,14 @@ export async function loadConfiguration(
 /** What is there now, else the built-in default. Throws ConfigurationError with every mistake. */
 export async function loadFrom(source: ConfigurationSource, parse: Parse): Promise<Loaded> {
   const texts = await source.read();
-  const loaded = await parse(texts ?? [{ file: DEFAULT_FILE, text: DEFAULT_CONFIGURATION }]);
-  return texts ? loaded : { ...loaded, files: [] };
+  try {
+    const loaded = await parse(texts ?? [{ file: DEFAULT_FILE, text: DEFAULT_CONFIGURATION }]);
+    source.attend(loaded.references);
+    return texts ? loaded : { ...loaded, files: [] };
+  } catch (thrown) {
+    source.attend(thrown instanceof ConfigurationError ? thrown.references : []);
+    throw thrown;
+  }
 }
 
 /** The configuration that these texts are together. Throws ConfigurationError with every mistake. */
@@ -62,17 +74,42 @@ export async function parseConfiguration(
   const { readSections } = await import("./sections.ts");
   const { checkSections } = await import("./check.ts");
   const { effective } = await import("./effective.ts");
-  const sections = readSections(findings);
+  const { checkTls } = await import("./check_tls.ts");
+  const sections = readSections(findings), named = new ReferencedFiles();
   checkSections(sections, protocols, findings);
-  if (problems.length > 0) throw new ConfigurationError(problems.sort(byPlace));
-  const config = configurationOf(sections, env);
+  const read = await readNamedFiles(sections, named, findings, texts);
+  checkTls({ ...sections, ...read }, protocols, findings);
+  const references = await named.references();
+  if (problems.length > 0) throw new ConfigurationError(problems.sort(byPlace), references);
+  const config = configurationOf(sections, read, env);
   return {
     config,
     files: texts.map(({ file }) => file),
     texts,
+    credentials: { keyPairs: read.keyPairs, roots: read.roots },
+    references,
     warnings: findings.warnings,
     shown: effective(shown(root), config),
   };
+}
+
+/** The code for certificates is loaded where one is named. */
+async function readNamedFiles(
+  { certificates, listeners }: Sections,
+  files: ReferencedFiles,
+  findings: Findings,
+  texts: readonly ConfigurationText[],
+): Promise<ReadFiles> {
+  const asking = Array.from(listeners.items.values()).filter(({ value }) => value.clientCertificates);
+  if (certificates.items.length + asking.length === 0) {
+    return { certificates: [], keyPairs: [], roots: {}, digests: {}, whole: certificates.whole };
+  }
+  const { readCredentials } = await import("./credentials.ts");
+  const baseOf: BaseOf = (file) => {
+    const { base = file } = texts.find((text) => text.file === file) ?? {};
+    return base.includes("/") ? base.replace(/[^/]*$/, "") : ".";
+  };
+  return await readCredentials({ certificates, listeners: asking }, files, findings, baseOf);
 }
 
 /** One tree of all files, with the default listeners where there are none; undefined: there is nothing to check. */
@@ -106,13 +143,21 @@ export async function readRoot(
 
 function configurationOf(
   { node, listeners, routes, hosts, policy, limits, admin, rest }: Sections,
+  { certificates, digests }: ReadFiles,
   env: Environment,
-) {
+): Configuration {
   const values = <T>(items: ReadonlyMap<string, { readonly value: T }>): Record<string, T> =>
     Object.fromEntries(Array.from(items, ([name, { value }]) => [name, value]));
+  const withDigest = ({ clientCertificates, ...listener }: ListenerConfiguration): ListenerConfiguration =>
+    clientCertificates
+      ? { ...listener, clientCertificates: { ...clientCertificates, digest: digests[listener.name] } }
+      : listener;
   return {
     node: completeNode(node, env),
-    listeners: values(listeners.items),
+    listeners: Object.fromEntries(
+      Array.from(listeners.items, ([name, { value }]) => [name, withDigest(value)]),
+    ),
+    certificates,
     routes: routes.items.map(({ value }) => value),
     hosts: values(hosts.items),
     policy: policy.items.map(({ value }) => value),

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { DISCOVERY_SOURCES, LOG_FORMATS, LOG_LEVELS } from "./configuration.ts";
 import * as scalars from "./scalars.ts";
 import { Mistake } from "./scalars.ts";
-import { duration, integer, keys, list, oneOf, oneOrMany, related, scalar, size } from "./shapes.ts";
+import { duration, flag, integer, keys, list, oneOf, oneOrMany, related, scalar, size } from "./shapes.ts";
 
 const text = (expected: string) => scalar(expected, (written) => written || new Mistake(expected));
 const name = scalar(scalars.NAME, scalars.readName);
@@ -21,6 +21,10 @@ const ports = scalar('a port or a range such as 443 or "8000-8999"', scalars.rea
   anyOf: [{ type: "integer", minimum: 1, maximum: 65535 }, { type: "string" }],
 });
 const CONNECTIONS = integer(1, 10_000_000);
+const pemFile = (what: string) => {
+  const expected = `the path of a file with ${what} in PEM`;
+  return scalar(expected, (path) => path === "" || path.includes("\n") ? new Mistake(expected) : path);
+};
 
 export const node = keys({
   name: ["what this gate is called; the name of the host where it is absent", domain.optional()],
@@ -55,6 +59,13 @@ export const listener = related(
         perSource: ["connections at once of one source address", CONNECTIONS.optional()],
       }).prefault({}),
     ],
+    clientCertificates: [
+      "who clients have to be where their TLS ends here",
+      keys({
+        require: ["false: a client may have no certificate", flag().prefault("true")],
+        ca: ["who vouches for their certificates", pemFile("root certificates")],
+      }).optional(),
+    ],
   }),
   { right: (has) => has("protocols") || has("to"), error: "expected protocols, or to for a plain forward" },
   {
@@ -75,14 +86,23 @@ const weighted = keys({
 });
 const TO = `expected ${scalars.TARGET}, a list of them, or a list of { to, weight }`;
 
-export const route = keys({
+export const certificate = keys({
+  cert: ["the certificate, whose names it is for, and those behind it", pemFile("certificates")],
+  key: ["its private key, without a passphrase", pemFile("a private key")],
+});
+
+const routeKeys = keys({
   listener: ["the only listener it is for", name.optional()],
   protocol: ["the only protocol it is for", protocol.optional()],
   host: ["the only names it is for (SNI, Host)", pattern.optional()],
   sources: ["the only clients it serves; others are closed", cidrs.optional()],
   to: [
     "where connections go; several targets are balanced",
-    z.union([target, list(z.union([target, weighted], { error: TO }))], { error: TO }),
+    z.union([target, list(z.union([target, weighted], { error: TO }))], { error: TO }).optional(),
+  ],
+  tls: [
+    "terminate: TLS ends here, and what is inside goes on; without `to` it comes in again",
+    oneOf(["terminate"]).optional(),
   ],
   proxyProtocol: ["the PROXY header that is written to the target", oneOf(["v1", "v2"]).optional()],
   check: [
@@ -93,6 +113,17 @@ export const route = keys({
     }).optional(),
   ],
 });
+
+export const route = related(
+  routeKeys,
+  { right: (has) => has("to") || has("tls"), error: `${TO}, or tls: terminate, got nothing`, key: "to" },
+  { right: (has) => has("to") || !has("check"), error: "needs to: what is checked", key: "check" },
+  {
+    right: (has) => has("to") || !has("proxyProtocol"),
+    error: "needs to: where the header is written",
+    key: "proxyProtocol",
+  },
+);
 
 export const host = related(
   keys({
@@ -186,6 +217,7 @@ export const file = keys({
   node: ["who this gate is", node],
   listeners: ["where connections come in, by a name for each", z.record(name, listener).optional()],
   routes: ["where what came in goes: the first that matches", z.array(route).optional()],
+  certificates: ["who this gate is where TLS ends here", z.array(certificate).optional()],
   hosts: ["where names live", z.record(pattern, host).optional()],
   discovery: ["who is asked for names, in this order", discovery],
   dns: ["how the DNS is asked", dns],

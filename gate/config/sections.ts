@@ -19,6 +19,7 @@ export interface Sections {
   readonly listeners: Part<Map<string, Located<ListenerConfiguration>>>;
   /** Plain forwards first. */
   readonly routes: Part<Located<RouteConfiguration>[]>;
+  readonly certificates: Part<Located<z.output<typeof schema.certificate>>[]>;
   readonly hosts: Part<Map<string, Located<HostConfiguration>>>;
   readonly policy: Part<Located<PolicyRule>[]>;
   readonly limits: Limits;
@@ -40,6 +41,7 @@ export function readSections(findings: Findings): Sections {
     node: readOrDefault(schema.node, "node", findings),
     listeners: mapNamed(listeners, (name, value) => listenerOf(name, value, limits.sniffTimeout)),
     routes: { ...routes, items: [...forwards, ...routes.items] },
+    certificates: readList(schema.certificate, "certificates", findings),
     hosts: mapNamed(readNamed(schema.host, "hosts", readPattern, findings), hostOf),
     policy: mapPart(readList(schema.rule, "policy", findings), ({ path, value }) => ({
       path,
@@ -120,11 +122,18 @@ function forwardOf(
 }
 
 function routeOf(place: string, { to, ...rest }: z.output<typeof schema.route>): RouteConfiguration {
-  return { ...rest, place, to: endpointsOf(to) };
+  const route = { ...rest, place, to: endpointsOf(to) };
+  return rest.tls === undefined ? route : { ...route, host: routedHost(rest) };
 }
 
-/** One target, or a list of them, weighted or not. */
+/** What ends TLS is for TLS alone: as `*` is, and no host is not. */
+export const routedHost = (
+  { host, tls }: Pick<RouteConfiguration, "host" | "tls">,
+): string | undefined => tls === undefined ? host : host ?? "*";
+
+/** One target, or a list of them, weighted or not; undefined: none. */
 export function endpointsOf(to: z.output<typeof schema.route>["to"]): RouteConfiguration["to"] {
+  if (to === undefined) return [];
   return (Array.isArray(to) ? to : [to]).map((one) =>
     "to" in one ? { target: one.to, weight: one.weight } : { target: one, weight: 1 }
   );

@@ -28,6 +28,13 @@ export function oneOfWords(words: readonly string[]): object {
   return { anyOf: [{ enum: words }, FROM_ENVIRONMENT] };
 }
 
+export function flag() {
+  const expected = "true or false";
+  const read = (text: string) =>
+    text === "true" || text === "false" ? text === "true" : new Mistake(expected);
+  return scalar(expected, read, { anyOf: [{ type: "boolean" }, FROM_ENVIRONMENT] });
+}
+
 export function integer(least: number, most: number) {
   const expected = `a whole number from ${least} to ${most}`;
   const read = (text: string) => {

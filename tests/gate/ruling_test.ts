@@ -5,6 +5,8 @@ import { Health } from "../../gate/health.ts";
 import { makeLedger, makeSharedMemory } from "../../gate/memory.ts";
 import { Questions } from "../../gate/questions.ts";
 import { Ruling } from "../../gate/ruling.ts";
+import { nextTicketKeys } from "../../gate/ticket_keys.ts";
+import { TlsContexts } from "../../gate/tls_contexts.ts";
 import { protocols, proxyHeader } from "../../protocols/mod.ts";
 import { equal } from "../support/assert.ts";
 import { onLoop, pause } from "../support/on_loop.ts";
@@ -41,6 +43,7 @@ function rulingOf(connections: readonly Connection[]): Ruling {
     ownDials: new OwnDials(memory.ownDials, 0),
     endpointChanged: () => {},
     checks: false,
+    tlsContexts: new TlsContexts(nextTicketKeys()),
   }, allowing());
 }
 

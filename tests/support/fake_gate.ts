@@ -34,6 +34,8 @@ export class FakeGate implements Gate {
     this.#script = script;
   }
 
+  termination(): undefined {}
+
   connect(target: Target | undefined): Stream | Promise<Stream> {
     this.asked.push(target);
     const upstream = this.#script.upstream?.(target) ??

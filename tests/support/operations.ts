@@ -23,6 +23,7 @@ export const STATUS: Status = {
     down: 2000,
   }],
   engines: [{ engine: 0, restarts: 0, alive: true }],
+  certificates: [],
   endpoints: [{ route: "routes[0]", endpoint: "10.0.0.7:443", active: 2, usable: true }],
   connections: 2,
   limitHits: {},

@@ -24,6 +24,7 @@ export function snapshotOf(
     reserved: [],
     log: { format: "json", connections: true },
     own: [],
+    certificates: [],
     hostAddresses: [],
     ...given,
   };

@@ -299,7 +299,9 @@ Deno.test("the JSON Schema accepts what is right and refuses what an editor shou
     "limits: { headSize: 64KB }",
     "limits: { grace: 5 }",
     "log: { level: loud }",
-    "routes: [{ host: a.x }]",
+    "routes: [{ host: a.x, tls: passthrough }]",
+    "listeners: { a: { address: ':1', protocols: [tls], clientCertificates: { require: yes, ca: x } } }",
+    "certificates: [{ cert: x }]",
     "routes: { host: a.x, to: 'x:1' }",
     "discovery: []",
     "discovery: [mesh]",
@@ -312,6 +314,13 @@ Deno.test("the JSON Schema accepts what is right and refuses what an editor shou
     "limits: { reserve: { shh: 5 } }",
   ];
   for (const text of wrong) equal(schema.safeParse(parse(text)).success, false, text);
+});
+
+Deno.test("the JSON Schema wants a target, or that TLS ends here", () => {
+  const { properties } = jsonSchema(toyProtocols) as {
+    readonly properties: { readonly routes: { readonly items: { readonly anyOf: unknown } } };
+  };
+  equal(properties.routes.items.anyOf, [{ required: ["to"] }, { required: ["tls"] }]);
 });
 
 Deno.test("the JSON Schema tells of every key what it is for", () => {
