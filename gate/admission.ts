@@ -10,6 +10,7 @@ import { AF_UNIX } from "./engine/layout.ts";
 import { OwnDials } from "./engine/own_dials.ts";
 import { Socket } from "./engine/socket.ts";
 import { libc } from "./engine/sys.ts";
+import { UpstreamPool } from "./engine/upstream_pool.ts";
 import { type Entrance, Entry } from "./entry.ts";
 import { GateError } from "./errors.ts";
 import { EngineGate } from "./gate.ts";
@@ -50,6 +51,7 @@ export class Admission {
   readonly #ruling: Ruling;
   readonly #dispatcher: Dispatcher;
   readonly #entries = new Map<number, Entry>();
+  readonly #pool = new UpstreamPool();
   #nextId: number;
 
   constructor(registry: Registry, start: Start, journal: Journal, main: Main) {
@@ -69,6 +71,7 @@ export class Admission {
       ownDials: this.#ownDials,
       endpointChanged: main.endpointChanged,
       checks: engine === 0,
+      pool: this.#pool,
     }, start.snapshot);
     this.#dispatcher = new Dispatcher({
       ...registry,
@@ -104,6 +107,7 @@ export class Admission {
   /** Tells when nobody is left. */
   drain(drained: () => void): void {
     this.#ruling.stopChecks();
+    this.#pool.close();
     this.roster.drain(drained);
   }
 
@@ -111,12 +115,15 @@ export class Admission {
   abortAll(): void {
     this.#ruling.stopChecks();
     this.roster.abortAll();
+    this.#pool.close();
   }
 
   #gateFor(journal: Journal): EngineGate {
     return new EngineGate({
       connector: () => this.#ruling.connector,
       questions: this.questions,
+      roster: this.roster,
+      pool: this.#pool,
       digest: (listener, user) => digestOf(this.#ruling.snapshot.listeners[listener]?.users, user),
       authFailed: ({ listener, record }) => journal.authFailed(listener, record.protocol),
       admit: (stream, peer, entrance) => this.#admit(stream, peer, entrance),

@@ -23,10 +23,16 @@ export function messageLine(
   return `${head(format, time, level, event)}${printable(text)}\n`;
 }
 
-/** The line of a connection, without a newline. `time` in ms since the epoch. */
-export function recordLine(format: LogFormat, level: Level, time: number, fields: Fields): string {
-  if (format === "json") return jsonLine(time, level, "connection", fields);
-  let line = head(format, time, level, "connection");
+/** The line of a connection or of a request, without a newline. `time` in ms since the epoch. */
+export function recordLine(
+  format: LogFormat,
+  level: Level,
+  time: number,
+  fields: Fields,
+  event: LogEvent = "connection",
+): string {
+  if (format === "json") return jsonLine(time, level, event, fields);
+  let line = head(format, time, level, event);
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue;
     const fact = `${name}=${quoted(value)}`.padEnd(WIDTHS[name] ?? 0);

@@ -4,7 +4,7 @@ import type { ListenerConfiguration, RouteConfiguration } from "./configuration.
 import type { Findings } from "./problems.ts";
 import { areRight, type Located, type Part, readRightKeys } from "./read.ts";
 import * as schema from "./schema.ts";
-import { endpointsOf } from "./sections.ts";
+import { backendsOf } from "./sections.ts";
 import { nodeAt, type Path } from "./tree.ts";
 
 type Right<T, K extends keyof T> = Located<Partial<Pick<T, K>>>;
@@ -20,7 +20,7 @@ export function rightOfListener(
 
 /** What decides which connections a route takes; and where they go, where that is right too. */
 export type RouteMatch =
-  & Pick<RouteConfiguration, "place" | "listener" | "protocol" | "host">
+  & Pick<RouteConfiguration, "place" | "listener" | "protocol" | "host" | "path" | "http">
   & Partial<Pick<RouteConfiguration, "to">>;
 
 /** Every route in its order, of which it is certain what it takes: plain forwards first. */
@@ -32,11 +32,12 @@ export function routeMatches(
   const matches: Located<RouteMatch>[] = [...routes.items];
   const unclear: Path[] = [];
   for (const path of routes.leftOut) {
-    if (!areRight(shape, ["listener", "protocol", "host"], path, findings)) unclear.push(path);
+    if (!areRight(shape, ["listener", "protocol", "host", "path"], path, findings)) unclear.push(path);
     else {
-      const { listener, protocol, host, to } = readRightKeys(shape, path, findings);
-      const place = findings.locate(path);
-      matches.push({ path, value: { place, listener, protocol, host, to: to && endpointsOf(to) } });
+      const { listener, protocol, host, to, ...keys } = readRightKeys(shape, path, findings);
+      const place = findings.locate(path), backends = to && backendsOf(to);
+      const http = keys.path || backends?.some((one) => one.http) ? {} : undefined;
+      matches.push({ path, value: { place, listener, protocol, host, path: keys.path, http, to: backends } });
     }
   }
   const order = ({ path: [section, i] }: Located<RouteMatch>) => section === "routes" ? Number(i) : -1;
