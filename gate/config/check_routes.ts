@@ -44,9 +44,14 @@ export function checkRoutes(
   }
 }
 
-/** Whether the listener and the protocol of a route are there. */
-function isKnown({ protocol, listener }: RouteMatch, protocols: Protocols, findings: Findings): boolean {
+/** Whether the listener and the protocol of a route are there, and go together with how it handles them. */
+function isKnown(
+  { protocol, listener, http }: RouteMatch,
+  protocols: Protocols,
+  findings: Findings,
+): boolean {
   return (protocol === undefined || Object.hasOwn(protocols, protocol)) &&
+    (!http || protocol === undefined || protocols[protocol].naming === "host") &&
     (listener === undefined || isListener(listener, findings.root));
 }
 
