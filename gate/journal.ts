@@ -21,7 +21,7 @@ export interface JournalEntry {
   /** Bytes of the record that `moved` was told of. */
   readonly counted: { readonly up: number; readonly down: number };
   /** Requests that were handled one by one. */
-  readonly requests: number;
+  readonly requests?: number;
   readonly failure: GateError | undefined;
 }
 

@@ -1,6 +1,7 @@
 /** What holds on an engine, and whom another snapshot cuts. */
 import type { Connection } from "../../gate/connection.ts";
 import { OwnDials } from "../../gate/engine/own_dials.ts";
+import { UpstreamPool } from "../../gate/engine/upstream_pool.ts";
 import { Health } from "../../gate/health.ts";
 import { makeLedger, makeSharedMemory } from "../../gate/memory.ts";
 import { Questions } from "../../gate/questions.ts";
@@ -41,6 +42,7 @@ function rulingOf(connections: readonly Connection[]): Ruling {
     ownDials: new OwnDials(memory.ownDials, 0),
     endpointChanged: () => {},
     checks: false,
+    pool: new UpstreamPool(),
   }, allowing());
 }
 

@@ -101,7 +101,7 @@ routes: [{ to: [{ to: "http://127.0.0.1:${a.port}", weight: 3 }, { to: "http://1
 
 Deno.test("a gate that stops lets a request end, and idle connections at once", async () => {
   await using upstream = await rawUpstream();
-  const gate = await gateTo(upstream.port);
+  await using gate = await gateTo(upstream.port);
   await using idle = await connect(gate.port("web"));
   await using busy = await connect(gate.port("web"));
   await idle.write("GET /idle HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -111,10 +111,12 @@ Deno.test("a gate that stops lets a request end, and idle connections at once", 
   await readResponse(idle);
   await busy.write("GET /busy HTTP/1.1\r\nHost: a\r\n\r\n");
   await first.head();
-  const stopped = gate[Symbol.asyncDispose]();
+  const drained = gate.service.drain();
   equal((await idle.readAll()).length, 0);
+  idle.end();
   first.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
   const { head, content } = await readResponse(busy);
   equal([content, /connection: close/i.test(head)], ["ok", true]);
-  await stopped;
+  busy.end();
+  await drained;
 });
