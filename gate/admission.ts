@@ -9,6 +9,7 @@ import { AF_UNIX } from "./engine/layout.ts";
 import { OwnDials } from "./engine/own_dials.ts";
 import { Socket } from "./engine/socket.ts";
 import { libc } from "./engine/sys.ts";
+import { UpstreamPool } from "./engine/upstream_pool.ts";
 import { type Entrance, Entry } from "./entry.ts";
 import { GateError } from "./errors.ts";
 import { EngineGate } from "./gate.ts";
@@ -50,6 +51,7 @@ export class Admission {
   readonly #ruling: Ruling;
   readonly #dispatcher: Dispatcher;
   readonly #entries = new Map<number, Entry>();
+  readonly #pool = new UpstreamPool();
   #nextId: number;
 
   constructor(registry: Registry, start: Start, journal: Journal, main: Main) {
@@ -71,6 +73,7 @@ export class Admission {
       endpointChanged: main.endpointChanged,
       checks: engine === 0,
       tlsContexts: this.tlsContexts,
+      pool: this.#pool,
     }, start.snapshot);
     this.#dispatcher = new Dispatcher({
       ...registry,
@@ -105,6 +108,7 @@ export class Admission {
   /** Tells when nobody is left. */
   drain(drained: () => void): void {
     this.#ruling.stopChecks();
+    this.#pool.close();
     this.roster.drain(drained);
   }
 
@@ -112,6 +116,7 @@ export class Admission {
   abortAll(): void {
     this.#ruling.stopChecks();
     this.roster.abortAll();
+    this.#pool.close();
   }
 
   #gateFor(journal: Journal): EngineGate {
@@ -119,6 +124,8 @@ export class Admission {
       connector: () => this.#ruling.connector,
       terminations: () => this.#ruling.terminations,
       questions: this.questions,
+      roster: this.roster,
+      pool: this.#pool,
       authFailed: ({ listener, record }) => journal.authFailed(listener, record.protocol),
       admit: (stream, peer, entrance) => this.#admit(stream, peer, entrance),
     });

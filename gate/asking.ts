@@ -12,6 +12,8 @@ export interface Asking {
   readonly naming: Naming;
   readonly asksUser: boolean;
   readonly target?: Target;
+  /** Of a request that is routed as such: as it came, without the query. */
+  readonly path?: string;
   readonly serverName?: string;
   /** IP literal; absent for a unix socket. */
   readonly source?: string;
@@ -20,7 +22,13 @@ export interface Asking {
 }
 
 /** What a served connection asks for; `trusted` is about the address it came in on. */
-export function askingOf(conn: Conn, naming: Naming, trusted: boolean, target?: Target): Asking {
+export function askingOf(
+  conn: Conn,
+  naming: Naming,
+  trusted: boolean,
+  target?: Target,
+  path?: string,
+): Asking {
   const { address, serverName, user, identity } = conn.peer;
   return {
     listener: conn.listener,
@@ -29,6 +37,7 @@ export function askingOf(conn: Conn, naming: Naming, trusted: boolean, target?: 
     naming,
     asksUser: conn.asksUser,
     target,
+    path,
     serverName,
     source: address.startsWith("unix") ? undefined : address,
     user,

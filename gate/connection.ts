@@ -6,6 +6,7 @@ import type { Expiring } from "./engine/deadlines.ts";
 import { Layered } from "./engine/layered.ts";
 import { Linger } from "./engine/linger.ts";
 import { deadlines, now, promiseResolved } from "./engine/loop.ts";
+import type { PooledUpstream } from "./engine/upstream_pool.ts";
 import type { Relay, RelayOwner } from "./engine/relay.ts";
 import { localAddress } from "./engine/sockaddr.ts";
 import { Socket } from "./engine/socket.ts";
@@ -50,6 +51,13 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   /** What is under way for it: a question or a dial; and around those a handshake with an upstream. */
   underWay: Cancellable | undefined;
   wrapping: Cancellable | undefined;
+  /** What a protocol wants to hear of its being cut. */
+  onAbort: ((reason: GateError) => void) | undefined;
+  /** The pooled upstream that serves it now, and the one that serves nobody else. */
+  upstream: PooledUpstream | undefined;
+  ownUpstream: PooledUpstream | undefined;
+  /** Requests that are over. */
+  requests = 0;
   /** Its peer's address came in a PROXY header. */
   proxied = false;
   #endpoint: RouteEndpoint | undefined;
@@ -72,6 +80,10 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   #stream: Telling;
   /** What it came in as. */
   readonly #outermost: Telling;
+  /** Nothing is under way: it waits for another message. */
+  #idle = false;
+  /** Called in place of an abort when the deadline passes. */
+  #late: (() => void) | undefined;
 
   constructor(
     readonly id: number,
@@ -138,8 +150,17 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     return this.#controller.signal;
   }
 
-  deadline(ms: number): void {
-    this.#patient = false;
+  get endpoint(): RouteEndpoint | undefined {
+    return this.#endpoint;
+  }
+
+  get stopping(): boolean {
+    return this.#roster.draining;
+  }
+
+  deadline(ms: number, late?: () => void): void {
+    this.#patient = this.#idle = false;
+    this.#late = late;
     if (this.#slot >= 0) deadlines.set(this.#slot, ms > 0 ? now + ms : 0);
   }
 
@@ -149,9 +170,20 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     this.#patient = true;
   }
 
+  idle(ms: number): void {
+    this.patience(this.stopping ? 1 : ms);
+    this.#idle = true;
+  }
+
+  /** The gate stops: who waits for another message waits no longer. */
+  drain(): void {
+    if (this.#idle) this.expired();
+  }
+
   expired(): void {
     const { stream } = this;
     if (this.#patient && (stream instanceof Socket || stream instanceof Layered)) return stream.late();
+    if (this.#late) return this.#late();
     const reason = new GateError("timeout", "client", "Cannot go on: the time for the handshake is over");
     this.abort(atLimit("handshakeTimeout", reason));
   }
@@ -164,6 +196,7 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     this.stream.abort(reason);
     this.underWay?.cancel(reason);
     this.wrapping?.cancel(reason);
+    this.onAbort?.(reason);
     if (this.#controller) {
       promiseResolved();
       this.#controller.abort(reason);
@@ -198,6 +231,8 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
 
   /** Both streams are the relay's now. */
   relaying(relay: Relay): void {
+    this.upstream?.leavePool();
+    this.upstream = this.onAbort = undefined;
     this.#releaseDeadline(); // the relay has one of its own
     this.#relay = relay;
     relay.start();
@@ -215,12 +250,14 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
 
   /** Bytes so far. */
   get moved(): { up: number; down: number } {
-    return this.#relay ?? this.record;
+    const { record } = this;
+    if (!this.#relay) return record;
+    return { up: record.up + this.#relay.up, down: record.down + this.#relay.down };
   }
 
   relayed(up: number, down: number, failure: GateError | undefined): void {
-    this.record.up = up;
-    this.record.down = down;
+    this.record.up += up;
+    this.record.down += down;
     this.end(failure);
   }
 
@@ -265,6 +302,9 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     this.#releaseDeadline();
     this.stream.onGone = undefined;
     this.leaveEndpoint();
+    this.upstream?.leavePool();
+    this.ownUpstream?.close();
+    this.upstream = this.ownUpstream = this.onAbort = undefined;
     if (this.#undo) { for (const act of this.#undo) act(); }
   }
 

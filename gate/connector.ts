@@ -2,10 +2,11 @@
 import { formatTarget, isUnixHost, parseIp } from "./address.ts";
 import { askingOf } from "./asking.ts";
 import type { Connection } from "./connection.ts";
-import type { Stream, Target } from "./contracts.ts";
+import type { Requested, Stream, Target } from "./contracts.ts";
 import type { Decider, Plan } from "./decide.ts";
 import { Dialer, type DialerParts } from "./dialer.ts";
 import { now } from "./engine/loop.ts";
+import { PooledUpstream, type UpstreamPool } from "./engine/upstream_pool.ts";
 import { asGateError, GateError } from "./errors.ts";
 import type { EndpointChanged, Health } from "./health.ts";
 import { lostRight, lostUser, type Right } from "./right.ts";
@@ -26,6 +27,8 @@ export interface ConnectorParts extends DialerParts {
   readonly health: Health;
   readonly proxyHeader: ProxyHeader;
   readonly endpointChanged: EndpointChanged;
+  /** Upstreams that wait for another message: they outlive snapshots. */
+  readonly pool: UpstreamPool;
 }
 
 export class Connector {
@@ -62,6 +65,28 @@ export class Connector {
     return this.#toAsked(plan.target, conn, conn.right!, until);
   }
 
+  /** Whether HTTP that comes in there is routed request by request. */
+  handles(listener: string): boolean {
+    return this.#parts.decider.router.handles(listener);
+  }
+
+  /** The route of one request. Throws GateError. */
+  route({ target, path }: Requested, conn: Connection): RouteRule {
+    const asking = askingOf(conn, "host", conn.entrance.entry.trusted, target, path);
+    const plan = this.#parts.decider.plan(asking);
+    if (plan.kind === "route") return plan.route;
+    throw new GateError("internal", "gate", "Cannot route a request: its plan is no route");
+  }
+
+  /** An upstream for a message that takes this route: an idle one of the kind, else a new one. */
+  toRouted(route: RouteRule, conn: Connection, reuse: boolean): Stream | Promise<Stream> {
+    conn.upstream?.leavePool(); // it was not kept
+    conn.upstream = undefined;
+    conn.leaveEndpoint();
+    conn.route = route.place;
+    return (reuse ? this.#toIdle(route, conn) : undefined) ?? this.#toNew(route, conn);
+  }
+
   /** The bytes of a connection that nobody could tell apart go there as they came. */
   fallback(target: Target, conn: Connection): Promise<Stream> {
     const { address } = conn.peer;
@@ -73,6 +98,45 @@ export class Connector {
     conn.route = "fallback";
     conn.askedAt = now;
     return this.#dialer.reach(target, conn, now + conn.limits.dialTimeout);
+  }
+
+  /** undefined: no idle upstream goes where this connection would. */
+  #toIdle(route: RouteRule, conn: Connection): Stream | undefined {
+    const { health, pool } = this.#parts;
+    const own = this.#ownOf(route, conn), endpoint = own?.endpoint ?? health.order(route.to)[0];
+    const upstream = own?.upstream ?? (endpoint && pool.take(kindOf(endpoint, route)));
+    if (upstream === undefined) return undefined;
+    conn.enterEndpoint(endpoint, health);
+    conn.dialed = upstream.dialed;
+    conn.record.endpoint = upstream.endpoint;
+    conn.upstream = upstream;
+    return upstream.stream;
+  }
+
+  /** The upstream that is this connection's alone, if it goes where this route does; else it is closed. */
+  #ownOf(route: RouteRule, conn: Connection) {
+    const { ownUpstream: upstream } = conn;
+    if (upstream === undefined) return undefined;
+    conn.ownUpstream = undefined;
+    const endpoint = route.to.find((one) => kindOf(one, route) === upstream.kind);
+    if (endpoint && upstream.wake()) return { endpoint, upstream };
+    upstream.close();
+    return undefined;
+  }
+
+  async #toNew(route: RouteRule, conn: Connection): Promise<Stream> {
+    conn.askedAt = now;
+    conn.resolvedAt = 0;
+    const until = now + conn.limits.dialTimeout;
+    const stream = await (this.#toOnly(route, conn, until) ?? this.#toRoute(route, conn, until));
+    conn.upstream = new PooledUpstream(
+      kindOf(conn.endpoint!, route),
+      stream,
+      conn.dialed,
+      conn.record.endpoint,
+      route.proxyProtocol !== undefined,
+    );
+    return stream;
   }
 
   /** The plain case without a detour: one endpoint, which is a literal. undefined: it is not that case. */
@@ -169,6 +233,10 @@ function requireSameLayer(plan: Plan, conn: Connection): void {
   const state = ends ? "TLS ends here for its route now" : "its route passes TLS on now";
   throw new GateError("no-route", "gate", `Cannot go on: ${state}, and the client was served otherwise`);
 }
+
+/** What one upstream may serve: messages to the same place, spoken to in the same way. */
+const kindOf = ({ target }: RouteEndpoint, { proxyProtocol }: RouteRule): string =>
+  proxyProtocol ? `${formatTarget(target)} ${proxyProtocol}` : formatTarget(target);
 
 async function writeOrClose(stream: Stream, bytes: Uint8Array): Promise<void> {
   try {

@@ -140,6 +140,15 @@ export interface Limits {
   readonly idleTimeout: number;
   readonly headSize: number;
   readonly grace: number;
+  /** Of a request's head, from its first byte on. */
+  readonly headTimeout: number;
+  /** The longest silence of a request's content, and of a client that takes nothing of what waits for it. */
+  readonly bodyTimeout: number;
+  /** Between two requests of a connection. */
+  readonly keepAlive: number;
+  readonly requestsPerConnection: number;
+  /** Bytes of a request's content; absent: any. */
+  readonly bodySize?: number;
 }
 
 /** One connection, or one stream that came out of one. */
@@ -150,15 +159,74 @@ export interface Conn {
   stream: Stream;
   readonly listener: string;
   readonly originalDestination?: Target;
+  /** Where it came in, as the client saw it; a unix socket has none. */
+  readonly localAddress?: Target;
   peer: Peer;
   readonly record: Draft;
   readonly limits: Limits;
   /** Whether the listener has `users` now: who comes in has to say who it is. */
   readonly asksUser: boolean;
-  /** One per connection: when it passes, the stream is aborted with "timeout". 0: none. */
-  deadline(ms: number): void;
+  /** One per connection: when it passes, the stream is aborted with "timeout", unless `late` is to be called. 0: none. */
+  deadline(ms: number, late?: () => void): void;
+  /** In its place: after `ms` a read of the stream that still waits is shown the phase "late", and so is every other. */
+  patience(ms: number): void;
+  /** The same between two messages: when the gate stops, the time is over at once. */
+  idle(ms: number): void;
+  /** The gate takes nothing new: the message that is under way is the last one. */
+  readonly stopping: boolean;
+  /** Called once, when the client resets or the connection is cut: what is under way for it may end. */
+  onAbort: ((reason: GateError) => void) | undefined;
   /** Made when first asked for; aborts when the client resets, the deadline passes or the gate stops. */
   readonly signal: AbortSignal;
+}
+
+/** A request within a connection, as routes are matched by it. */
+export interface Requested {
+  /** Whom it is for; absent where an old request names nobody. */
+  readonly target?: Target;
+  /** As it came, without the query; `*` for a whole server. */
+  readonly path: string;
+}
+
+/** The route that a request takes, handled as HTTP. */
+export interface Routed {
+  readonly place: string;
+  readonly http: RequestRules;
+}
+
+/** What a route says of requests. Times in ms, sizes in bytes. */
+export interface RequestRules {
+  /** From the request's end to the response's head. */
+  readonly timeout?: number;
+  /** Of the request's content; absent: `limits.bodySize` holds. */
+  readonly bodySize?: number;
+}
+
+/** The record of one request, as its protocol tells it at its end: it becomes a line of the journal. Times in ms. */
+export interface RequestRecord {
+  readonly method: string;
+  /** Whom it was for, as it came. */
+  readonly host: string;
+  /** Without the query. */
+  readonly path: string;
+  readonly requestId: string;
+  /** 0: there was no answer. */
+  readonly status: number;
+  /** In the loop's time. */
+  readonly began: number;
+  /** From then until the response's head; absent: there was none. */
+  readonly waited?: number;
+  /** Bytes of the content of request and response. */
+  readonly up: number;
+  readonly down: number;
+  readonly failure?: GateError;
+}
+
+/** How slow a copy may be: ms without a byte from the source, or taken by the sink; bytes/s of the source on average. */
+export interface Pace {
+  readonly source: number;
+  readonly sink: number;
+  readonly least: number;
 }
 
 /** One place to dial: plain data. With `via`, that is dialed and the innermost layer asked for `address`. */
@@ -231,14 +299,33 @@ export interface Termination {
 export interface Gate {
   /** How TLS ends here by the route of who asks for this; undefined: it is passed on. Throws GateError as connect. */
   termination(target: Target | undefined, conn: Conn): Termination | undefined;
-  /** Route + policy + dial + wrap. No target: the route alone decides. Rejects with GateError. */
-  connect(target: Target | undefined, conn: Conn): Stream | Promise<Stream>;
+  /**
+   * Route + policy + dial + wrap. No target: the route alone decides. A route: it has been decided, and with `reuse` an
+   * idle upstream will do. Throws or rejects with GateError.
+   */
+  connect(to: Target | Routed | undefined, conn: Conn, reuse?: boolean): Stream | Promise<Stream>;
+  /** Whether requests of this connection are routed one by one, instead of its bytes as they come. */
+  handles(conn: Conn): boolean;
+  /** Route and policy of one request. Throws GateError. */
+  route(request: Requested, conn: Conn): Routed;
+  /**
+   * MOVES the upstream that this connection has by a route, between two messages, to where idle ones wait. `own`: for
+   * this connection alone.
+   */
+  keep(upstream: Stream, conn: Conn, own: boolean): void;
+  /** Whether the upstream that this connection has by a route carried messages before this one. */
+  reused(conn: Conn): boolean;
+  /** A request is over: its line of the journal, and the end of its load on the endpoint. */
+  requested(conn: Conn, record: RequestRecord): void;
   /** MOVES both; the record is written when the relay ends. */
   relay(conn: Conn, upstream: Stream): void;
   /** MOVES `inner`: it is sniffed like any other stream. */
   enter(inner: Stream, outer: Conn, facts: Partial<Peer>): void;
-  /** Exactly so many bytes, held ones first, spliced where both are raw. */
-  copy(from: Stream, to: Stream, bytes: number): Promise<void>;
+  /**
+   * Exactly so many bytes, held ones first, spliced where both are raw; Infinity: up to the end, which is not passed on.
+   * Answers how many that were.
+   */
+  copy(from: Stream, to: Stream, bytes: number, pace?: Pace): Promise<number>;
   /** Checks a password off this thread, bounded and throttled by source: then it rejects. true sets conn.peer.user. */
   login(conn: Conn, user: string, password: string): Promise<boolean>;
 }

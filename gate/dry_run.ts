@@ -1,5 +1,5 @@
 /** What a protocol would ask the gate for, found by letting it serve a client's first bytes without any network. */
-import type { Conn, Gate, Limits, Peer, Phase, Protocol, Stream, Target } from "./contracts.ts";
+import type { Conn, Gate, Limits, Peer, Phase, Protocol, Routed, Stream, Target } from "./contracts.ts";
 import { asGateError, GateError } from "./errors.ts";
 
 /** A client that sent some bytes, then waits. */
@@ -30,6 +30,10 @@ export async function dryRun(name: string, protocol: Protocol, client: DryClient
     limits: client.limits,
     asksUser: client.asksUser,
     deadline: () => {},
+    patience: () => {},
+    idle: () => {},
+    stopping: false,
+    onAbort: undefined,
     signal: new AbortController().signal,
   };
   const gate = new DryGate();
@@ -45,8 +49,8 @@ export async function dryRun(name: string, protocol: Protocol, client: DryClient
 class DryGate implements Gate {
   asked: { target: Target | undefined } | undefined;
 
-  connect(target: Target | undefined): Promise<Stream> {
-    this.asked = { target };
+  connect(to: Target | Routed | undefined): Promise<Stream> {
+    this.asked = { target: to && "host" in to ? to : undefined };
     return Promise.reject(new GateError("closed", "gate", "Cannot connect: nothing is dialed to explain"));
   }
 
@@ -58,9 +62,23 @@ class DryGate implements Gate {
     return Promise.resolve(true);
   }
 
+  handles(): boolean {
+    return false;
+  }
+
+  route(): never {
+    throw new GateError("no-route", "gate", "Cannot route a request: it is only explained");
+  }
+
+  reused(): boolean {
+    return false;
+  }
+
+  keep(): void {}
+  requested(): void {}
   relay(): void {}
   enter(): void {}
-  copy(): Promise<void> {
+  copy(): Promise<number> {
     return Promise.reject(new GateError("closed", "gate", "Cannot copy: nothing is dialed to explain"));
   }
 }

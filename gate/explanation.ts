@@ -43,6 +43,7 @@ const ROUTE_WHY: Readonly<Record<RouteMiss, string>> = {
   listener: "it is for another listener",
   protocol: "it does not name this protocol",
   host: "its host is another",
+  path: "another path",
 };
 
 const POLICY_WHY: Readonly<Record<PolicyMiss, string>> = {

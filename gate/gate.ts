@@ -1,7 +1,18 @@
 /** The gate's verbs for protocols, on an engine thread. */
 import type { Connection } from "./connection.ts";
 import type { Connector } from "./connector.ts";
-import type { Conn, Gate, Peer, Stream, Target, Termination } from "./contracts.ts";
+import type {
+  Conn,
+  Gate,
+  Pace,
+  Peer,
+  Requested,
+  RequestRecord,
+  Routed,
+  Stream,
+  Target,
+  Termination,
+} from "./contracts.ts";
 import { copyBytes } from "./engine/copy.ts";
 import { JointRelay } from "./engine/joint_relay.ts";
 import { MOST_DEPTH } from "./engine/own_dials.ts";
@@ -12,13 +23,21 @@ import type { Entrance } from "./entry.ts";
 import { atLimit, GateError } from "./errors.ts";
 import type { Questions } from "./questions.ts";
 import { digestOf } from "./right.ts";
+import type { Roster } from "./roster.ts";
+import type { RouteRule } from "./snapshot.ts";
 import type { Terminations } from "./termination.ts";
+import type { UpstreamPool } from "./engine/upstream_pool.ts";
+
+/** RFC 9110 15.2.2. */
+const SWITCHING = 101;
 
 /** What the gate needs of the thread it runs on. */
 export interface GateParts {
   readonly connector: () => Connector;
   readonly terminations: () => Terminations;
   readonly questions: Questions;
+  readonly roster: Pick<Roster, "requested">;
+  readonly pool: UpstreamPool;
   /** Somebody gave a wrong password. */
   readonly authFailed: (conn: Conn) => void;
   /** Counts, sniffs and serves a stream that came in. */
@@ -36,8 +55,39 @@ export class EngineGate implements Gate {
     return this.#parts.terminations().of(target, conn as Connection);
   }
 
-  connect(target: Target | undefined, conn: Conn): Promise<Stream> {
-    return this.#parts.connector().connect(target, conn as Connection);
+  connect(to: Target | Routed | undefined, conn: Conn, reuse = false): Stream | Promise<Stream> {
+    const connector = this.#parts.connector();
+    if (to === undefined || !("http" in to)) return connector.connect(to, conn as Connection);
+    return connector.toRouted(to as RouteRule, conn as Connection, reuse);
+  }
+
+  handles(conn: Conn): boolean {
+    return this.#parts.connector().handles(conn.listener);
+  }
+
+  route(request: Requested, conn: Conn): Routed {
+    const connection = conn as Connection;
+    connection.route = connection.record.endpoint = ""; // the last request's
+    const route = this.#parts.connector().route(request, connection);
+    if (isRouted(route)) return route;
+    throw new GateError("no-route", "gate", `Cannot route a request: ${route.place} passes bytes on`);
+  }
+
+  keep(stream: Stream, conn: Conn, own: boolean): void {
+    const connection = conn as Connection, { upstream } = connection;
+    if (upstream?.stream !== stream) return stream[Symbol.dispose]();
+    connection.upstream = undefined;
+    if (!own && !upstream.personal) this.#parts.pool.keep(upstream);
+    else if (upstream.rest()) connection.ownUpstream = upstream;
+  }
+
+  reused(conn: Conn): boolean {
+    return (conn as Connection).upstream?.reused ?? false;
+  }
+
+  requested(conn: Conn, record: RequestRecord): void {
+    if (record.status !== SWITCHING) (conn as Connection).leaveEndpoint(); // a tunnel goes on
+    this.#parts.roster.requested(conn as Connection, record);
   }
 
   /** `inspect` sees what the client sends first. */
@@ -64,8 +114,8 @@ export class EngineGate implements Gate {
     this.#parts.admit(inner, peer, { ...connection.entrance, outer: connection });
   }
 
-  copy(from: Stream, to: Stream, bytes: number): Promise<void> {
-    return copyBytes(from, to, bytes);
+  copy(from: Stream, to: Stream, bytes: number, pace?: Pace): Promise<number> {
+    return copyBytes(from, to, bytes, pace);
   }
 
   async login(conn: Conn, user: string, password: string): Promise<boolean> {
@@ -89,6 +139,8 @@ export class EngineGate implements Gate {
     return right;
   }
 }
+
+const isRouted = (route: RouteRule): route is RouteRule & Routed => route.http !== undefined;
 
 function cannotLogIn(answer: "throttled" | "busy", source: string): GateError {
   const reason = answer === "busy"

@@ -1,5 +1,5 @@
 /** One record for each connection, at its end: a log line and its counters. Formatted where the bytes are. */
-import type { Draft, Peer } from "./contracts.ts";
+import type { Draft, Peer, RequestRecord } from "./contracts.ts";
 import { causeChain, type GateError } from "./errors.ts";
 import type { Fields, Level } from "./log.ts";
 import { type LogFormat, recordLine } from "./log_line.ts";
@@ -20,7 +20,24 @@ export interface JournalEntry {
   readonly stages: Stages;
   /** Bytes of the record that `moved` was told of. */
   readonly counted: { readonly up: number; readonly down: number };
+  /** Requests that were handled one by one. */
+  readonly requests?: number;
   readonly failure: GateError | undefined;
+}
+
+/** A request that is over, within its connection. Times in ms. */
+export interface RequestEntry {
+  readonly id: number;
+  readonly parent?: number;
+  readonly listener: string;
+  readonly peer: Peer;
+  readonly protocol: string;
+  readonly endpoint: string;
+  readonly route: string;
+  /** Since the epoch. */
+  readonly ended: number;
+  readonly duration: number;
+  readonly record: RequestRecord;
 }
 
 /** What an engine tells main from time to time. */
@@ -89,6 +106,14 @@ export class Journal {
     if (this.#lines.length >= BATCH_LINES) this.flush();
   }
 
+  /** Makes the line of a request. */
+  request(entry: RequestEntry): void {
+    const level = levelOf(entry.record.failure);
+    if (!this.#log.connections && level === "info") return;
+    this.#lines.push(recordLine(this.#log.format, level, entry.ended, requestFields(entry), "request"));
+    if (this.#lines.length >= BATCH_LINES) this.flush();
+  }
+
   /** Bytes of a live connection that were not told yet. */
   moved(listener: string, up: number, down: number): void {
     if (up === 0 && down === 0) return;
@@ -118,7 +143,7 @@ export class Journal {
   flush(): void {
     const counts = [...this.#counts], authFailures = [...this.#authFailures];
     const bytes = [...this.#bytes].map(([listener, { up, down }]) => [listener, up, down] as const);
-    const observed = this.#sniff.total + this.#dial.total;
+    const observed = this.#sniff.total + this.#dial.total + this.#lines.length;
     if (counts.length + authFailures.length + bytes.length + observed === 0) return;
     const lines = this.#lines.length > 0 ? `${this.#lines.join("\n")}\n` : "";
     this.#lines = [];
@@ -163,7 +188,7 @@ const levelOf = (failure: GateError | undefined): Level => failure?.failure === 
 
 /** In the order in which both forms have them. */
 function fieldsOf(
-  { id, parent, listener, peer, record, route, duration, stages, failure }: JournalEntry,
+  { id, parent, listener, peer, record, route, duration, stages, requests, failure }: JournalEntry,
 ): Fields {
   return {
     outcome: failure?.failure ?? "ok",
@@ -182,10 +207,42 @@ function fieldsOf(
     clientCertificate: peer.clientCertificate?.fingerprint,
     route,
     layers: told(peer.layers.join(",")),
+    requests: requests || undefined,
     sniffMs: whole(stages.sniff),
     handshakeMs: whole(stages.handshake),
     resolveMs: whole(stages.resolve),
     dialMs: whole(stages.dial),
+    side: failure?.side,
+    cause: failure && causeChain(failure),
+    id,
+    parent,
+  };
+}
+
+/** The same of a request. */
+function requestFields(
+  { id, parent, listener, peer, protocol, endpoint, route, duration, record }: RequestEntry,
+): Fields {
+  const { failure } = record;
+  return {
+    outcome: failure?.failure ?? "ok",
+    ms: Math.round(duration),
+    listener,
+    protocol,
+    peer: peerText(peer),
+    method: told(record.method),
+    host: told(record.host),
+    path: told(record.path),
+    status: record.status || undefined,
+    endpoint: told(endpoint),
+    up: record.up,
+    down: record.down,
+    user: peer.user,
+    serverName: peer.serverName,
+    route: told(route),
+    layers: told(peer.layers.join(",")),
+    waitMs: whole(record.waited),
+    requestId: told(record.requestId),
     side: failure?.side,
     cause: failure && causeChain(failure),
     id,

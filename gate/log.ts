@@ -16,15 +16,19 @@ export const LOG_FIELDS = {
   level: "debug, info, warn or error",
   event: "what the line is about",
   message: "a sentence: lines about anything but a connection have one",
-  outcome: "`ok`, or the failure that ended the connection",
-  ms: "how long the connection was there",
+  outcome: "`ok`, or the failure that ended the connection, or the request",
+  ms: "how long the connection was there, or the request took",
   listener: "the listener's name",
   protocol: "what it was told apart as; `unknown`: nothing that the listener lists",
   peer: "address and port of the client, as PROXY protocol gives it; or `unix`",
   target: "what the client asked for, as SOCKS, CONNECT, its SNI or its Host names it",
   endpoint: "where it went: the address that was dialed last, and the layers on the way there",
-  up: "bytes relayed from the client",
-  down: "bytes relayed to the client",
+  method: "the method of the request",
+  host: "whom the request was for, as it said",
+  path: "the path of the request, without its query",
+  status: "the status of the response",
+  up: "bytes relayed from the client; of a request, its content",
+  down: "bytes relayed to the client; of a request, the content of its response",
   user: "who logged in",
   serverName: "the SNI of the TLS that was unwrapped around it",
   tls: "the version of TLS that ended here, around it or its own",
@@ -32,13 +36,16 @@ export const LOG_FIELDS = {
   clientCertificate: "SHA-256 of the certificate that its client proved to have, in hex",
   route: "place of the route it took, or `fallback`",
   layers: "what was unwrapped around it, outermost first, comma between",
+  requests: "how many requests of the connection were handled one by one: each has a line of its own",
+  waitMs: "from the beginning of the request until the head of its response had come",
+  requestId: "the X-Request-Id that went upstream",
   sniffMs: "how long it took to tell the protocol",
   handshakeMs: "from there until the client had said where to",
   resolveMs: "how long it took to find the target's addresses",
   dialMs: "from there until the endpoint answered",
   side: "who caused the failure: client, upstream or gate",
   cause: "what failed, in sentences: the outermost first, then their causes",
-  id: "number of the connection, one of its own until the gate ends",
+  id: "number of the connection, one of its own until the gate ends; requests have their connection's",
   parent: "id of the connection it was unwrapped from",
   limit: "which limit was hit, as in `ugate_limit_hits_total`",
   times: "how often since `since`",
@@ -52,7 +59,7 @@ export type LogField = keyof typeof LOG_FIELDS;
 
 /** Fields that are numbers in JSON; all others are strings. */
 export const NUMBER_FIELDS = [
-  ...["ms", "sniffMs", "handshakeMs", "resolveMs", "dialMs"] as const,
+  ...["ms", "sniffMs", "handshakeMs", "resolveMs", "dialMs", "waitMs", "status", "requests"] as const,
   ...["up", "down", "id", "parent", "times", "failures", "lines"] as const,
 ] as const;
 type NumberField = typeof NUMBER_FIELDS[number];
@@ -66,6 +73,7 @@ export type Fields =
 /** What lines are about. docs/operating.md has this table. */
 export const LOG_EVENTS = {
   connection: "a connection is over: the one line about it",
+  request: "a request that was handled as HTTP is over: the one line about it",
   limit: "a limit bites: one line when it begins, others while there is more to tell: see below",
   "auth-throttled": "a source gave so many wrong passwords that it has to wait: see fail2ban below",
   endpoint: "an endpoint of a route is left out because it fails, or is back",

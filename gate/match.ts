@@ -3,10 +3,11 @@ import { type Cidr, cidrHas, hostMatches, parseIp } from "./address.ts";
 import { askedName, type Asking } from "./asking.ts";
 import { HostIndex } from "./host_index.ts";
 import { networks } from "./networks.ts";
+import { requestMiss, RequestRoutes } from "./request_routes.ts";
 import type { RouteRule, Snapshot } from "./snapshot.ts";
 
 /** The key of a route that a connection does not meet. */
-export type RouteMiss = "listener" | "protocol" | "host";
+export type RouteMiss = "listener" | "protocol" | "host" | "path";
 
 /** Routes of one listener (or of all) and one protocol (or of none named), by their place in the file. */
 interface Table {
@@ -18,31 +19,43 @@ interface Table {
  * The routes of one snapshot. A match costs a few hash look-ups, however many routes there are.
  *
  * Where the client names its target, and for HTTP, only a route that names the protocol applies. A route with a host
- * and no protocol is TLS's alone. A host of `*` covers everything but an address named by the client.
+ * and no protocol is TLS's alone. A host of `*` covers everything but an address named by the client. Where a listener's
+ * requests are handled as HTTP, each finds a route of its own.
  */
 export class Router {
   readonly #routes: readonly RouteRule[];
   readonly #tables = new Map<string | undefined, Map<string | undefined, Table>>();
   readonly #sources = new Map<RouteRule, readonly Cidr[]>();
+  readonly #requests = new RequestRoutes();
 
   constructor(snapshot: Snapshot) {
     this.#routes = snapshot.routes;
     for (const [order, route] of snapshot.routes.entries()) {
+      if (route.sources !== undefined) this.#sources.set(route, networks(route.sources, route.place));
+      if (route.http !== undefined) {
+        this.#requests.add(route);
+        continue;
+      }
       const table = this.#tableFor(route.listener, route.protocol);
       if (route.host !== undefined) table.hosts.add(route.host, order);
       else table.hostless = Math.min(table.hostless, order);
-      if (route.sources !== undefined) this.#sources.set(route, networks(route.sources, route.place));
     }
   }
 
   /** The first route in file order that matches; its `sources` are asked by admits. */
   match(asking: Asking): RouteRule | undefined {
     const name = askedName(asking);
+    if (asking.naming === "host" && this.handles(asking.listener)) return this.#requests.match(asking, name);
     const first = Math.min(
       this.#first(this.#tables.get(asking.listener), asking, name),
       this.#first(this.#tables.get(undefined), asking, name),
     );
     return this.#routes[first];
+  }
+
+  /** Whether HTTP that comes in there is routed request by request. */
+  handles(listener: string): boolean {
+    return this.#requests.handles(listener);
   }
 
   /** Whether the route's `sources` hold the source (an IP literal; none: a unix socket, which no network holds). */
@@ -80,6 +93,9 @@ export class Router {
 
 /** What keeps a route from matching, for those who ask why; undefined: it matches. */
 export function routeMiss(route: RouteRule, asking: Asking): RouteMiss | undefined {
+  if (route.http !== undefined) {
+    return asking.naming === "host" ? requestMiss(route, asking, askedName(asking)) : "protocol";
+  }
   if (route.listener !== undefined && route.listener !== asking.listener) return "listener";
   if (route.protocol === undefined ? needsProtocol(asking) : route.protocol !== asking.protocol) {
     return "protocol";

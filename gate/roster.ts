@@ -1,7 +1,7 @@
 /** The connections of this thread as a whole: listed, counted, drained, ended; each is recorded at its end. */
 import type { Census } from "./census.ts";
 import type { Connection } from "./connection.ts";
-import type { Limits } from "./contracts.ts";
+import type { Limits, RequestRecord } from "./contracts.ts";
 import { now } from "./engine/loop.ts";
 import { inSlices } from "./engine/slices.ts";
 import { GateError } from "./errors.ts";
@@ -17,6 +17,8 @@ const PART = 200;
 export class Roster {
   /** Of now. */
   limits!: Limits;
+  /** Nobody new comes: messages that are under way are their connections' last ones. */
+  draining = false;
   readonly #census: Census;
   readonly #journal: Journal;
   #drained: (() => void) | undefined;
@@ -63,6 +65,8 @@ export class Roster {
 
   /** Tells when nobody is left. */
   drain(drained: () => void): void {
+    this.draining = true;
+    for (const connection of this.connections) connection.drain();
     if (this.#census.size === 0) return drained();
     this.#drained = drained;
   }
@@ -93,6 +97,21 @@ export class Roster {
       route: connection.route || undefined,
       stages: stagesOf(connection),
       counted: connection.counted,
+      requests: connection.requests,
+    });
+  }
+
+  /** A request of a connection is over. */
+  requested(connection: Connection, record: RequestRecord): void {
+    const { id, parent, listener, peer, route } = connection;
+    const { protocol, endpoint } = connection.record;
+    connection.requests++;
+    if (record.failure?.limit) this.#census.hit(record.failure.limit);
+    this.#journal.request({
+      ...{ id, parent, listener, peer, protocol, endpoint, route },
+      ended: Date.now(),
+      duration: now - record.began,
+      record,
     });
   }
 

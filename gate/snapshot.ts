@@ -1,5 +1,5 @@
 /** What the engines know of the configuration: plain data, pushed whole, compiled on main, matched on every thread. */
-import type { Limits, Target } from "./contracts.ts";
+import type { Limits, RequestRules, Target } from "./contracts.ts";
 import type { KeyPair } from "./engine/openssl_context.ts";
 import type { LogFormat } from "./log_line.ts";
 
@@ -84,7 +84,14 @@ export interface RouteRule {
   readonly proxyProtocol?: "v1" | "v2";
   /** ms */
   readonly check?: { readonly interval: number; readonly timeout: number };
+  /** Requests are handled as HTTP; absent: the bytes go on as they came. */
+  readonly http?: RequestRules;
+  /** Of a route that is handled as HTTP; in normal form (request_path.ts). */
+  readonly path?: PathMatch;
 }
+
+/** `prefix`: whole segments, without a slash at its end; `/` is every path. */
+export type PathMatch = { readonly prefix: string } | { readonly exact: string };
 
 export interface RouteEndpoint {
   readonly target: Target;

@@ -3,6 +3,7 @@ import type { Naming, Protocols } from "../contracts.ts";
 import { trustsItsMachine } from "./check_listeners.ts";
 import { OwnListeners, reportLoop } from "./check_loops.ts";
 import { isListener } from "./check_names.ts";
+import { checkRequests } from "./check_requests.ts";
 import type { ListenerConfiguration } from "./configuration.ts";
 import { Coverage, type Kind, type Speakers } from "./coverage.ts";
 import type { RouteMatch } from "./left_out.ts";
@@ -22,6 +23,7 @@ export function checkRoutes(
   const speakers = speakersOf(listeners);
   const covered = new Coverage(speakers);
   const own = new OwnListeners(Array.from(listeners.items.values(), ({ value }) => value));
+  checkRequests(routes.items, protocols, findings);
   const known = routes.items.filter(({ value }) => isKnown(value, protocols, findings));
   for (const { path, value } of known) {
     const kinds = kindsOf(value, listeners, speakers, protocols);
@@ -43,9 +45,14 @@ export function checkRoutes(
   }
 }
 
-/** Whether the listener and the protocol of a route are there. */
-function isKnown({ protocol, listener }: RouteMatch, protocols: Protocols, findings: Findings): boolean {
+/** Whether the listener and the protocol of a route are there, and go together with how it handles them. */
+function isKnown(
+  { protocol, listener, http }: RouteMatch,
+  protocols: Protocols,
+  findings: Findings,
+): boolean {
   return (protocol === undefined || Object.hasOwn(protocols, protocol)) &&
+    (!http || protocol === undefined || protocols[protocol].naming === "host") &&
     (listener === undefined || isListener(listener, findings.root));
 }
 
@@ -119,6 +126,7 @@ function speakersOf(listeners: Listeners): Speakers {
 }
 
 function takes(route: RouteMatch, protocol: string, naming: Naming): boolean {
+  if (route.http) return naming === "host" && (route.protocol ?? protocol) === protocol;
   if (route.protocol === undefined ? naming === "target" || naming === "host" : route.protocol !== protocol) {
     return false;
   }
@@ -126,7 +134,7 @@ function takes(route: RouteMatch, protocol: string, naming: Naming): boolean {
 }
 
 function whyNever(
-  { listener, protocol, host }: RouteMatch,
+  { listener, protocol, host, http }: RouteMatch,
   listeners: Listeners,
   protocols: Protocols,
 ) {
@@ -137,6 +145,9 @@ function whyNever(
     return named ? lacks(protocol) : `${protocol} names no host`;
   }
   const byName = Object.keys(protocols).filter((name) => protocols[name].naming === "serverName").join(", ");
+  if (http) {
+    return lacks(Object.keys(protocols).filter((name) => protocols[name].naming === "host").join(", "));
+  }
   if (host !== undefined) return `a host without protocol is for ${byName}, and ${lacks(byName)}`;
   const spoken = Array.from(listeners.items.values(), ({ value }) => value)
     .filter(({ name }) => listener === undefined || listener === name).flatMap((value) => value.protocols);

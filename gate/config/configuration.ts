@@ -75,7 +75,8 @@ export interface CertificateConfiguration extends CertificateFacts {
 }
 
 export interface RouteConfiguration extends Omit<RouteRule, "to"> {
-  readonly to: readonly { readonly target: Target; readonly weight: number }[];
+  /** `http`: what comes in is handled as HTTP, and goes there as that. */
+  readonly to: readonly { readonly target: Target; readonly weight: number; readonly http?: boolean }[];
 }
 
 /** Either `addresses`, or `via` and `layers`. */

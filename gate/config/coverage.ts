@@ -1,5 +1,7 @@
 /** What routes take of the connections that come in, and what they leave to those behind them. */
 import type { Protocols } from "../contracts.ts";
+import { pathMatches } from "../request_path.ts";
+import type { PathMatch } from "../snapshot.ts";
 import type { RouteMatch } from "./left_out.ts";
 
 /** One kind of connection: a protocol on a listener, or on every one that speaks it. */
@@ -15,6 +17,8 @@ export type Speakers = ReadonlyMap<string, readonly string[]>;
 export class Coverage {
   /** Kind -> host pattern -> place; "" for routes that take every connection of the kind. */
   readonly #kinds = new Map<string, Map<string, string>>();
+  /** Kind and host pattern -> what routes by path take of it. */
+  readonly #paths = new Map<string, { readonly path: PathMatch; readonly place: string }[]>();
 
   constructor(readonly speakers: Speakers) {}
 
@@ -26,12 +30,25 @@ export class Coverage {
       const taken = this.#taken(kind) ?? new Map<string, string>();
       this.#kinds.set(keyOf(kind), taken);
       const host = hostOf(route, kind, protocols);
-      const by = this.#earlier(kind, host);
+      const by = this.#earlier(kind, host) ?? this.#earlierPath(kind, host, route.path);
       if (by === undefined) left = true;
       earlier ??= by;
-      if (!taken.has(host)) taken.set(host, route.place);
+      if (route.path) this.#addPath(kind, host, route.path, route.place);
+      else if (!taken.has(host)) taken.set(host, route.place);
     }
     return left ? undefined : earlier;
+  }
+
+  #addPath(kind: Kind, host: string, path: PathMatch, place: string): void {
+    const key = `${keyOf(kind)} ${host}`, there = this.#paths.get(key);
+    if (there) there.push({ path, place });
+    else this.#paths.set(key, [{ path, place }]);
+  }
+
+  /** By a route of the same kind and host whose paths have all of these. */
+  #earlierPath(kind: Kind, host: string, path: PathMatch | undefined): string | undefined {
+    const paths = path && this.#paths.get(`${keyOf(kind)} ${host}`);
+    return paths?.find((earlier) => hasPaths(earlier.path, path!))?.place;
   }
 
   /** Whether earlier routes take all that this one would of the kind. */
@@ -61,6 +78,10 @@ export class Coverage {
     }
     return first;
   }
+}
+
+function hasPaths(all: PathMatch, some: PathMatch): boolean {
+  return "prefix" in some ? "prefix" in all && pathMatches(all, some.prefix) : pathMatches(all, some.exact);
 }
 
 /** `*` covers even connections without a name, but for targets that are addresses. */

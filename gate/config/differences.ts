@@ -126,6 +126,11 @@ const LIMITS: Spelling<Configuration["limits"]> = {
   dialTimeout: formatDuration,
   idleTimeout: formatDuration,
   headSize: formatSize,
+  headTimeout: formatDuration,
+  bodyTimeout: formatDuration,
+  keepAlive: formatDuration,
+  requestsPerConnection: String,
+  bodySize: (bytes) => bytes === undefined ? "none" : formatSize(bytes),
   grace: formatDuration,
 };
 const DNS: Spelling<DnsConfiguration> = {

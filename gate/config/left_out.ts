@@ -4,7 +4,7 @@ import type { ListenerConfiguration, RouteConfiguration } from "./configuration.
 import type { Findings } from "./problems.ts";
 import { areRight, type Located, type Part, readRightKeys } from "./read.ts";
 import * as schema from "./schema.ts";
-import { endpointsOf, routedHost } from "./sections.ts";
+import { backendsOf, routedHost } from "./sections.ts";
 import { nodeAt, type Path } from "./tree.ts";
 
 type Right<T, K extends keyof T> = Located<Partial<Pick<T, K>>>;
@@ -20,7 +20,7 @@ export function rightOfListener(
 
 /** What decides which connections a route takes; and where they go, where that is right too. */
 export type RouteMatch =
-  & Pick<RouteConfiguration, "place" | "listener" | "protocol" | "host" | "tls">
+  & Pick<RouteConfiguration, "place" | "listener" | "protocol" | "host" | "tls" | "path" | "http">
   & Partial<Pick<RouteConfiguration, "to">>;
 
 /** Every route in its order, of which it is certain what it takes: plain forwards first. */
@@ -32,17 +32,18 @@ export function routeMatches(
   const matches: Located<RouteMatch>[] = [...routes.items];
   const unclear: Path[] = [];
   for (const path of routes.leftOut) {
-    if (!areRight(shape, ["listener", "protocol", "host", "tls"], path, findings)) unclear.push(path);
+    if (!areRight(shape, ["listener", "protocol", "host", "tls", "path"], path, findings)) unclear.push(path);
     else {
-      const { listener, protocol, host, tls, to } = readRightKeys(shape, path, findings);
+      const { listener, protocol, host, tls, to, ...keys } = readRightKeys(shape, path, findings);
+      const backends = to && backendsOf(to);
+      const http = keys.path || backends?.some((one) => one.http) ? {} : undefined;
       const match = {
         place: findings.locate(path),
-        listener,
-        protocol,
+        ...{ listener, protocol, tls, http },
         host: routedHost({ host, tls }),
-        tls,
+        path: keys.path,
       };
-      matches.push({ path, value: { ...match, to: to && endpointsOf(to) } });
+      matches.push({ path, value: { ...match, to: backends } });
     }
   }
   const order = ({ path: [section, i] }: Located<RouteMatch>) => section === "routes" ? Number(i) : -1;

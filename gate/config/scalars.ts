@@ -10,6 +10,8 @@ import {
   parseTarget,
 } from "../address.ts";
 import { parseHash } from "../password_hash.ts";
+import { normalPath } from "../request_path.ts";
+import type { PathMatch } from "../snapshot.ts";
 import type { HostAddress } from "./configuration.ts";
 import { BYTES, MILLISECONDS } from "./units.ts";
 
@@ -21,11 +23,14 @@ export type Reading<T> = T | Mistake;
 
 export const PORT = "a port from 1 to 65535";
 export const TARGET = "a target host:port, [v6]:port, unix:/path or unix:@name";
+export const BACKEND = `${TARGET}, or http:// and such a target`;
+export const PATH = "a path such as /api, without query, dot segments and encoded slashes";
 export const LISTEN = 'an address such as ":443", "127.0.0.1:443", "[::1]:443", "unix:/path" or "unix:@name"';
 export const PATTERN = "a name, *.name or * (an address is none)";
 export const NAME = "a name of letters, digits, dashes, underscores and dots";
 export const DURATION = "a duration such as 500ms, 3s, 2m or 1h, at most 500h";
 export const SIZE = "a size such as 64KiB or 10MiB";
+const HTTP_SCHEME = "http://";
 /** Below 2^31 ms, which timers and poll timeouts end at. */
 const LONGEST = 500 * MILLISECONDS.h;
 /** RFC 1929: user names and passwords have 1 to 255 bytes. */
@@ -34,6 +39,31 @@ const LONGEST_SECRET = 255;
 export function readTarget(text: string): Reading<Target> {
   const scheme = text.includes("://") ? ", without a scheme" : "";
   return parseTarget(text) ?? badPort(text, 1) ?? new Mistake(TARGET + scheme);
+}
+
+/** `host:port`, or `http://host:port` where connections are handled as HTTP. */
+export interface Backend {
+  readonly target: Target;
+  readonly http: boolean;
+}
+
+export function readBackend(text: string): Reading<Backend> {
+  const http = text.startsWith(HTTP_SCHEME);
+  const target = readTarget(http ? text.slice(HTTP_SCHEME.length) : text);
+  if (target instanceof Mistake) return target.got || !http ? target : new Mistake(BACKEND);
+  return { target, http };
+}
+
+/** The path of a route, in normal form; a slash at its end means nothing. */
+export function readPrefix(text: string): Reading<PathMatch> {
+  const path = readPath(text);
+  if (path instanceof Mistake) return path;
+  return { prefix: path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path };
+}
+
+export function readPath(text: string): Reading<string> {
+  const path = /^\/[^?#\s]*$/.test(text) ? normalPath(text) : undefined;
+  return path ?? new Mistake(PATH);
 }
 
 /** Where to listen: an address of this machine, the host "" for all of them; port 0 is any free one. */

@@ -13,6 +13,8 @@ export const layer = text("the name of a protocol");
 const domain = scalar("a name", scalars.readDomain);
 const user = scalar("a user name without a colon", scalars.readUser);
 const target = scalar(scalars.TARGET, scalars.readTarget);
+const backend = scalar(scalars.BACKEND, scalars.readBackend);
+const CONTENT = size(0, 1024 ** 4);
 const listen = scalar(scalars.LISTEN, scalars.readListen);
 const cidrs = oneOrMany(scalar("a network such as 10.0.0.0/8 or fd00::/8", scalars.readCidr));
 const pattern = scalar(scalars.PATTERN, scalars.readPattern);
@@ -80,11 +82,12 @@ export const listener = related(
   },
 );
 
+const exact = scalar(scalars.PATH, scalars.readPath);
 const weighted = keys({
-  to: ["where connections go", target],
+  to: ["where connections go", backend],
   weight: ["its share, beside those of the others", integer(1, 1000).prefault("1")],
 });
-const TO = `expected ${scalars.TARGET}, a list of them, or a list of { to, weight }`;
+const TO = `expected ${scalars.BACKEND}, a list of them, or a list of { to, weight }`;
 
 export const certificate = keys({
   cert: ["the certificate, whose names it is for, and those behind it", pemFile("certificates")],
@@ -98,12 +101,21 @@ const routeKeys = keys({
   sources: ["the only clients it serves; others are closed", cidrs.optional()],
   to: [
     "where connections go; several targets are balanced",
-    z.union([target, list(z.union([target, weighted], { error: TO }))], { error: TO }).optional(),
+    z.union([backend, list(z.union([backend, weighted], { error: TO }))], { error: TO }).optional(),
   ],
   tls: [
     "terminate: TLS ends here, and what is inside goes on; without `to` it comes in again",
     oneOf(["terminate"]).optional(),
   ],
+  path: [
+    "the only paths it is for, where it is handled as HTTP: a prefix of whole segments, or { exact }",
+    z.union(
+      [scalar(scalars.PATH, scalars.readPrefix), keys({ exact: ["this path alone", exact] })],
+      { error: `expected ${scalars.PATH}, or { exact }` },
+    ).optional(),
+  ],
+  timeout: ["how long the target may take to answer a request", duration().optional()],
+  bodySize: ["the size of a request's content, in place of limits.bodySize", CONTENT.optional()],
   proxyProtocol: ["the PROXY header that is written to the target", oneOf(["v1", "v2"]).optional()],
   check: [
     "the active health check of its targets: a TCP connect",
@@ -190,6 +202,17 @@ export const limits = keys({
   handshakeTimeout: ["how long a protocol's handshake may take", duration().prefault("10s")],
   dialTimeout: ["how long it may take to reach a target", duration().prefault("10s")],
   idleTimeout: ["how long a connection may carry nothing", duration().prefault("1h")],
+  headTimeout: [
+    "how long the head of a request may take, from its first byte on",
+    duration().prefault("10s"),
+  ],
+  bodyTimeout: [
+    "how long the content of a request may stand still, or a client take nothing",
+    duration().prefault("60s"),
+  ],
+  keepAlive: ["how long a connection may wait for its next request", duration().prefault("75s")],
+  requestsPerConnection: ["requests of one connection", integer(1, 1_000_000_000).prefault("10000")],
+  bodySize: ["the size of a request's content; without it any", CONTENT.optional()],
   headSize: ["the size of a request's head", size(1024, 16 * 1024 * 1024).prefault("64KiB")],
   grace: ["how long connections may go on when the gate stops", duration(0).prefault("30s")],
 }).prefault({});

@@ -121,8 +121,15 @@ function forwardOf(
   return [{ path: at, value: { place: findings.locate(at), listener, protocol: "tcp", to } }];
 }
 
-function routeOf(place: string, { to, ...rest }: z.output<typeof schema.route>): RouteConfiguration {
-  const route = { ...rest, place, to: endpointsOf(to) };
+/** Handled as HTTP where its targets say so; the checks see that all of them do. */
+function routeOf(
+  place: string,
+  { to, path, timeout, bodySize, ...rest }: z.output<typeof schema.route>,
+): RouteConfiguration {
+  const backends = backendsOf(to);
+  const handled = backends.some(({ http }) => http) || path !== undefined || timeout !== undefined ||
+    bodySize !== undefined;
+  const route = { ...rest, place, to: backends, ...handled ? { path, http: { timeout, bodySize } } : {} };
   return rest.tls === undefined ? route : { ...route, host: routedHost(rest) };
 }
 
@@ -132,11 +139,12 @@ export const routedHost = (
 ): string | undefined => tls === undefined ? host : host ?? "*";
 
 /** One target, or a list of them, weighted or not; undefined: none. */
-export function endpointsOf(to: z.output<typeof schema.route>["to"]): RouteConfiguration["to"] {
+export function backendsOf(to: z.output<typeof schema.route>["to"]): RouteConfiguration["to"] {
   if (to === undefined) return [];
-  return (Array.isArray(to) ? to : [to]).map((one) =>
-    "to" in one ? { target: one.to, weight: one.weight } : { target: one, weight: 1 }
-  );
+  return (Array.isArray(to) ? to : [to]).map((one) => {
+    const { target, http } = "to" in one ? one.to : one, weight = "to" in one ? one.weight : 1;
+    return http ? { target, weight, http } : { target, weight };
+  });
 }
 
 function ruleOf(place: string, { allow, deny }: z.output<typeof schema.rule>): PolicyRule {

@@ -8,6 +8,10 @@ const REASON: Readonly<Record<number, string>> = {
   400: "Bad Request",
   403: "Forbidden",
   404: "Not Found",
+  408: "Request Timeout",
+  413: "Content Too Large",
+  414: "URI Too Long",
+  421: "Misdirected Request",
   407: "Proxy Authentication Required",
   429: "Too Many Requests",
   431: "Request Header Fields Too Large",
@@ -58,14 +62,15 @@ export function statusOf({ failure, side }: GateError, status: typeof STATUS): n
   return ours ? 502 : status[failure];
 }
 
-/** A whole response in plain text. `head`: without its body, as HEAD wants it. */
+/** A whole response in plain text. `head`: without its body, as HEAD wants it. `stays`: the connection does. */
 export function plainAnswer(
   status: number,
   failure: Failure,
-  { sentence = SENTENCE[failure], fields = [], head = false }: {
+  { sentence = SENTENCE[failure], fields = [], head = false, stays = false }: {
     sentence?: string;
     fields?: readonly string[];
     head?: boolean;
+    stays?: boolean;
   } = {},
 ): Uint8Array {
   const body = encoder.encode(`${failure}: ${sentence}\n`);
@@ -73,7 +78,7 @@ export function plainAnswer(
     `HTTP/1.1 ${status} ${REASON[status]}`,
     "Content-Type: text/plain; charset=utf-8",
     `Content-Length: ${body.length}`,
-    "Connection: close",
+    ...stays ? [] : ["Connection: close"],
     ...fields,
   ];
   const start = encoder.encode(`${lines.join("\r\n")}\r\n\r\n`);

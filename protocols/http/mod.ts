@@ -1,4 +1,7 @@
-/** HTTP passed on by the Host of a connection's first request; HTTP/2 in clear by the route alone. */
+/**
+ * HTTP: each request by a route of its own where the listener's routes handle it; else the whole connection by the Host
+ * of its first request, and HTTP/2 in clear by the route alone.
+ */
 import type { Conn, Gate, Protocol, Target, Verdict } from "../../gate/contracts.ts";
 import { sniffPrefix } from "../common/prefix.ts";
 import { connectOrRefuse } from "../common/refuse.ts";
@@ -7,6 +10,7 @@ import { requestedHost } from "./authority.ts";
 import { type Fault, requestHead } from "./head.ts";
 import { refuseFault } from "./refuse_fault.ts";
 import { sniffRequestLine } from "./request_line.ts";
+import { serveRequests } from "./serve.ts";
 
 const encoder = new TextEncoder();
 const CONNECT = encoder.encode("CONNECT ");
@@ -29,6 +33,7 @@ function sniffHttp(head: Uint8Array): Verdict {
 }
 
 async function serve(conn: Conn, gate: Gate): Promise<void> {
+  if (gate.handles(conn)) return await serveRequests(conn, gate);
   conn.deadline(conn.limits.handshakeTimeout);
   const asked = await conn.stream.next(askedFor(conn.limits.headSize));
   if ("fault" in asked) return await refuseFault(conn, asked);

@@ -1,6 +1,7 @@
 /** What holds on an engine, and whom another snapshot cuts. */
 import type { Connection } from "../../gate/connection.ts";
 import { OwnDials } from "../../gate/engine/own_dials.ts";
+import { UpstreamPool } from "../../gate/engine/upstream_pool.ts";
 import { Health } from "../../gate/health.ts";
 import { makeLedger, makeSharedMemory } from "../../gate/memory.ts";
 import { Questions } from "../../gate/questions.ts";
@@ -44,6 +45,7 @@ function rulingOf(connections: readonly Connection[]): Ruling {
     endpointChanged: () => {},
     checks: false,
     tlsContexts: new TlsContexts(nextTicketKeys()),
+    pool: new UpstreamPool(),
   }, allowing());
 }
 

@@ -27,10 +27,28 @@ export interface JournalRecord {
   readonly cause?: string;
 }
 
+/** A line of the journal about one request. */
+export interface RequestLine {
+  readonly id: number;
+  readonly method: string;
+  readonly host?: string;
+  readonly path: string;
+  readonly status?: number;
+  readonly requestId: string;
+  readonly route?: string;
+  readonly endpoint?: string;
+  readonly up: number;
+  readonly down: number;
+  readonly outcome: string;
+  readonly side?: string;
+  readonly cause?: string;
+}
+
 const RECORD_TIME = 5000;
 
 export class TestGate implements AsyncDisposable {
   readonly records: JournalRecord[] = [];
+  readonly requests: RequestLine[] = [];
   readonly messages: string[] = [];
   #waiting = new Set<() => void>();
   #taken = new Set<JournalRecord>();
@@ -76,6 +94,7 @@ export class TestGate implements AsyncDisposable {
       if (!line) continue;
       const parsed = JSON.parse(line);
       if (parsed.event === "connection") this.records.push(parsed);
+      else if (parsed.event === "request") this.requests.push(parsed);
       else this.messages.push(parsed.message);
     }
     for (const wake of this.#waiting) wake();

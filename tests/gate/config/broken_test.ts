@@ -17,6 +17,7 @@ async function problemsOf(text: string): Promise<string[]> {
 }
 
 const EDGE = `listeners: { edge: { address: ":443", protocols: [tls, ssh] } }\n`;
+const WEB = `listeners: { web: { address: ":80", protocols: [http] } }\n`;
 const PROXY = `listeners: { proxy: { address: "10.0.0.1:1080", protocols: [socks, connect] } }\n`;
 const HOSTS = (host: string) => `hosts: { ${host} }\n`;
 const LOCAL = (more: string) => `listeners: { a: { address: "127.0.0.1:1", ${more} } }\n`;
@@ -226,9 +227,9 @@ const BROKEN: readonly (readonly [name: string, text: string, path: string, sent
   ],
   [
     "a target with a scheme",
-    `${EDGE}routes: [{ protocol: ssh, to: ^"http://host:80" }]`,
+    `${EDGE}routes: [{ protocol: ssh, to: ^"https://host:80" }]`,
     "routes[0].to",
-    /expected a target host:port.*without a scheme, got "http:\/\/host:80"/,
+    /expected a target host:port.*without a scheme, got "https:\/\/host:80"/,
   ],
   [
     "a target of a list",
@@ -507,6 +508,42 @@ const BROKEN: readonly (readonly [name: string, text: string, path: string, sent
 routes: [{ protocol: ssh, to: ^"10.0.0.1:2" }]`,
     "routes[0].to",
     /not listener b itself/,
+  ],
+  [
+    "what says something of requests beside bytes that go on as they came",
+    `${WEB}routes: [{ protocol: http, ^path: /a, to: "h:80" }]`,
+    "routes[0].path",
+    /needs a to of http:\/\//,
+  ],
+  [
+    "a route to targets in two ways",
+    `${WEB}routes: [{ to: ^["http://h:80", "h:81"] }]`,
+    "routes[0].to",
+    /http:\/\/ and bare at once/,
+  ],
+  [
+    "a route of requests for what has none",
+    `${EDGE}routes: [{ protocol: ^ssh, to: "http://host:80" }]`,
+    "routes[0].protocol",
+    /ssh has no requests/,
+  ],
+  [
+    "HTTP that is passed on where requests are handled",
+    `${WEB}routes: [{ path: /a, to: "http://h:80" }, ^{ protocol: http, to: "h:80" }]`,
+    "routes[1]",
+    /passes requests on as they come, and ugate.yaml:2:10 routes\[0\] handles those/,
+  ],
+  [
+    "a path below one that was taken",
+    `${WEB}routes: [{ path: /a, to: "http://h:80" }, ^{ path: /a/b, to: "http://h:80" }]`,
+    "routes[1]",
+    /can never match: ugate.yaml:2:10 routes\[0\] takes all of it/,
+  ],
+  [
+    "a path with dot segments",
+    `${WEB}routes: [{ path: ^/a/%2e%2e/b, to: "http://h:80" }]`,
+    "routes[0].path",
+    /expected a path such as \/api/,
   ],
   ["an unset variable", "log: { level: ^'${LEVEL}' }", "log.level", /the environment has no LEVEL$/],
   ["half a variable", "log: { level: ^'${LEVEL' }", "log.level", /expected \$\{NAME\}/],

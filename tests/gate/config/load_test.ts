@@ -87,6 +87,7 @@ Deno.test("every key has a default, and without a file loopback is served", asyn
   equal(config.listeners.local.protocols, ["socks", "connect", "tls"]);
   equal(config.limits, {
     ...{ connections: 20000, perSource: 1000, reserve: {}, headSize: 65536 },
+    ...{ headTimeout: 10_000, bodyTimeout: 60_000, keepAlive: 75_000, requestsPerConnection: 10_000 },
     ...{
       sniffTimeout: 3000,
       handshakeTimeout: 10_000,

@@ -1,0 +1,148 @@
+/** The client's side of an exchange: its request is read, finds its way, and goes upstream. */
+import type { Phase, Stream } from "../../gate/contracts.ts";
+import { LOOK_MAX } from "../../gate/engine/look.ts";
+import { asGateError, atLimit, GateError } from "../../gate/errors.ts";
+import { passContent } from "./content.ts";
+import type { Fault } from "./faults.ts";
+import { KIND } from "./field_kinds.ts";
+import { bindsConnection, forwardRequest, OUT, REQUEST } from "./forward.ts";
+import { ForwardedLines } from "./forwarded.ts";
+import { parseRequest } from "./parse_head.ts";
+import { type Session, Step } from "./session.ts";
+import { failureOf } from "./status.ts";
+
+/** A client's content, bytes/s on average. */
+const LEAST_RATE = 1024;
+
+export class RequestSide {
+  /** What was thrown while a request was read, and the fault in its head where it was that. */
+  failure: GateError | undefined;
+  fault: Fault | undefined;
+  /** The upstream that is waited for. */
+  dialing: Promise<Stream> | undefined;
+  readonly #session: Session;
+  readonly #lines = new ForwardedLines();
+  readonly #step = new Step();
+  /** Octets that were there when the parser asked for more. */
+  #looked = 0;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /** Another request may come. */
+  begin(): void {
+    this.#looked = 0;
+    this.failure = this.fault = undefined;
+    this.#session.exchange.forget();
+  }
+
+  /** For `next` of the client's stream. */
+  readonly read = (bytes: Uint8Array, phase: Phase): Step | number => {
+    if (bytes.length === 0) return phase === "open" ? 1 : this.#step.is("over");
+    const { limits } = this.#session.conn, most = Math.min(limits.headSize, LOOK_MAX);
+    const answer = parseRequest(REQUEST, bytes, 0, bytes.length, most, this.#looked);
+    if (typeof answer === "number") {
+      if (phase !== "open") return this.#step.is(phase === "late" ? "late" : "cut");
+      if (this.#looked === 0) this.#session.conn.patience(limits.headTimeout);
+      this.#looked = bytes.length;
+      return answer;
+    }
+    this.#looked = 0;
+    try {
+      if (answer !== REQUEST) return this.#unreadable(answer as Fault);
+      return this.#begin(bytes);
+    } catch (thrown) {
+      this.failure = asGateError(thrown);
+      return this.#step.is("refused", REQUEST.used);
+    }
+  };
+
+  #unreadable(fault: Fault): Step {
+    this.fault = fault;
+    this.failure = failureOf(fault, "client", "the request head");
+    this.#session.exchange.persists = false;
+    return this.#step.is("refused");
+  }
+
+  /** Finds the way of the request whose head was read; where nothing has to be waited for, it is sent. */
+  #begin(bytes: Uint8Array): Step {
+    const exchange = this.#session.exchange, conn = this.#session.conn;
+    if (this.#session.upstream === undefined) {
+      exchange.begin(REQUEST, bytes);
+      const content = REQUEST.body === "tunnel" ? "none" : REQUEST.body;
+      exchange.up.begin(content, REQUEST.length, true, conn.limits.bodySize);
+      if (REQUEST.method === "CONNECT") {
+        throw new GateError("unsupported", "client", "Cannot serve CONNECT: it is another protocol here");
+      }
+      conn.record.target ||= exchange.host;
+      exchange.routed = this.#session.gate.route({ target: exchange.target, path: exchange.path }, conn);
+      const most = exchange.routed.http.bodySize ?? conn.limits.bodySize ?? Infinity;
+      if (REQUEST.body === "length" && REQUEST.length > most) throw tooLarge(most);
+      exchange.up.begin(content, REQUEST.length, true, most);
+      this.#session.own ||= bindsConnection(REQUEST, bytes, KIND.authorization);
+      const upstream = this.#session.gate.connect(exchange.routed, conn, true);
+      if (upstream instanceof Promise) {
+        this.dialing = upstream;
+        return this.#step.is("dial");
+      }
+      this.#session.upstream = upstream;
+    }
+    return this.#send(bytes, this.#session.upstream);
+  }
+
+  #send(bytes: Uint8Array, upstream: Stream): Step {
+    const exchange = this.#session.exchange, conn = this.#session.conn;
+    const size = forwardRequest(bytes, exchange, conn, this.#lines);
+    const request = OUT.subarray(0, size);
+    this.#session.repeat = exchange.repeatable && this.#session.gate.reused(conn)
+      ? request.slice()
+      : undefined;
+    conn.record.up += exchange.used;
+    try {
+      return this.#step.is("sent", exchange.used, upstream.write(request));
+    } catch (thrown) {
+      exchange.upFailure = asGateError(thrown); // the response, or its absence, tells more
+      return this.#step.is("sent", exchange.used);
+    }
+  }
+
+  /** The rest of the request's content. Never rejects: who waits for the response hears of it. */
+  async passUp(wrote: void | Promise<void>, upstream: Stream): Promise<void> {
+    const exchange = this.#session.exchange, conn = this.#session.conn, { bodyTimeout } = conn.limits;
+    const before = exchange.up.moved;
+    conn.deadline(0);
+    try {
+      if (wrote instanceof Promise) {
+        this.#session.awaitRoom(upstream, "upstream");
+        await wrote;
+      }
+      await passContent(this.#session.client, upstream, exchange.up, {
+        gate: this.#session.gate,
+        pace: { source: bodyTimeout, sink: conn.limits.idleTimeout, least: LEAST_RATE },
+        side: "client",
+        free: () =>
+          this.#session.client.take !== undefined && upstream.take !== undefined && !exchange.answered,
+        waits: (what) => {
+          if (exchange.answered) return; // the deadline is the response's
+          if (what === "copy") conn.deadline(0); // which has a pace of its own
+          else if (what === "sink") this.#session.awaitRoom(upstream, "upstream");
+          else if (exchange.expectContinue) this.#session.awaitResponse();
+          else conn.patience(bodyTimeout);
+        },
+      });
+      exchange.sending = false;
+      if (!exchange.answered) this.#session.awaitResponse();
+    } catch (thrown) {
+      const reason = exchange.upFailure = asGateError(thrown);
+      if (reason.side === "client") upstream.abort(reason);
+    }
+    conn.record.up += exchange.up.moved - before;
+  }
+}
+
+const tooLarge = (most: number) =>
+  atLimit(
+    "bodySize",
+    new GateError("malformed", "client", `Cannot serve a request: more than ${most} bytes`),
+  );
