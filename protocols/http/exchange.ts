@@ -8,6 +8,7 @@ import { ASKED, askedBy } from "./framing.ts";
 import { textOf } from "./interned.ts";
 import type { MessageHead, Method } from "./message_head.ts";
 import { persists } from "./persistence.ts";
+import { NO_RULES, type Rules } from "./rules.ts";
 
 const DEFAULT_PORT = 80;
 /** Hosts that were asked for lately. */
@@ -37,6 +38,10 @@ export class Exchange {
   /** It may be sent again where the upstream closed before it answered. */
   repeatable = false;
   routed: Routed | undefined;
+  /** Of its route. */
+  rules: Rules = NO_RULES;
+  /** How many of them have let it go on. */
+  admitted = 0;
   readonly up = new Content();
   readonly down = new Content();
   /** Why the request's content did not reach the upstream. */
@@ -69,8 +74,10 @@ export class Exchange {
     this.expectContinue = head.expectContinue;
     this.repeatable = head.body === "none" && IDEMPOTENT.has(head.method) && !head.upgrade;
     this.routed = this.upFailure = this.waited = undefined;
+    this.rules = NO_RULES;
     this.requestId = "";
-    this.status =
+    this.admitted =
+      this.status =
       this.interims =
       this.down.moved =
       this.up.moved =
@@ -90,6 +97,7 @@ export class Exchange {
     this.asked = 0;
     this.persists = false;
     this.routed = undefined;
+    this.rules = NO_RULES;
   }
 
   get isHead(): boolean {

@@ -1,5 +1,4 @@
 /** Heads on their way through the gate, with as much of the content as came with them: one buffer, one send. */
-import type { Conn } from "../../gate/contracts.ts";
 import { GateError } from "../../gate/errors.ts";
 import { LOOK_MAX } from "../../gate/engine/look.ts";
 import { dropClaims, dropKind } from "./drop_lines.ts";
@@ -11,6 +10,7 @@ import { MessageHead } from "./message_head.ts";
 import { isToken } from "./octets.ts";
 import { connectionOption, deliveredBody, upstreamPersists } from "./persistence.ts";
 import { nameRequest } from "./request_id.ts";
+import type { Incoming } from "./rules.ts";
 import { writeRequest, writeResponse } from "./write_head.ts";
 
 /** One of each per thread: they hold during one synchronous call. */
@@ -27,15 +27,16 @@ const SCHEMES = ["ntlm", "negotiate"].map((name) => new TextEncoder().encode(nam
  */
 export function forwardRequest(
   bytes: Uint8Array,
-  exchange: Exchange,
-  conn: Conn,
+  request: Incoming,
   lines: ForwardedLines,
 ): number {
+  const { exchange, conn } = request;
   EDITS.begin(REQUEST, bytes, true);
   dropClaims(REQUEST, false);
   dropKind(REQUEST, KIND.proxyAuthorization);
   EDITS.add(lines.of(conn, exchange.host, exchange.minor));
   exchange.requestId = nameRequest(REQUEST, bytes, EDITS);
+  for (const edit of exchange.rules.editRequest) edit(EDITS, request);
   const end = room(writeRequest(REQUEST, bytes, EDITS, OUT, 0));
   const whole = exchange.up.place(bytes, REQUEST.used, OUT, end, "client");
   exchange.used = REQUEST.used + exchange.up.used;
@@ -58,6 +59,7 @@ export function forwardResponse(bytes: Uint8Array, exchange: Exchange, stays: bo
   EDITS.begin(RESPONSE, bytes, true);
   dropKind(RESPONSE, KIND.proxyAuthenticate);
   EDITS.body = body;
+  for (const edit of exchange.rules.editResponse) edit(EDITS, RESPONSE, bytes);
   if (!exchange.tunnel) EDITS.options |= connectionOption(exchange.stays, exchange.minor);
   exchange.down.begin(exchange.tunnel ? "none" : RESPONSE.body, RESPONSE.length, body === "chunked");
   const end = room(writeResponse(RESPONSE, bytes, EDITS, OUT, 0));

@@ -1,5 +1,5 @@
 /** The client's side of an exchange: its request is read, finds its way, and goes upstream. */
-import type { Phase, Stream } from "../../gate/contracts.ts";
+import type { Phase, Routed, Stream } from "../../gate/contracts.ts";
 import { LOOK_MAX } from "../../gate/engine/look.ts";
 import { asGateError, atLimit, GateError } from "../../gate/errors.ts";
 import { passContent } from "./content.ts";
@@ -7,7 +7,9 @@ import type { Fault } from "./faults.ts";
 import { KIND } from "./field_kinds.ts";
 import { bindsConnection, forwardRequest, OUT, REQUEST } from "./forward.ts";
 import { ForwardedLines } from "./forwarded.ts";
+import type { OwnAnswer } from "./own_answer.ts";
 import { parseRequest } from "./parse_head.ts";
+import { type Incoming, rulesOf } from "./rules.ts";
 import { type Session, Step } from "./session.ts";
 import { failureOf } from "./status.ts";
 
@@ -18,16 +20,22 @@ export class RequestSide {
   /** What was thrown while a request was read, and the fault in its head where it was that. */
   failure: GateError | undefined;
   fault: Fault | undefined;
+  /** What a rule of the route waits for, and what the gate answers itself. */
+  admitting: Promise<void> | undefined;
+  own: OwnAnswer | undefined;
   /** The upstream that is waited for. */
   dialing: Promise<Stream> | undefined;
   readonly #session: Session;
   readonly #lines = new ForwardedLines();
   readonly #step = new Step();
+  readonly #incoming: { bytes: Uint8Array } & Incoming;
   /** Octets that were there when the parser asked for more. */
   #looked = 0;
 
   constructor(session: Session) {
     this.#session = session;
+    const { exchange, conn, gate } = session;
+    this.#incoming = { head: REQUEST, bytes: OUT, exchange, conn, gate };
   }
 
   /** Another request may come. */
@@ -65,35 +73,59 @@ export class RequestSide {
     return this.#step.is("refused");
   }
 
-  /** Finds the way of the request whose head was read; where nothing has to be waited for, it is sent. */
+  /**
+   * Finds the way of the request whose head was read; where nothing has to be waited for, it is sent. Else it comes here
+   * again, and the head has been read again.
+   */
   #begin(bytes: Uint8Array): Step {
-    const exchange = this.#session.exchange, conn = this.#session.conn;
-    if (this.#session.upstream === undefined) {
-      exchange.begin(REQUEST, bytes);
-      const content = REQUEST.body === "tunnel" ? "none" : REQUEST.body;
-      exchange.up.begin(content, REQUEST.length, true, conn.limits.bodySize);
-      if (REQUEST.method === "CONNECT") {
-        throw new GateError("unsupported", "client", "Cannot serve CONNECT: it is another protocol here");
-      }
-      conn.record.target ||= exchange.host;
-      exchange.routed = this.#session.gate.route({ target: exchange.target, path: exchange.path }, conn);
-      const most = exchange.routed.http.bodySize ?? conn.limits.bodySize ?? Infinity;
-      if (REQUEST.body === "length" && REQUEST.length > most) throw tooLarge(most);
-      exchange.up.begin(content, REQUEST.length, true, most);
-      this.#session.own ||= bindsConnection(REQUEST, bytes, KIND.authorization);
-      const upstream = this.#session.gate.connect(exchange.routed, conn, true);
-      if (upstream instanceof Promise) {
-        this.dialing = upstream;
-        return this.#step.is("dial");
-      }
-      this.#session.upstream = upstream;
+    const session = this.#session, { exchange, conn, gate } = session;
+    this.#incoming.bytes = bytes;
+    if (session.upstream) return this.#send(bytes, session.upstream);
+    const routed = exchange.routed ?? this.#route(bytes);
+    if (this.#waits()) return this.#step.is("admit");
+    if (exchange.rules.answer) {
+      this.own = exchange.rules.answer(this.#incoming);
+      return this.#step.is("own");
     }
-    return this.#send(bytes, this.#session.upstream);
+    session.own ||= bindsConnection(REQUEST, bytes, KIND.authorization);
+    const upstream = gate.connect(routed, conn, true);
+    if (upstream instanceof Promise) {
+      this.dialing = upstream;
+      return this.#step.is("dial");
+    }
+    return this.#send(bytes, session.upstream = upstream);
+  }
+
+  #route(bytes: Uint8Array): Routed {
+    const { exchange, conn, gate } = this.#session;
+    exchange.begin(REQUEST, bytes);
+    const content = REQUEST.body === "tunnel" ? "none" : REQUEST.body;
+    exchange.up.begin(content, REQUEST.length, true, conn.limits.bodySize);
+    if (REQUEST.method === "CONNECT") {
+      throw new GateError("unsupported", "client", "Cannot serve CONNECT: it is another protocol here");
+    }
+    conn.record.target ||= exchange.host;
+    const routed = exchange.routed = gate.route({ target: exchange.target, path: exchange.path }, conn);
+    exchange.rules = rulesOf(routed.http);
+    const most = routed.http.bodySize ?? conn.limits.bodySize ?? Infinity;
+    if (REQUEST.body === "length" && REQUEST.length > most) throw tooLarge(most);
+    exchange.up.begin(content, REQUEST.length, true, most);
+    return routed;
+  }
+
+  /** Whether a rule of the route has to be waited for. Throws GateError where one refuses. */
+  #waits(): boolean {
+    const { exchange } = this.#session, { admit } = exchange.rules;
+    while (exchange.admitted < admit.length) {
+      this.admitting = admit[exchange.admitted++](this.#incoming) ?? undefined;
+      if (this.admitting) return true;
+    }
+    return false;
   }
 
   #send(bytes: Uint8Array, upstream: Stream): Step {
     const exchange = this.#session.exchange, conn = this.#session.conn;
-    const size = forwardRequest(bytes, exchange, conn, this.#lines);
+    const size = forwardRequest(bytes, this.#incoming, this.#lines);
     const request = OUT.subarray(0, size);
     this.#session.repeat = exchange.repeatable && this.#session.gate.reused(conn)
       ? request.slice()

@@ -1,7 +1,8 @@
 /** Requests of one connection, one after the other: each is routed, sent to an upstream, and answered from there. */
 import type { Conn, Gate } from "../../gate/contracts.ts";
 import { asGateError, atLimit, GateError } from "../../gate/errors.ts";
-import { plainAnswer } from "./answer.ts";
+import { failureAnswer } from "./answer.ts";
+import { type OwnAnswer, RequestRefused, writeOwnAnswer } from "./own_answer.ts";
 import { RequestSide } from "./requests.ts";
 import { ResponseSide } from "./responses.ts";
 import { Session, type What } from "./session.ts";
@@ -38,10 +39,12 @@ class Server {
       const read = session.client.next(requests.read);
       const { what, wrote } = read instanceof Promise ? await read : read;
       if (what === "sent") return await this.#exchanged(wrote);
-      if (what !== "dial") return await this.#ended(what);
-      session.conn.deadline(0); // the gate bounds the dial
+      if (what === "own") return await this.#answer(requests.own!);
+      if (what !== "dial" && what !== "admit") return await this.#ended(what);
+      session.conn.deadline(0); // the gate bounds the dial, and whoever makes a rule wait
       try {
-        session.upstream = await requests.dialing!;
+        if (what === "admit") await requests.admitting;
+        else session.upstream = await requests.dialing!;
       } catch (thrown) {
         return await this.#refuse(asGateError(thrown), session.exchange.used);
       }
@@ -114,24 +117,39 @@ class Server {
    * that were not taken yet.
    */
   async #refuse(reason: GateError, unused = 0): Promise<boolean> {
-    const exchange = this.#session.exchange, conn = this.#session.conn;
+    const { exchange, conn, gate } = this.#session;
     this.#session.dropUpstream(reason);
+    const status = this.#requests.fault?.fault ?? statusOfFailure(reason, exchange.routed === undefined);
+    const fields = reason instanceof RequestRefused ? reason.fields : [];
+    // Who would have been answered may be gone: the reason stays the one to record.
+    const stays = await this.#write(failureAnswer(status, reason.failure, { fields }), unused).catch(() =>
+      false
+    );
+    if (exchange.method !== "") gate.requested(conn, exchange.record(reason));
+    if (stays) return true;
+    throw reason;
+  }
+
+  /** What a rule of the route says, in place of an upstream. */
+  async #answer(answer: OwnAnswer): Promise<boolean> {
+    const { exchange, conn, gate } = this.#session;
+    const stays = await this.#write(answer, exchange.used);
+    gate.requested(conn, exchange.record(undefined));
+    return stays;
+  }
+
+  /** Whether the connection goes on. Rejects where nobody takes it. */
+  async #write(answer: OwnAnswer, unused: number): Promise<boolean> {
+    const { exchange, conn, client } = this.#session;
     const stays = exchange.persists && exchange.up.done && !conn.stopping &&
       ++this.#session.served < conn.limits.requestsPerConnection;
-    const status = this.#requests.fault?.fault ?? statusOfFailure(reason, exchange.routed === undefined);
-    const answer = plainAnswer(status, reason.failure, { head: exchange.isHead, stays });
+    const bytes = writeOwnAnswer(answer, { head: exchange.isHead, stays });
     conn.deadline(conn.limits.bodyTimeout);
     exchange.status = 0;
-    try {
-      if (unused > 0) await this.#session.client.next(() => ({ used: unused }));
-      await this.#session.client.write(answer);
-      exchange.status = status;
-      conn.record.down += answer.length;
-    } catch {
-      // Who would have been answered is gone: the reason stays the one to record.
-    }
-    if (exchange.method !== "") this.#session.gate.requested(conn, exchange.record(reason));
-    if (stays && exchange.status > 0) return true;
-    throw reason;
+    if (unused > 0) await client.next(() => ({ used: unused }));
+    await client.write(bytes);
+    exchange.status = answer.status;
+    conn.record.down += bytes.length;
+    return stays;
   }
 }

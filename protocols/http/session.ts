@@ -4,7 +4,17 @@ import { atLimit, GateError, type Side } from "../../gate/errors.ts";
 import { Exchange } from "./exchange.ts";
 
 /** What came of a look at the bytes of a client or an upstream. */
-export type What = "over" | "late" | "cut" | "refused" | "dial" | "sent" | "interim" | "answered";
+export type What =
+  | "over"
+  | "late"
+  | "cut"
+  | "refused"
+  | "admit"
+  | "own"
+  | "dial"
+  | "sent"
+  | "interim"
+  | "answered";
 
 /** One for each direction: nothing is made for each message. */
 export class Step {

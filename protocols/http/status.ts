@@ -2,6 +2,7 @@
 import type { Failure, GateError, Side } from "../../gate/errors.ts";
 import { atLimit, GateError as Failed } from "../../gate/errors.ts";
 import type { Fault } from "./faults.ts";
+import { RequestRefused } from "./own_answer.ts";
 
 const STATUSES: Readonly<Record<Failure, Readonly<Record<Side, number>>>> = {
   malformed: { client: 400, upstream: 502, gate: 400 },
@@ -19,7 +20,9 @@ const STATUSES: Readonly<Record<Failure, Readonly<Record<Side, number>>>> = {
 };
 
 /** The status of a request that failed on its way; `routing`: nobody was asked yet, so a missing route is a 404. */
-export function statusOfFailure({ failure, side, limit }: GateError, routing: boolean): number {
+export function statusOfFailure(reason: GateError, routing: boolean): number {
+  const { failure, side, limit } = reason;
+  if (reason instanceof RequestRefused) return reason.status;
   if (routing && failure === "no-route") return 404;
   return limit === "bodySize" ? 413 : STATUSES[failure][side];
 }

@@ -1,0 +1,44 @@
+/** What a route asks of its requests beside where they go: made ready once for each snapshot of its configuration. */
+import type { Conn, Gate, RequestRules } from "../../gate/contracts.ts";
+import type { Edits } from "./edits.ts";
+import type { Exchange } from "./exchange.ts";
+import type { MessageHead } from "./message_head.ts";
+import type { OwnAnswer } from "./own_answer.ts";
+
+/** A request whose head is there. Head and bytes are valid during the synchronous call only. */
+export interface Incoming {
+  readonly head: MessageHead;
+  readonly bytes: Uint8Array;
+  readonly exchange: Exchange;
+  readonly conn: Conn;
+  readonly gate: Gate;
+}
+
+/** Lets a request go on, or throws or rejects with GateError (RequestRefused, where its answer says more than that). */
+export type Admit = (request: Incoming) => void | Promise<void>;
+
+export interface Rules {
+  /** One after the other, before the request goes anywhere. */
+  readonly admit: readonly Admit[];
+  /** In place of an upstream's answer. */
+  readonly answer?: (request: Incoming) => OwnAnswer;
+  /** On the way to the upstream and back: behind what the gate itself changes. */
+  readonly editRequest: readonly ((edits: Edits, request: Incoming) => void)[];
+  readonly editResponse: readonly ((edits: Edits, response: MessageHead, bytes: Uint8Array) => void)[];
+}
+
+/** Of a request without a route. */
+export const NO_RULES: Rules = { admit: [], editRequest: [], editResponse: [] };
+
+const made = new WeakMap<RequestRules, Rules>();
+
+/** The rules of a route, which is the same object as long as its snapshot holds. */
+export function rulesOf(http: RequestRules): Rules {
+  let rules = made.get(http);
+  if (!rules) made.set(http, rules = makeRules(http));
+  return rules;
+}
+
+function makeRules(_http: RequestRules): Rules {
+  return NO_RULES;
+}
