@@ -1,6 +1,6 @@
 /** What is known of a connection when it has to be decided where it may go. */
 import { isLoopback, isUnixHost, normalName, parseAnyIp } from "./address.ts";
-import type { Conn, Naming, Target } from "./contracts.ts";
+import type { Conn, Naming, Requested, Target } from "./contracts.ts";
 import type { ListenerRules } from "./snapshot.ts";
 
 export interface Asking {
@@ -12,8 +12,8 @@ export interface Asking {
   readonly naming: Naming;
   readonly asksUser: boolean;
   readonly target?: Target;
-  /** Of a request that is routed as such: as it came, without the query. */
-  readonly path?: string;
+  /** The request that is routed as such. */
+  readonly request?: Requested;
   readonly serverName?: string;
   /** IP literal; absent for a unix socket. */
   readonly source?: string;
@@ -27,7 +27,7 @@ export function askingOf(
   naming: Naming,
   trusted: boolean,
   target?: Target,
-  path?: string,
+  request?: Requested,
 ): Asking {
   const { address, serverName, user, identity } = conn.peer;
   return {
@@ -37,7 +37,7 @@ export function askingOf(
     naming,
     asksUser: conn.asksUser,
     target,
-    path,
+    request,
     serverName,
     source: address.startsWith("unix") ? undefined : address,
     user,

@@ -71,8 +71,8 @@ export class Connector {
   }
 
   /** The route of one request. Throws GateError. */
-  route({ target, path }: Requested, conn: Connection): RouteRule {
-    const asking = askingOf(conn, "host", conn.entrance.entry.trusted, target, path);
+  route(request: Requested, conn: Connection): RouteRule {
+    const asking = askingOf(conn, "host", conn.entrance.entry.trusted, request.target, request);
     const plan = this.#parts.decider.plan(asking);
     if (plan.kind === "route") return plan.route;
     throw new GateError("internal", "gate", "Cannot route a request: its plan is no route");

@@ -186,6 +186,14 @@ export interface Requested {
   readonly target?: Target;
   /** As it came, without the query; `*` for a whole server. */
   readonly path: string;
+  readonly method: string;
+  /**
+   * The value of a field by its name in lower case, an octet a character: lines of one name put together (RFC 9110
+   * 5.3). To be asked, as `query`, during the call that was given this.
+   */
+  header(name: string): string | undefined;
+  /** The first value of a parameter, as request_query.ts reads it. */
+  query(name: string): string | undefined;
 }
 
 /** The route that a request takes, handled as HTTP. */

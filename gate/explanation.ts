@@ -23,6 +23,10 @@ export interface Explanation {
   readonly endpoints: readonly string[];
   /** TLS ends here. */
   readonly termination?: ExplainedTermination;
+  /** The gate answers the request itself, and how. */
+  readonly answer?: string;
+  /** What becomes of the request that came inside of TLS. */
+  readonly inside?: Explanation;
   readonly refusal?: { readonly failure: Failure; readonly message: string };
 }
 
@@ -39,12 +43,19 @@ export interface ExplainedTermination {
 /** Rejects where a name is known and cannot be resolved; undefined: nobody knows it. */
 export type Resolve = (target: Target) => Promise<Destination | undefined>;
 
-const ROUTE_WHY: Readonly<Record<RouteMiss, string>> = {
+const ROUTE_WHY = {
   listener: "it is for another listener",
   protocol: "it does not name this protocol",
   host: "its host is another",
   path: "another path",
-};
+  method: "another method",
+} as const;
+
+/** `header NAME`, `query NAME`: the name alone is told, for values may be secrets. */
+function whyMissed(miss: RouteMiss): string {
+  if (Object.hasOwn(ROUTE_WHY, miss)) return ROUTE_WHY[miss as keyof typeof ROUTE_WHY];
+  return `the request lacks its ${miss}, or has another value there`;
+}
 
 const POLICY_WHY: Readonly<Record<PolicyMiss, string>> = {
   listener: "its listener is another",
@@ -66,7 +77,7 @@ function explainPlan(decider: Decider, asking: Asking): Step[] {
     about: "route",
     place: route.place,
     answer: miss === undefined ? "yes" : "no",
-    why: miss === undefined ? "it matches" : ROUTE_WHY[miss],
+    why: miss === undefined ? "it matches" : whyMissed(miss),
   }));
   const routed = decider.router.match(asking) !== undefined;
   const judged = asking.naming === "target" || (asking.naming === "serverName" && !routed);
@@ -74,18 +85,33 @@ function explainPlan(decider: Decider, asking: Asking): Step[] {
   return [...steps, ...explainPolicy(decider, asking, routed ? "elsewhere" : "unresolved")];
 }
 
-/** Decides as the engine would, resolves as it would, and dials nothing. */
-export async function explain(decider: Decider, asking: Asking, resolve: Resolve): Promise<Explanation> {
-  const steps = explainPlan(decider, asking);
+/** Decides as the engine would, resolves as it would, and dials nothing. `secure`: it came inside of TLS. */
+export async function explain(
+  decider: Decider,
+  asking: Asking,
+  resolve: Resolve,
+  secure = false,
+): Promise<Explanation> {
+  const steps: Step[] = [];
   try {
+    steps.push(...explainPlan(decider, asking));
     const plan = decider.plan(asking);
     const termination = terminationOf(decider, asking, plan);
+    const answer = answerOf(asking, plan, secure);
+    if (answer !== undefined) return { asking, steps, endpoints: [], answer };
     const endpoints = await endpointsOf(decider, asking, plan, resolve, steps);
     return { asking, steps, termination, endpoints };
   } catch (thrown) {
     const { failure } = asGateError(thrown);
     return { asking, steps, endpoints: [], refusal: { failure, message: causeChain(thrown) } };
   }
+}
+
+/** What the gate itself says to a request; undefined: an upstream does. */
+function answerOf({ naming }: Asking, plan: Plan, secure: boolean): string | undefined {
+  if (naming !== "host" || plan.kind !== "route" || !plan.route.http) return undefined;
+  if (plan.route.tls && !secure) return "308 to https, for it came in clear";
+  return plan.route.to.length === 0 ? "as its route says" : undefined;
 }
 
 function terminationOf(decider: Decider, asking: Asking, plan: Plan): ExplainedTermination | undefined {

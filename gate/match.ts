@@ -3,11 +3,11 @@ import { type Cidr, cidrHas, hostMatches, parseIp } from "./address.ts";
 import { askedName, type Asking } from "./asking.ts";
 import { HostIndex } from "./host_index.ts";
 import { networks } from "./networks.ts";
-import { requestMiss, RequestRoutes } from "./request_routes.ts";
+import { type RequestMiss, requestMiss, RequestRoutes } from "./request_routes.ts";
 import type { RouteRule, Snapshot } from "./snapshot.ts";
 
-/** The key of a route that a connection does not meet. */
-export type RouteMiss = "listener" | "protocol" | "host" | "path";
+/** What of a route a connection does not meet. */
+export type RouteMiss = RequestMiss | "protocol";
 
 /** Routes of one listener (or of all) and one protocol (or of none named), by their place in the file. */
 interface Table {
@@ -66,7 +66,7 @@ export class Router {
     return ip !== undefined && sources.some((cidr) => cidrHas(cidr, ip));
   }
 
-  /** The routes up to the one that matches, each with what keeps it from that. */
+  /** The routes up to the one that matches, each with what keeps it from that. Throws as `match`. */
   misses(asking: Asking): { route: RouteRule; miss?: RouteMiss }[] {
     const found = this.match(asking);
     const seen = found === undefined ? this.#routes : this.#routes.slice(0, this.#routes.indexOf(found) + 1);

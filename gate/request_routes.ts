@@ -1,8 +1,9 @@
-/** Which route a request takes: of those that match its listener and host, the first of the file that matches its path. */
+/** Which route a request takes: of those for its listener and host, the first of the file that matches the rest of it. */
 import type { Asking } from "./asking.ts";
 import { hostMatches } from "./address.ts";
+import type { Requested } from "./contracts.ts";
 import { GateError } from "./errors.ts";
-import { normalPath, pathMatches } from "./request_path.ts";
+import { isPlainPath, pathMatches, readingsOf } from "./request_path.ts";
 import type { RouteRule } from "./snapshot.ts";
 
 /** Hosts whose routes are remembered; more than that are asked for by who guesses names. */
@@ -13,6 +14,9 @@ interface Candidates {
   readonly routes: readonly RouteRule[];
   readonly byPath: boolean;
 }
+
+/** What a route asks for and a request has not: the key of the route, or the name of the header or the parameter. */
+export type RequestMiss = "listener" | "host" | "path" | "method" | `header ${string}` | `query ${string}`;
 
 /** The routes that handle requests, in the order of the file. */
 export class RequestRoutes {
@@ -40,20 +44,14 @@ export class RequestRoutes {
 
   /**
    * `name` in normal form; undefined: none, or an address. Throws "malformed" where routes of that host match by path,
-   * and this one can be read in several ways.
+   * and this one can be read in several ways that lead to different routes, or into the unknown.
    */
-  match({ listener, path = "/" }: Asking, name = ""): RouteRule | undefined {
+  match({ listener, request }: Asking, name = ""): RouteRule | undefined {
     const { routes, byPath } = this.#remembered.get(listener)?.get(name) ?? this.#candidates(listener, name);
-    if (!byPath) return routes[0];
-    const normal = normalPath(path);
-    if (normal === undefined) {
-      throw new GateError(
-        "malformed",
-        "client",
-        "Cannot route a request: its path can be read in several ways",
-      );
-    }
-    return routes.find((route) => route.path === undefined || pathMatches(route.path, normal));
+    const path = request?.path ?? "/";
+    return !byPath || isPlainPath(path)
+      ? firstOf(routes, request, path, path)
+      : firstOfReadings(routes, request, path);
   }
 
   #candidates(listener: string, name: string): Candidates {
@@ -83,12 +81,77 @@ function patternsOf(name: string): string[] {
   return patterns;
 }
 
-/** Why a route that handles requests is not for this one; undefined: it is. */
-export function requestMiss(route: RouteRule, asking: Asking, name: string | undefined) {
-  if (route.listener !== undefined && route.listener !== asking.listener) return "listener";
+/** `kept` and `decoded` as a Reading has them. */
+function firstOf(
+  routes: readonly RouteRule[],
+  request: Requested | undefined,
+  kept: string,
+  decoded: string,
+): RouteRule | undefined {
+  for (const route of routes) {
+    const { path } = route;
+    if (path && !pathMatches(path, route.encodedSlash === "keep" ? kept : decoded)) continue;
+    if (!asksMore(route) || missOfRest(route, request) === undefined) return route;
+  }
+  return undefined;
+}
+
+/** The route to which every reading of the path leads; an encoded slash only to one that keeps it. */
+function firstOfReadings(
+  routes: readonly RouteRule[],
+  request: Requested | undefined,
+  path: string,
+): RouteRule | undefined {
+  const readings = readingsOf(path);
+  if (!readings) throw doubt("it has dot segments, a backslash, NUL or a broken escape");
+  const [route, ...others] = readings.all.map(({ kept, decoded }) => firstOf(routes, request, kept, decoded));
+  const other = others.findIndex((way) => way !== route);
+  if (other >= 0) throw doubt(`it leads to ${placeOf(route)} or to ${placeOf(others[other])}`);
+  if (readings.encodedSlash && route?.encodedSlash !== "keep") {
+    throw doubt(`it has an encoded slash, and ${placeOf(route)} keeps none`);
+  }
+  return route;
+}
+
+const placeOf = (route: RouteRule | undefined): string => route?.place ?? "no route";
+
+const doubt = (why: string): GateError =>
+  new GateError(
+    "malformed",
+    "client",
+    `Cannot route a request: its path can be read in several ways, for ${why}`,
+  );
+
+const asksMore = ({ method, headers, query }: RouteRule): boolean =>
+  method !== undefined || headers !== undefined || query !== undefined;
+
+/** Beside listener, host and path. An absent request has nothing that could be asked for. */
+function missOfRest(
+  { method, headers, query }: RouteRule,
+  request: Requested | undefined,
+): RequestMiss | undefined {
+  if (method && !(request && method.includes(request.method))) return "method";
+  const header = headers?.find(({ name, value }) => request?.header(name) !== value);
+  if (header) return `header ${header.name}`;
+  const parameter = query?.find(({ name, value }) => request?.query(name) !== value);
+  return parameter && `query ${parameter.name}`;
+}
+
+/** Why a route that handles requests is not for this one; undefined: it is, in one of the readings of its path. */
+export function requestMiss(
+  route: RouteRule,
+  { listener, request }: Asking,
+  name: string | undefined,
+): RequestMiss | undefined {
+  if (route.listener !== undefined && route.listener !== listener) return "listener";
   if (route.host !== undefined && route.host !== "*" && (!name || !hostMatches(route.host, name))) {
     return "host";
   }
-  const normal = normalPath(asking.path ?? "/");
-  return route.path && (normal === undefined || !pathMatches(route.path, normal)) ? "path" : undefined;
+  return isOnPath(route, request?.path ?? "/") ? missOfRest(route, request) : "path";
+}
+
+function isOnPath({ path, encodedSlash }: RouteRule, asked: string): boolean {
+  const readings = path && readingsOf(asked);
+  if (!path || !readings) return !path;
+  return (encodedSlash === "keep" || !readings.encodedSlash) && pathMatches(path, readings.normal);
 }

@@ -86,12 +86,25 @@ export interface RouteRule {
   readonly check?: { readonly interval: number; readonly timeout: number };
   /** Requests are handled as HTTP; absent: the bytes go on as they came. */
   readonly http?: RequestRules;
-  /** Of a route that is handled as HTTP; in normal form (request_path.ts). */
+  /** Of a route that is handled as HTTP, as all below; in normal form (request_path.ts). */
   readonly path?: PathMatch;
+  /** What an encoded slash in a path is to it: reason to refuse, where it is absent. */
+  readonly encodedSlash?: "refuse" | "keep";
+  /** Any of them. */
+  readonly method?: readonly string[];
+  /** All of them; names in lower case. */
+  readonly headers?: readonly NamedValue[];
+  readonly query?: readonly NamedValue[];
 }
 
-/** `prefix`: whole segments, without a slash at its end; `/` is every path. */
-export type PathMatch = { readonly prefix: string } | { readonly exact: string };
+/** `prefix`: whole segments, without a slash at its end; `/` is every path. `regex`: of regex_syntax.ts. */
+export type PathMatch = { readonly prefix: string } | { readonly exact: string } | { readonly regex: string };
+
+/** Both as octets, a character each. */
+export interface NamedValue {
+  readonly name: string;
+  readonly value: string;
+}
 
 export interface RouteEndpoint {
   readonly target: Target;

@@ -3,10 +3,16 @@ import type { Protocols } from "../contracts.ts";
 import type { RouteMatch } from "./left_out.ts";
 import type { Findings } from "./problems.ts";
 import type { Located } from "./read.ts";
+import { Mistake, readFieldName } from "./scalars.ts";
 import { nodeAt } from "./tree.ts";
 
 /** What says something of requests, and nothing of bytes that go on as they came. */
-const REQUEST_KEYS = ["path", "timeout", "bodySize"] as const;
+const REQUEST_KEYS = [
+  ...["path", "encodedSlash", "method", "headers", "query"],
+  ...["timeout", "bodySize"],
+];
+/** Headers by which nothing can be decided: claims that are believed from nobody, and what has a key of its own. */
+const CLAIM = /^(?:x-forwarded-(?:client-cert|user|email)|remote-user|client-cert.*)$/;
 
 export function checkRequests(
   routes: readonly Located<RouteMatch>[],
@@ -35,10 +41,12 @@ export function checkRequests(
 
 function checkHandled(
   path: Located<RouteMatch>["path"],
-  { to = [], protocol }: RouteMatch,
+  route: RouteMatch,
   protocols: Protocols,
   findings: Findings,
 ): void {
+  checkMatch(path, route, findings);
+  const { to = [], protocol } = route;
   const bare = to.filter(({ http }) => !http).length;
   if (to.length > 0 && bare === to.length) {
     for (const key of REQUEST_KEYS) {
@@ -55,4 +63,36 @@ function checkHandled(
   if (protocol !== undefined && Object.hasOwn(protocols, protocol) && protocols[protocol].naming !== "host") {
     findings.error([...path, "protocol"], `${protocol} has no requests to handle as HTTP`);
   }
+}
+
+/** What a request is matched by: what no request could have, or a client could claim. */
+function checkMatch(path: Located<RouteMatch>["path"], route: RouteMatch, findings: Findings): void {
+  const { path: match, encodedSlash, headers = [] } = route;
+  const written = match && ("exact" in match ? match.exact : "prefix" in match ? match.prefix : "");
+  if (written?.includes("%2F") && encodedSlash !== "keep") {
+    findings.error([...path, "path"], "has an encoded slash: that needs encodedSlash: keep");
+  }
+  const map = nodeAt(findings.root, [...path, "headers"]);
+  const names = new Set<string>();
+  for (const name of map?.kind === "map" ? map.entries.keys() : []) {
+    const at = [...path, "headers", name], lower = name.toLowerCase();
+    if (names.has(lower)) findings.errorAtKey(at, "is the same header as one before it");
+    names.add(lower);
+  }
+  for (const { name } of headers) {
+    const fault = faultOfHeader(name);
+    const key = map?.kind === "map"
+      ? map.entries.keys().find((key) => key.toLowerCase() === name)
+      : undefined;
+    if (fault && key !== undefined) findings.errorAtKey([...path, "headers", key], fault);
+  }
+}
+
+function faultOfHeader(name: string): string | undefined {
+  if (readFieldName(name) instanceof Mistake) return "expected the name of a header";
+  if (name === "host") return "has a key of its own: host";
+  if (CLAIM.test(name.replaceAll("_", "-"))) {
+    return "is a claim that any client may make: it is believed from nobody";
+  }
+  return undefined;
 }

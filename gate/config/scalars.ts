@@ -10,8 +10,8 @@ import {
   parseTarget,
 } from "../address.ts";
 import { parseHash } from "../password_hash.ts";
-import { normalPath } from "../request_path.ts";
-import type { PathMatch } from "../snapshot.ts";
+import { regexFault } from "./regex_check.ts";
+import { readingsOf } from "../request_path.ts";
 import type { HostAddress } from "./configuration.ts";
 import { BYTES, MILLISECONDS } from "./units.ts";
 
@@ -24,7 +24,9 @@ export type Reading<T> = T | Mistake;
 export const PORT = "a port from 1 to 65535";
 export const TARGET = "a target host:port, [v6]:port, unix:/path or unix:@name";
 export const BACKEND = `${TARGET}, or http:// and such a target`;
-export const PATH = "a path such as /api, without query, dot segments and encoded slashes";
+export const PATH = "a path such as /api, without query and dot segments";
+export const REGEX = "a regular expression for paths";
+export const METHOD = "a method such as GET, in upper case";
 export const LISTEN = 'an address such as ":443", "127.0.0.1:443", "[::1]:443", "unix:/path" or "unix:@name"';
 export const PATTERN = "a name, *.name or * (an address is none)";
 export const NAME = "a name of letters, digits, dashes, underscores and dots";
@@ -55,15 +57,37 @@ export function readBackend(text: string): Reading<Backend> {
 }
 
 /** The path of a route, in normal form; a slash at its end means nothing. */
-export function readPrefix(text: string): Reading<PathMatch> {
+export function readPrefix(text: string): Reading<{ readonly prefix: string }> {
   const path = readPath(text);
   if (path instanceof Mistake) return path;
   return { prefix: path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path };
 }
 
 export function readPath(text: string): Reading<string> {
-  const path = /^\/[^?#\s]*$/.test(text) ? normalPath(text) : undefined;
-  return path ?? new Mistake(PATH);
+  const path = /^\/[\x21-\x7e]*$/.test(text) && !/[?#]/.test(text) ? readingsOf(text) : undefined;
+  return path?.normal ?? new Mistake(PATH);
+}
+
+export function readRegex(text: string): Reading<string> {
+  const fault = regexFault(text);
+  return fault === undefined ? text : new Mistake(`${REGEX}: ${fault}`);
+}
+
+/** A token of RFC 9110 9.1; it is case-sensitive, and no method in use has a small letter. */
+export function readMethod(text: string): Reading<string> {
+  return /^[A-Z0-9!#$%&'*+.^_`|~-]{1,32}$/.test(text) && text !== "CONNECT" ? text : new Mistake(METHOD);
+}
+
+/** The name of a header as it is compared. */
+export function readFieldName(text: string): Reading<string> {
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text)
+    ? text.toLowerCase()
+    : new Mistake("the name of a header");
+}
+
+/** What a header may say: no control characters, no blanks around it. */
+export function readFieldValue(text: string): Reading<string> {
+  return /^\P{Cc}*$/u.test(text) && text.trim() === text ? text : new Mistake("the value of a header");
 }
 
 /** Where to listen: an address of this machine, the host "" for all of them; port 0 is any free one. */

@@ -83,6 +83,24 @@ export const listener = related(
 );
 
 const exact = scalar(scalars.PATH, scalars.readPath);
+const regex = scalar(scalars.REGEX, scalars.readRegex);
+/** Numbers and flags are texts here, and may be written as what they look like. */
+const ANY_SCALAR = { anyOf: [{ type: "string" }, { type: "number" }, { type: "boolean" }] };
+const named = (what: string, value: z.ZodType<string>) =>
+  z.record(z.string(), value, { error: `expected a map of ${what} and values` })
+    .refine((map) => Object.keys(map).length > 0, { error: "expected at least one" });
+const headerMatches = named(
+  "header names",
+  scalar("the value of a header", scalars.readFieldValue, ANY_SCALAR),
+);
+const queryMatches = named("parameters", scalar("a text", (written) => written, ANY_SCALAR));
+const pathForms = related(
+  keys({
+    exact: ["this path alone", exact.optional()],
+    regex: ["the paths in which it matches somewhere", regex.optional()],
+  }),
+  { right: (has) => has("exact") !== has("regex"), error: "expected either exact or regex" },
+);
 const weighted = keys({
   to: ["where connections go", backend],
   weight: ["its share, beside those of the others", integer(1, 1000).prefault("1")],
@@ -108,12 +126,21 @@ const routeKeys = keys({
     oneOf(["terminate"]).optional(),
   ],
   path: [
-    "the only paths it is for, where it is handled as HTTP: a prefix of whole segments, or { exact }",
-    z.union(
-      [scalar(scalars.PATH, scalars.readPrefix), keys({ exact: ["this path alone", exact] })],
-      { error: `expected ${scalars.PATH}, or { exact }` },
-    ).optional(),
+    "the only paths it is for, where it is handled as HTTP: a prefix of whole segments, { exact } or { regex }",
+    z.union([scalar(scalars.PATH, scalars.readPrefix), pathForms], {
+      error: `expected ${scalars.PATH}, or { exact }, or { regex }`,
+    }).optional(),
   ],
+  encodedSlash: [
+    "keep: an encoded slash in a path is a character as any other; else such a path is refused",
+    oneOf(["refuse", "keep"]).optional(),
+  ],
+  method: [
+    "the only methods it is for",
+    oneOrMany(scalar(scalars.METHOD, scalars.readMethod)).optional(),
+  ],
+  headers: ["the headers that a request has to have, with these very values", headerMatches.optional()],
+  query: ["the parameters that a request has to have, with these very values", queryMatches.optional()],
   timeout: ["how long the target may take to answer a request", duration().optional()],
   bodySize: ["the size of a request's content, in place of limits.bodySize", CONTENT.optional()],
   proxyProtocol: ["the PROXY header that is written to the target", oneOf(["v1", "v2"]).optional()],

@@ -1,7 +1,8 @@
 /** The tree as typed parts. What is wrong is reported and left out, so that the checks go on with the rest. */
 import type { z } from "zod";
 import type { Limits } from "../contracts.ts";
-import type { PolicyRule } from "../snapshot.ts";
+import { asOctets } from "../request_query.ts";
+import type { NamedValue, PathMatch, PolicyRule } from "../snapshot.ts";
 import type {
   Configuration,
   HostConfiguration,
@@ -124,14 +125,48 @@ function forwardOf(
 /** Handled as HTTP where its targets say so; the checks see that all of them do. */
 function routeOf(
   place: string,
-  { to, path, timeout, bodySize, ...rest }: z.output<typeof schema.route>,
+  { to, path, encodedSlash, method, headers, query, timeout, bodySize, ...rest }: z.output<
+    typeof schema.route
+  >,
 ): RouteConfiguration {
-  const backends = backendsOf(to);
-  const handled = backends.some(({ http }) => http) || path !== undefined || timeout !== undefined ||
+  const backends = backendsOf(to), asked = { path, encodedSlash, method, headers, query };
+  const handled = backends.some(({ http }) => http) || asksOfRequests(asked) || timeout !== undefined ||
     bodySize !== undefined;
-  const route = { ...rest, place, to: backends, ...handled ? { path, http: { timeout, bodySize } } : {} };
+  const http = handled ? { ...requestMatch(asked), http: { timeout, bodySize } } : {};
+  const route = { ...rest, place, to: backends, ...http };
   return rest.tls === undefined ? route : { ...route, host: routedHost(rest) };
 }
+
+type RequestKeys = Pick<
+  Partial<z.output<typeof schema.route>>,
+  "path" | "encodedSlash" | "method" | "headers" | "query"
+>;
+
+/** Whether one of the keys that match requests is there. */
+export const asksOfRequests = (keys: RequestKeys): boolean =>
+  [keys.path, keys.encodedSlash, keys.method, keys.headers, keys.query].some((key) => key !== undefined);
+
+/** What requests are matched by. */
+export function requestMatch(
+  { path, encodedSlash, method, headers, query }: RequestKeys,
+): Pick<RouteConfiguration, "path" | "encodedSlash" | "method" | "headers" | "query"> {
+  return {
+    path: path && pathMatch(path),
+    encodedSlash,
+    method,
+    headers: headers && named(headers).map(({ name, value }) => ({ name: name.toLowerCase(), value })),
+    query: query && named(query),
+  };
+}
+
+function pathMatch(path: NonNullable<RequestKeys["path"]>): PathMatch {
+  if ("prefix" in path) return path;
+  const { exact, regex } = path;
+  return exact === undefined ? { regex: regex! } : { exact };
+}
+
+const named = (map: Readonly<Record<string, string>>): NamedValue[] =>
+  Object.entries(map).map(([name, value]) => ({ name: asOctets(name), value: asOctets(value) }));
 
 /** What ends TLS is for TLS alone: as `*` is, and no host is not. */
 export const routedHost = (

@@ -9,6 +9,7 @@ import { bindsConnection, forwardRequest, OUT, REQUEST } from "./forward.ts";
 import { ForwardedLines } from "./forwarded.ts";
 import type { OwnAnswer } from "./own_answer.ts";
 import { parseRequest } from "./parse_head.ts";
+import { RequestAsked } from "./request_asked.ts";
 import { type Incoming, rulesOf } from "./rules.ts";
 import { type Session, Step } from "./session.ts";
 import { failureOf } from "./status.ts";
@@ -29,6 +30,7 @@ export class RequestSide {
   readonly #lines = new ForwardedLines();
   readonly #step = new Step();
   readonly #incoming: { bytes: Uint8Array } & Incoming;
+  readonly #asked = new RequestAsked();
   /** Octets that were there when the parser asked for more. */
   #looked = 0;
 
@@ -105,7 +107,7 @@ export class RequestSide {
       throw new GateError("unsupported", "client", "Cannot serve CONNECT: it is another protocol here");
     }
     conn.record.target ||= exchange.host;
-    const routed = exchange.routed = gate.route({ target: exchange.target, path: exchange.path }, conn);
+    const routed = exchange.routed = gate.route(this.#asked.of(exchange, bytes), conn);
     exchange.rules = rulesOf(routed.http);
     const most = routed.http.bodySize ?? conn.limits.bodySize ?? Infinity;
     if (REQUEST.body === "length" && REQUEST.length > most) throw tooLarge(most);

@@ -1,18 +1,22 @@
 import fc from "fast-check";
-import { normalPath, pathMatches } from "../../gate/request_path.ts";
+import { isPlainPath, pathMatches, readingsOf } from "../../gate/request_path.ts";
 import { equal, ok } from "../support/assert.ts";
+
+const normalOf = (path: string) => readingsOf(path)?.normal;
 
 Deno.test("every spelling of a path is one path", () => {
   for (const path of ["/admin/x", "//admin///x", "/%61dmin/x", "/%61%64%6D%69%6e//x", "/admin/%78"]) {
-    equal(normalPath(path), "/admin/x", path);
+    equal(normalOf(path), "/admin/x", path);
   }
-  equal(normalPath("/a%c3%a9%3f"), "/a%C3%A9%3F");
-  equal(normalPath("/a.b/..c/.d/e..;f"), "/a.b/..c/.d/e..;f");
-  equal(normalPath("*"), "*");
+  equal(normalOf("/a%c3%a9%3f"), "/a%C3%A9%3F");
+  equal(normalOf("/a.b/..c/.d/e..;f"), "/a.b/..c/.d/e..;f");
+  equal(normalOf("/a%2fb%2Fc"), "/a%2Fb%2Fc");
+  equal(normalOf("/a%252e%252e/b"), "/a%252e%252e/b"); // a percent sign, and no dot
+  equal(normalOf("*"), "*");
 });
 
-Deno.test("a path that servers read in several ways has no normal form", () => {
-  const doubtful = [
+Deno.test("a path of which nobody can tell where it leads has no reading", () => {
+  const dots = [
     "/a/../b",
     "/a/.",
     "/..",
@@ -20,44 +24,49 @@ Deno.test("a path that servers read in several ways has no normal form", () => {
     "/.%2E",
     "/a/..;x/b",
     "/a/.;/b",
-    "/a%2fb",
-    "/a%5Cb",
+    "/a/..%3bx",
+    "/a//..//b",
   ];
-  for (const path of [...doubtful, "/a\\b", "/a%00b", "/a%", "/a%zz", "/a%2", "/a//..//b"]) {
-    equal(normalPath(path), undefined, path);
+  const slashes = ["/a%2f..%2Fb", "/a/..%2fb", "/a/%2e%2e%2f", "/a\\b", "/a%5Cb", "/a%5cb"];
+  const overlong = ["/a%c0%afb", "/%C0%AE%C0%AE/b", "/a%e0%80%af", "/a%F0%80%80%AF", "/a%c1%9c", "/a%c0%80"];
+  for (const path of [...dots, ...slashes, ...overlong, "/a%00b", "/a%", "/a%zz", "/a%2", "/a%u002f"]) {
+    equal(readingsOf(path), undefined, path);
+    ok(!isPlainPath(path), path);
   }
+});
+
+Deno.test("a path with an encoded slash or parameters has more than one reading", () => {
+  const readings = (path: string) => readingsOf(path)?.all.map(({ kept, decoded }) => `${kept} ${decoded}`);
+  equal(readings("/a//b"), ["/a/b /a/b"]);
+  equal(readings("/a%2f/b"), ["/a%2F/b /a%2F/b", "/a%2F/b /a/b"]);
+  equal(readings("/a;x=1/b"), ["/a;x=1/b /a;x=1/b", "/a/b /a/b"]);
+  equal(readings("/;x/a%3By"), ["/;x/a%3By /;x/a%3By", "/a /a"]);
+  equal(readings("/a;p%2Fb/c"), [
+    ...["/a;p%2Fb/c /a;p%2Fb/c", "/a;p%2Fb/c /a;p/b/c"],
+    ...["/a/c /a/c", "/a/c /a/b/c"],
+  ]);
 });
 
 Deno.test("a normal path is its own normal form", () => {
   const piece = fc.constantFrom(
-    "/",
-    "a",
-    "%61",
-    "%2e",
-    ".",
-    "%41",
-    "%c3",
-    ";",
-    "%3B",
-    "b",
-    "//",
-    "%2f",
-    "\\",
+    ...["/", "a", "%61", "%2e", ".", "%41", "%c3", ";", "%3B", "b", "//", "%2f", "\\", "%c0", "%af"],
   );
   fc.assert(fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
-    const normal = normalPath(`/${pieces.join("")}`);
+    const path = `/${pieces.join("")}`, normal = normalOf(path);
     if (normal === undefined) return;
-    equal(normalPath(normal), normal);
-    ok(!/\/\/|\/\.\.?(\/|;|$)|%2f|%5c|\\/i.test(normal), normal);
+    equal(normalOf(normal), normal);
+    ok(!/\/\/|\/\.\.?(\/|;|$)|%5c|\\/i.test(normal), normal);
+    if (isPlainPath(path)) equal(readingsOf(path)?.all, [{ kept: path, decoded: path }]);
   }));
 });
 
-Deno.test("a prefix takes whole segments, an exact path itself", () => {
-  const prefix = { prefix: "/api" }, exact = { exact: "/api" };
+Deno.test("a prefix takes whole segments, an exact path itself, an expression what it finds", () => {
+  const prefix = { prefix: "/api" }, exact = { exact: "/api" }, regex = { regex: "^/a.+i" };
   equal(["/api", "/api/", "/api/x", "/apis", "/"].map((path) => pathMatches(prefix, path)), [
     ...[true, true, true, false, false],
   ]);
   equal(["/api", "/api/", "/api/x"].map((path) => pathMatches(exact, path)), [true, false, false]);
+  equal(["/api", "/apis", "/ai"].map((path) => pathMatches(regex, path)), [true, true, false]);
   equal(pathMatches({ prefix: "/" }, "/x"), true);
-  equal(pathMatches({ prefix: "/" }, "*"), false);
+  for (const match of [{ prefix: "/" }, { regex: ".*" }]) equal(pathMatches(match, "*"), false);
 });

@@ -2,6 +2,8 @@
 import { formatIp } from "../../gate/address.ts";
 import type { Asking } from "../../gate/asking.ts";
 import { Decider } from "../../gate/decide.ts";
+import type { Requested } from "../../gate/contracts.ts";
+import { queryParameters } from "../../gate/request_query.ts";
 import type { PolicyRule, RouteRule, Snapshot } from "../../gate/snapshot.ts";
 import { LIMITS } from "./fake_gate.ts";
 
@@ -44,5 +46,22 @@ export function asking(given: Partial<Asking> = {}): Asking {
     asksUser: false,
     source: "203.0.113.9",
     ...given,
+  };
+}
+
+/** A request of a URL's path and query. */
+export function requested(
+  url: string,
+  { method = "GET", headers = {} }: {
+    readonly method?: string;
+    readonly headers?: Readonly<Record<string, string>>;
+  } = {},
+): Requested {
+  const [path, query = ""] = url.split("?");
+  return {
+    path,
+    method,
+    header: (name) => headers[name],
+    query: (name) => queryParameters(query).get(name),
   };
 }
