@@ -1,5 +1,16 @@
 /** What a protocol would ask the gate for, found by letting it serve a client's first bytes without any network. */
-import type { Conn, Gate, Limits, Peer, Phase, Protocol, Routed, Stream, Target } from "./contracts.ts";
+import type {
+  Conn,
+  Gate,
+  Limits,
+  Peer,
+  Phase,
+  Protocol,
+  Requested,
+  Routed,
+  Stream,
+  Target,
+} from "./contracts.ts";
 import { asGateError, GateError } from "./errors.ts";
 
 /** A client that sent some bytes, then waits. */
@@ -9,11 +20,19 @@ export interface DryClient {
   readonly asksUser: boolean;
   readonly limits: Limits;
   readonly peer: Peer;
+  /** What routes ask of requests, where those are routed one by one. */
+  readonly requests?: AskedNames;
+}
+
+/** Names of headers and of parameters. */
+export interface AskedNames {
+  readonly headers: readonly string[];
+  readonly query: readonly string[];
 }
 
 /** What was asked for, and what was known of the client then; or why nothing was. */
 export type DryRun =
-  | { readonly target: Target | undefined; readonly peer: Peer }
+  | { readonly target: Target | undefined; readonly peer: Peer; readonly request?: Requested }
   | { readonly failure: GateError };
 
 /**
@@ -36,18 +55,23 @@ export async function dryRun(name: string, protocol: Protocol, client: DryClient
     onAbort: undefined,
     signal: new AbortController().signal,
   };
-  const gate = new DryGate();
+  const gate = new DryGate(client.requests);
   try {
     await protocol.serve?.(conn, gate);
   } catch (thrown) {
     if (gate.asked === undefined) return { failure: asGateError(thrown) };
   }
-  if (gate.asked !== undefined) return { target: gate.asked.target, peer: conn.peer };
+  if (gate.asked !== undefined) return { ...gate.asked, peer: conn.peer };
   return { failure: new GateError("closed", "client", `Cannot explain ${name}: it asked for no connection`) };
 }
 
 class DryGate implements Gate {
-  asked: { target: Target | undefined } | undefined;
+  asked: { readonly target: Target | undefined; readonly request?: Requested } | undefined;
+  readonly #requests: AskedNames | undefined;
+
+  constructor(requests: AskedNames | undefined) {
+    this.#requests = requests;
+  }
 
   connect(to: Target | Routed | undefined): Promise<Stream> {
     this.asked = { target: to && "host" in to ? to : undefined };
@@ -63,10 +87,12 @@ class DryGate implements Gate {
   }
 
   handles(): boolean {
-    return false;
+    return this.#requests !== undefined;
   }
 
-  route(): never {
+  /** The first one is the one to explain. */
+  route(request: Requested): never {
+    this.asked ??= { target: request.target, request: kept(request, this.#requests!) };
     throw new GateError("no-route", "gate", "Cannot route a request: it is only explained");
   }
 
@@ -81,6 +107,18 @@ class DryGate implements Gate {
   copy(): Promise<number> {
     return Promise.reject(new GateError("closed", "gate", "Cannot copy: nothing is dialed to explain"));
   }
+}
+
+/** The request beyond the call that it is valid in. */
+function kept(request: Requested, names: AskedNames): Requested {
+  const { target, path, method } = request;
+  const headers = new Map(names.headers.map((name) => [name, request.header(name)]));
+  const query = new Map(names.query.map((name) => [name, request.query(name)]));
+  return {
+    ...{ target, path, method },
+    header: (name) => headers.get(name),
+    query: (name) => query.get(name),
+  };
 }
 
 /** A stream of bytes that were given; it ends behind them, and what is written to it is lost. */

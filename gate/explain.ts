@@ -1,9 +1,9 @@
 /** `ugate explain`: what would happen to a connection, and why. It resolves and never dials. */
 import { formatTarget, type Ip } from "./address.ts";
 import { type Asking, isTrusted } from "./asking.ts";
-import type { Peer, Protocol, Protocols, Target } from "./contracts.ts";
+import type { Naming, Peer, Protocol, Protocols, Target } from "./contracts.ts";
 import { Decider } from "./decide.ts";
-import { dryRun } from "./dry_run.ts";
+import { type AskedNames, dryRun } from "./dry_run.ts";
 import { explain, type Explanation, type Resolve } from "./explanation.ts";
 import { type Client, clientOf, type ExplainArgs } from "./explain_client.ts";
 import { suppose, tellApart } from "./explain_supposed.ts";
@@ -69,8 +69,12 @@ function once(resolve: Resolve): Resolve {
 }
 
 function stands({ explanations, fallback }: Seen): boolean {
-  return fallback !== undefined ||
-    explanations.some(({ endpoints, termination }) => endpoints.length > 0 || termination?.enters);
+  return fallback !== undefined || explanations.some(isServed);
+}
+
+function isServed({ endpoints, termination, answer, inside }: Explanation): boolean {
+  if (inside) return isServed(inside);
+  return endpoints.length > 0 || answer !== undefined || termination?.enters === true;
 }
 
 interface World extends ExplainParts {
@@ -101,20 +105,41 @@ async function see(rules: ListenerRules, trusted: boolean, client: Client, world
   }
   const explanations: Explanation[] = [];
   for (const protocol of speaking(rules, client, world.protocols)) {
-    explanations.push(
-      await explain(world.decider, imagine(rules, trusted, client, protocol, world), world.resolve),
+    const outer = await explain(
+      world.decider,
+      imagine(rules, trusted, client, protocol, world),
+      world.resolve,
     );
+    explanations.push(outer.termination?.enters ? await within(outer, rules, client, world) : outer);
   }
   return { ...about, explanations };
 }
 
+/** What was unwrapped comes in again, without the trust of the listener's address. */
+async function within(
+  outer: Explanation,
+  rules: ListenerRules,
+  client: Client,
+  world: World,
+): Promise<Explanation> {
+  const protocol = client.request && named(rules, "host", world.protocols)[0];
+  if (protocol === undefined) return outer;
+  const asking = imagine(rules, false, client, protocol, world);
+  return { ...outer, inside: await explain(world.decider, asking, world.resolve, true) };
+}
+
 /** The protocols for which it means something to ask for this: an SNI alone is TLS's. */
 function speaking(rules: ListenerRules, client: Client, protocols: Protocols): string[] {
-  const naming = (name: string) => protocols[name]?.naming ?? "nothing";
-  if (client.target === undefined) return rules.protocols.filter((name) => naming(name) === "serverName");
-  const named = rules.protocols.filter((name) => naming(name) !== "nothing");
-  return named.length > 0 ? named : [...rules.protocols];
+  if (client.request) return named(rules, client.request.secure ? "serverName" : "host", protocols);
+  if (client.target === undefined) return named(rules, "serverName", protocols);
+  const naming = rules.protocols.filter((name) => namingOf(name, protocols) !== "nothing");
+  return naming.length > 0 ? naming : [...rules.protocols];
 }
+
+const namingOf = (name: string, protocols: Protocols): Naming => protocols[name]?.naming ?? "nothing";
+
+const named = (rules: ListenerRules, naming: Naming, protocols: Protocols): string[] =>
+  rules.protocols.filter((name) => namingOf(name, protocols) === naming);
 
 /** A client that speaks the protocol and names the target in its way. */
 function imagine(
@@ -124,8 +149,8 @@ function imagine(
   protocol: string,
   { protocols, serverNameTarget }: World,
 ): Asking {
-  const naming = protocols[protocol]?.naming ?? "nothing";
-  const { sni, from, user } = client;
+  const naming = namingOf(protocol, protocols);
+  const { sni, from, user, request } = client;
   const about = {
     listener: rules.name,
     trusted,
@@ -136,6 +161,7 @@ function imagine(
     user,
   };
   if (naming === "nothing") return about;
+  if (naming === "host" && request) return { ...about, target: request.target, request };
   if (naming !== "serverName") return { ...about, target: client.target };
   const serverName = sni ?? client.target?.host;
   if (serverName === undefined) return about;
@@ -175,14 +201,26 @@ async function seeBytes(
     user: client.user,
     layers: [],
   };
-  const about = { bytes, listener: rules.name, asksUser: rules.asksUser, limits: snapshot.limits, peer };
+  const requests = decider.router.handles(rules.name) ? askedNames(snapshot) : undefined;
+  const about = {
+    ...{ bytes, listener: rules.name, asksUser: rules.asksUser, limits: snapshot.limits },
+    ...{ peer, requests },
+  };
   const run = await dryRun(name, protocols[name], about);
   if ("failure" in run) return { verdicts, protocol: name, failure: run.failure.message, explanations: [] };
   const asking = {
     ...imagine(rules, trusted, client, name, world),
     target: run.target,
+    request: run.request,
     serverName: run.peer.serverName,
     user: run.peer.user,
   };
   return { verdicts, protocol: name, explanations: [await explain(decider, asking, resolve)] };
+}
+
+/** What routes ask of requests. */
+function askedNames({ routes }: Snapshot): AskedNames {
+  const namesOf = (key: "headers" | "query") =>
+    routes.flatMap((route) => (route[key] ?? []).map(({ name }) => name));
+  return { headers: namesOf("headers"), query: namesOf("query") };
 }

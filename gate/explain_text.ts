@@ -69,17 +69,22 @@ function renderVerdict(verdict: Verdict): string {
   return verdict ? "yes" : "no";
 }
 
-function renderExplanation({ asking, steps, termination, endpoints, refusal }: Explanation): string[] {
+function renderExplanation(explanation: Explanation): string[] {
+  const { asking, steps, termination, endpoints, refusal, answer, inside } = explanation;
   const target = asking.target === undefined ? "" : ` ${formatTarget(asking.target)}`;
+  const request = asking.request === undefined ? "" : ` ${asking.request.method} ${asking.request.path}`;
   return [
-    `  ${asking.protocol}${target}`,
+    `  ${asking.protocol}${target}${request}`,
     ...steps.map(({ about, place, answer, why }) => `    ${about} ${place}: ${answer}, ${why}`),
     ...termination ? [renderTermination(termination)] : [],
-    refusal !== undefined
+    answer !== undefined
+      ? `    answered by the gate itself: ${answer}`
+      : refusal !== undefined
       ? `    refused (${refusal.failure}): ${refusal.message}`
       : termination?.enters
       ? "    comes in again at this listener, as what is told apart inside"
       : `    goes to ${endpoints.join(", ")}`,
+    ...inside ? renderExplanation(inside) : [],
   ];
 }
 

@@ -98,10 +98,14 @@ function addConfiguration(ugate: Command, finish: (code: number) => void): void 
     });
 }
 
+const collect = (one: string, before: readonly string[] = []): readonly string[] => [...before, one];
+
 function addExplain(ugate: Command, finish: (code: number) => void): void {
   ugate.command("explain").description("what a connection would get, and why; resolves and never dials")
-    .argument("[target]", "host:port that a client asks for")
+    .argument("[target]", "host:port that a client asks for, or the URL of a request")
     .option(...CONFIG)
+    .option("-H, --header <line>", "a header of the request, `name: value`; may be given again", collect)
+    .option("-X, --method <method>", "the method of the request (default: GET)")
     .option("--hex <bytes>", "the first bytes of a connection, in hexadecimal")
     .option("--listener <name>", "only this listener (default: all)")
     .option("--from <address>", "source address of the client")
