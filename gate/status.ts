@@ -53,7 +53,7 @@ export function statusOf(facts: Facts): Status {
   };
 }
 
-export function listenerStates({ config, snapshot, listening, limits, tally }: Facts): ListenerState[] {
+function listenerStates({ config, snapshot, listening, limits, tally }: Facts): ListenerState[] {
   const { ended, bytes } = tally.status();
   return Object.values(config.listeners).map(({ name, protocols }) => {
     const own = ended.filter(({ listener }) => listener === name);
@@ -69,7 +69,7 @@ export function listenerStates({ config, snapshot, listening, limits, tally }: F
   });
 }
 
-export function endpointStates({ snapshot, health }: Facts): EndpointState[] {
+function endpointStates({ snapshot, health }: Facts): EndpointState[] {
   return snapshot.routes.flatMap(({ place, to }) =>
     to.map((endpoint) => ({
       route: place,

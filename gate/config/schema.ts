@@ -159,7 +159,7 @@ export const limits = keys({
   handshakeTimeout: ["how long a protocol's handshake may take", duration().prefault("10s")],
   dialTimeout: ["how long it may take to reach a target", duration().prefault("10s")],
   idleTimeout: ["how long a connection may carry nothing", duration().prefault("1h")],
-  headSize: ["the size of a request's head", size(1024, 16 * 1024 * 1024).prefault("64KiB")],
+  headSize: ["the size of a request's head", size(1024, 64 * 1024).prefault("64KiB")],
   grace: ["how long connections may go on when the gate stops", duration(0).prefault("30s")],
 }).prefault({});
 
