@@ -5,7 +5,7 @@ import { visible } from "./gate/commands/visible.ts";
 import { causeChain } from "./gate/errors.ts";
 
 /** The promise of exit codes: done; failed, invalid or denied; used wrongly. */
-export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
+const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 
 /** Runs the command line; the exit code. */
 export async function main(args: readonly string[]): Promise<number> {

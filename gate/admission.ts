@@ -6,9 +6,9 @@ import type { Peer, Protocol, Protocols, Stream, Target } from "./contracts.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { Accepting } from "./engine/acceptor.ts";
 import { AF_UNIX } from "./engine/layout.ts";
+import { closeOwned } from "./engine/owned.ts";
 import { OwnDials } from "./engine/own_dials.ts";
 import { Socket } from "./engine/socket.ts";
-import { libc } from "./engine/sys.ts";
 import { UpstreamPool } from "./engine/upstream_pool.ts";
 import { type Entrance, Entry } from "./entry.ts";
 import { GateError } from "./errors.ts";
@@ -133,12 +133,12 @@ export class Admission {
 
   #accepted(entry: Entry, fd: number, from: Target, family: number): void {
     const place = this.census.claim(entry);
-    if (place === undefined) return void libc.close(fd);
+    if (place === undefined) return closeOwned(fd);
     let socket: Socket;
     try {
       socket = new Socket(fd, "client", family);
     } catch (thrown) {
-      libc.close(fd);
+      closeOwned(fd);
       this.census.release(place, entry);
       throw thrown;
     }

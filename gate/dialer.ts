@@ -93,7 +93,13 @@ export class Dialer {
       controller.abort(reason);
     };
     const stop = after(Math.max(1, until - now), () => abort(timedOut(endpoint.address)));
-    conn.wrapping = { cancel: abort };
+    const around = conn.wrapping; // a proxy that is reached through this one
+    conn.wrapping = {
+      cancel: (reason) => {
+        around?.cancel(reason);
+        abort(reason);
+      },
+    };
     try {
       const stream = await lower();
       if (conn.over) {
@@ -104,7 +110,7 @@ export class Dialer {
       return stream;
     } finally {
       stop();
-      conn.wrapping = undefined;
+      conn.wrapping = around;
     }
   }
 }
@@ -112,17 +118,20 @@ export class Dialer {
 /** An answer that comes too late for this connection is kept for the next one. */
 function inTime<T>(asked: Promise<T>, conn: Connection, until: number): Promise<T> {
   return new Promise((resolve, reject) => {
-    const cancel = (reason: GateError) => {
-      stop();
-      conn.underWay = undefined;
+    const waiting = { cancel };
+    const stop = after(Math.max(1, until - now), () => cancel(timedOut()));
+    conn.underWay = waiting;
+    function cancel(reason: GateError): void {
+      over();
       promiseResolved();
       reject(reason);
-    };
-    const stop = after(Math.max(1, until - now), () => cancel(timedOut()));
-    conn.underWay = { cancel };
-    asked.then((answer) => {
+    }
+    function over(): void {
       stop();
-      conn.underWay = undefined;
+      if (conn.underWay === waiting) conn.underWay = undefined; // else it waits for something else by now
+    }
+    asked.then((answer) => {
+      over();
       resolve(answer);
     }, cancel);
   });

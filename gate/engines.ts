@@ -121,9 +121,15 @@ export class Engines implements Host {
     this.#engines.forEach(act);
   }
 
-  /** `most` of the live connections, the newest first, and how many there are: of the engines that answer. */
+  /**
+   * `most` of the live connections, the newest first, and how many there are: of the engines that answer. Rejects with
+   * GateError where none does.
+   */
   async list(most: number): Promise<{ total: number; connections: readonly LiveConnection[] }> {
-    const lists = await answers(this.#alive.map((engine) => engine.list(most)));
+    const asked = this.#alive, lists = await answers(asked.map((engine) => engine.list(most)));
+    if (lists.length === 0 && asked.length > 0) {
+      throw new GateError("timeout", "gate", "Cannot list connections: no engine answers");
+    }
     const connections = lists.flatMap(({ connections }) => connections);
     return {
       total: lists.reduce((sum, { total }) => sum + total, 0),

@@ -3,6 +3,7 @@ import { formatTarget } from "./address.ts";
 import type { Target } from "./contracts.ts";
 import type { ListeningSocket } from "./engine/bind.ts";
 import { asGateError, GateError } from "./errors.ts";
+import { inTime } from "./in_time.ts";
 import type { Bound } from "./orders.ts";
 
 /** An address that a listener of the configuration has. */
@@ -143,6 +144,7 @@ export class Listening {
 
   /** Those of them that cannot be bound again do not listen any more, and are bound by the next change that wants them. */
   #restore(closed: readonly Open[], cause: GateError): void {
+    if (this.#ended) return; // the gate stops: nothing listens any more
     const lost: string[] = [];
     for (const { wanted, socket } of closed) {
       const same = { listener: wanted.listener, address: socket.address }; // its port, where the kernel chose it
@@ -167,10 +169,7 @@ export class Listening {
       open.socket.close(); // not earlier: its number may be another descriptor's at once, and an engine would watch that
       watched.delete(open);
     }));
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((passed) => timer = setTimeout(passed, this.#leaveTime));
-    await Promise.race([closed, late]);
-    clearTimeout(timer);
+    await inTime(closed, this.#leaveTime);
     return [...watched];
   }
 }

@@ -5,7 +5,7 @@ export const LOG_LEVELS = {
   error: "needs somebody: a fault of this program, and what it ended; an engine that died; a refused reload",
   warn: "worth knowing: limits that bite, sources that guess, endpoints that fail",
   info: "what the gate is there for: every connection, every change",
-  debug: "of interest when looking for a fault",
+  debug: "everything: today that is what `info` has",
 } as const;
 
 export type Level = keyof typeof LOG_LEVELS;
@@ -79,7 +79,7 @@ export const LOG_EVENTS = {
   endpoint: "an endpoint of a route is left out because it fails, or is back",
   reload: "the configuration was read again: what is different now, or why nothing is",
   engine: "an engine thread died, or was started again",
-  life: "the gate is ready, drains, or stops",
+  life: "the gate drains, or stops",
   warning: "something that an operator should know, and that stops nothing",
   fault: "a mistake of this program: please tell its authors",
   "log-lost": "nobody took the log for a while: so many lines are missing",

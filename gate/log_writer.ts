@@ -3,6 +3,8 @@
  * written beside everything else, those that wait are bounded, and the log says how many were lost.
  */
 
+import { inTime } from "./in_time.ts";
+
 /** Lines that may wait, in UTF-16 units. */
 const MOST_WAITING = 4 << 20;
 
@@ -44,10 +46,7 @@ export class LogWriter {
 
   /** Waits until all is written, at most so many ms. */
   async flush(ms: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((passed) => timer = setTimeout(passed, ms));
-    await Promise.race([this.#writing, late]);
-    clearTimeout(timer);
+    if (this.#writing) await inTime(this.#writing, ms);
   }
 
   async #drain(): Promise<void> {

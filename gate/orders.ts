@@ -1,6 +1,6 @@
 /** What main and the engine threads tell each other: plain data over a MessagePort. */
 import type { Destination, Target } from "./contracts.ts";
-import type { Failure, Side } from "./errors.ts";
+import type { Failure, LimitName, Side } from "./errors.ts";
 import type { JournalBatch } from "./journal.ts";
 import type { Ledger, SharedMemory } from "./memory.ts";
 import type { LiveConnection } from "./operations.ts";
@@ -47,6 +47,7 @@ export interface Failed {
   readonly failure: Failure;
   readonly side: Side;
   readonly message: string;
+  readonly limit?: LimitName;
 }
 
 export type Answer =

@@ -151,7 +151,10 @@ const tooMany = (key: string) =>
     ),
   );
 
-const asError = ({ failure, side, message }: Failed) => new GateError(failure, side, message);
+function asError({ failure, side, message, limit }: Failed): GateError {
+  const error = new GateError(failure, side, message);
+  return limit ? atLimit(limit, error) : error;
+}
 
 function literal(target: Target): Destination {
   return { target, endpoints: [{ address: target, layers: [] }], source: "literal", lifetime: 0 };

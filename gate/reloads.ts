@@ -59,6 +59,8 @@ export class Reloads {
   #current: Loaded;
   #diskHolds: boolean;
   #trial: RunningTrial | undefined;
+  /** A reload that has not begun. */
+  #waiting: Promise<ReloadOutcome> | undefined;
   /** The attempt under way, and those behind it. */
   #queue: Promise<unknown> = Promise.resolve();
   #stopped = false;
@@ -87,9 +89,10 @@ export class Reloads {
     return this.#alone(() => this.#keep(this.#current));
   }
 
-  /** What is on disk holds from now on; a trial is over. */
+  /** What is on disk holds from now on; a trial is over. One that waits for its turn reads for all who asked meanwhile. */
   reload(): Promise<ReloadOutcome> {
-    return this.#next(async () => {
+    return this.#waiting ??= this.#next(async () => {
+      this.#waiting = undefined;
       const outcome = await this.#readDisk().catch(refused);
       this.#diskHolds = outcome.result !== "refused";
       const problems = outcome.problems.slice(0, MOST_TOLD);
@@ -201,6 +204,7 @@ export class Reloads {
   #next<T extends ReloadOutcome>(attempt: () => Promise<T>): Promise<T | ReloadOutcome> {
     return this.#alone(async () => {
       if (this.#stopped) {
+        this.#waiting = undefined;
         this.#say("info", "configuration not read: the gate stops");
         return refused(new GateError("closed", "gate", "Cannot reload: the gate stops"));
       }

@@ -1,5 +1,6 @@
 /** On the main thread every promise has an owner: what is started here is caught, reported and waited for. */
 import { causeChain, GateError } from "./errors.ts";
+import { inTime } from "./in_time.ts";
 
 /** Hears of a task that failed: its name and what was thrown. */
 export type Report = (name: string, thrown: unknown) => void;
@@ -18,19 +19,15 @@ export class Scope {
     return this.#stop.signal;
   }
 
-  /**
-   * Owns a task until it ends. What it throws is reported under its name, unless it is the stopping itself. A function
-   * is started at once, and no more once close() began; a promise is owned even then.
-   */
-  spawn(name: string, task: Promise<unknown> | ((stopping: AbortSignal) => Promise<unknown>)): void {
-    if (typeof task === "function" && this.stopping.aborted) return;
+  /** Owns a task until it ends. What it throws is reported under its name, unless it is the stopping itself. */
+  spawn(name: string, task: Promise<unknown>): void {
     const done = this.#run(name, task).finally(() => this.#running.delete(done));
     this.#running.set(done, name);
   }
 
-  async #run(name: string, task: Promise<unknown> | ((stopping: AbortSignal) => Promise<unknown>)) {
+  async #run(name: string, task: Promise<unknown>): Promise<void> {
     try {
-      await (typeof task === "function" ? task(this.stopping) : task);
+      await task;
     } catch (thrown) {
       if (!(this.stopping.aborted && thrown === this.stopping.reason)) this.#report(name, thrown);
     }
@@ -39,13 +36,10 @@ export class Scope {
   /** Says stop, waits at most `graceMs` for what runs, and answers the names of the tasks that did not end. */
   async close(graceMs: number): Promise<string[]> {
     this.#stop.abort(new GateError("closed", "gate", "Cannot go on: the gate stops"));
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const deadline = new Promise<void>((passed) => timer = setTimeout(passed, graceMs));
     const all = async () => {
       while (this.#running.size > 0) await Promise.all(this.#running.keys());
     };
-    await Promise.race([all(), deadline]);
-    clearTimeout(timer);
+    await inTime(all(), graceMs);
     return [...this.#running.values()];
   }
 }

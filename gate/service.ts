@@ -4,6 +4,7 @@ import { logs } from "./config/compile.ts";
 import type { Configuration } from "./config/configuration.ts";
 import type { Loaded } from "./config/load.ts";
 import type { GateError } from "./errors.ts";
+import { inTime } from "./in_time.ts";
 import { InForce, type Means } from "./in_force.ts";
 import type { Message } from "./log.ts";
 import { messageLine } from "./log_line.ts";
@@ -116,10 +117,7 @@ export class Service implements Operations {
 
   /** No reload begins after this; one whose file cannot be read to its end is not waited for long. */
   async #endReloads(): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((passed) => timer = setTimeout(passed, RELOAD_TIME));
-    await Promise.race([this.#reloads.stop(), late]);
-    clearTimeout(timer);
+    await inTime(this.#reloads.stop(), RELOAD_TIME);
   }
 
   say(message: Message): void {

@@ -62,7 +62,7 @@ export function statusOf(facts: Facts): Status {
   };
 }
 
-export function listenerStates({ config, snapshot, listening, limits, tally }: Facts): ListenerState[] {
+function listenerStates({ config, snapshot, listening, limits, tally }: Facts): ListenerState[] {
   const { ended, bytes } = tally.status();
   return Object.values(config.listeners).map(({ name, protocols }) => {
     const own = ended.filter(({ listener }) => listener === name);
@@ -90,7 +90,7 @@ export function certificateStates({ certificates }: Pick<Configuration, "certifi
   }));
 }
 
-export function endpointStates({ snapshot, health }: Facts): EndpointState[] {
+function endpointStates({ snapshot, health }: Facts): EndpointState[] {
   return snapshot.routes.flatMap(({ place, to }) =>
     to.map((endpoint) => ({
       route: place,

@@ -1,5 +1,5 @@
 /** Main's side of the engines: it binds, gives them what holds, and answers what they ask. */
-import type { Resolver } from "./contracts.ts";
+import type { Destination, Resolver, Target } from "./contracts.ts";
 import type { ListeningSocket } from "./engine/bind.ts";
 import type { EngineHost } from "./engine_host.ts";
 import { Engines, type EnginesOptions, type Owner } from "./engines.ts";
@@ -146,17 +146,30 @@ export class Supervisor implements Owner {
   }
 
   async #answer(engine: EngineHost, id: number, question: Question): Promise<void> {
-    const { discovery, login, scope } = this.#options;
+    const { login } = this.#options;
     let answer: Answer;
     try {
       answer = question.ask === "resolve"
-        ? { id, destination: await discovery().resolve(question.target, scope.stopping) }
+        ? { id, destination: await this.#resolve(question.target) }
         : { id, login: await login(question.login) };
     } catch (thrown) {
-      const { failure, side } = asGateError(thrown);
-      answer = { id, failed: { failure, side, message: causeChain(thrown) } };
+      const { failure, side, limit } = asGateError(thrown);
+      answer = { id, failed: { failure, side, message: causeChain(thrown), limit } };
     }
     engine.tell({ op: "answer", answer });
+  }
+
+  /** A reload may end who is asked: then who holds now is asked. */
+  async #resolve(target: Target): Promise<Destination | undefined> {
+    const { discovery, scope: { stopping } } = this.#options;
+    for (;;) {
+      const asked = discovery();
+      try {
+        return await asked.resolve(target, stopping);
+      } catch (thrown) {
+        if (stopping.aborted || asked === discovery()) throw thrown;
+      }
+    }
   }
 
   #tellSnapshot(engine: EngineHost, handed: readonly Bound[]): void {

@@ -1,5 +1,5 @@
 /** Answers that live for a while, and questions that are asked once however many want to know. */
-import { asGateError, GateError } from "../gate/errors.ts";
+import { asGateError, atLimit, GateError } from "../gate/errors.ts";
 import { abortReason } from "./deadline.ts";
 
 /** `lifetime` in ms: how long, from now, the value holds. */
@@ -96,11 +96,8 @@ export class Answers<T> implements Disposable {
 
   #start(key: string, question: (signal: AbortSignal) => Promise<Answer<T>>): Flight<T> {
     if (this.#flying >= this.bounds.flights) {
-      throw new GateError(
-        "exhausted",
-        "gate",
-        `Cannot resolve "${key}": ${this.#flying} questions are under way`,
-      );
+      const state = `${this.#flying} questions are under way`;
+      throw atLimit("names", new GateError("exhausted", "gate", `Cannot resolve "${key}": ${state}`));
     }
     this.#flying++;
     const controller = new AbortController();

@@ -225,8 +225,10 @@ make_user() {
 check_configuration() (
   if [ -f "$environment" ]; then
     while IFS= read -r line || [ -n "$line" ]; do
-      case ${line%%=*} in "$line" | [!A-Za-z_]* | *[!A-Za-z0-9_]*) continue ;; esac
-      export "${line?}"
+      name=${line%%=*} value=${line#*=}
+      case $name in "$line" | [!A-Za-z_]* | *[!A-Za-z0-9_]*) continue ;; esac
+      case $value in \"*\" | "'"*"'") value=${value#?} value=${value%?} ;; esac # systemd takes quotes away
+      export "$name=$value"
     done < "$environment"
   fi
   exec "$1" check -c "$configuration" > /dev/null

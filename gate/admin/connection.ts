@@ -33,7 +33,7 @@ export interface Patience {
 
 /** What the connections of a server have in common. */
 export interface Service {
-  /** Never rejects. */
+  /** Rejects only by a mistake of this program. */
   answer(asked: Asked): Promise<Reply>;
   readonly patience: Patience;
   readonly unsent: Unsent;

@@ -3,6 +3,7 @@ import { formatTarget, isUnixHost } from "../address.ts";
 import type { Target } from "../contracts.ts";
 import { removeDead, SocketFile, takeTurn } from "../engine/socket_file.ts";
 import { GateError } from "../errors.ts";
+import { inTime } from "../in_time.ts";
 import { HttpConnection, type Service } from "./connection.ts";
 
 export interface Listening {
@@ -14,6 +15,8 @@ export interface Listening {
 
 /** ms that requests in work have at close. */
 const GRACE = 2000;
+/** ms that those who are cut then have to end. */
+const CUT_TIME = 200;
 /** ms without accepting, where the system gives no descriptor. */
 const REST = 50;
 /** Only the owner reads and writes: 0777 without these is 0600. */
@@ -154,8 +157,9 @@ class HttpServer {
     await this.#accepting;
     const running = [...this.#connections];
     for (const [connection] of running) connection.close();
-    const timer = setTimeout(() => running.forEach(([connection]) => connection.cut()), GRACE);
-    await Promise.all(running.map(([, served]) => served));
-    clearTimeout(timer);
+    const served = Promise.all(running.map(([, served]) => served));
+    if (await inTime(served, GRACE)) return;
+    for (const [connection] of running) connection.cut();
+    await inTime(served, CUT_TIME); // an answer that is still made is nobody's any more
   }
 }

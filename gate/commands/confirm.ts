@@ -3,6 +3,7 @@ import { GateError } from "../errors.ts";
 import { mayName } from "./answerer.ts";
 import { findGate, type GateOptions } from "./find_gate.ts";
 import { isTrial } from "./gate_answers.ts";
+import { RELOAD_TIME } from "./reload.ts";
 import { Replacement } from "./replacement.ts";
 import type { Trial } from "../operations.ts";
 import { visible, visibleJson } from "./visible.ts";
@@ -23,7 +24,7 @@ export async function confirm(options: GateOptions): Promise<number> {
     throw notConfirmed(thrown, trial);
   });
   const path = `/confirm?id=${encodeURIComponent(trial.id)}`;
-  const { status, text } = await gate.ask({ method: "POST", path }).catch((thrown) => {
+  const { status, text } = await gate.ask({ method: "POST", path, time: RELOAD_TIME }).catch((thrown) => {
     replacement.leave();
     throw notKnown(thrown, replacement);
   });

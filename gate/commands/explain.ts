@@ -13,6 +13,13 @@ export interface ExplainOptions extends Omit<ExplainArgs, "target"> {
   readonly json?: boolean;
 }
 
+/** ms after which somebody may wonder. */
+const SLOW = 1000;
+
+function tellSlow(): void {
+  if (Deno.stderr.isTerminal()) console.error("waiting for who knows where names live ...");
+}
+
 /** Prints the explanation as text or JSON, wrong usage on stderr; the exit code. Throws ConfigurationError. */
 export async function explain(
   target: string | undefined,
@@ -22,6 +29,7 @@ export async function explain(
   for (const warning of warnings) console.error(`warning: ${warning}`);
   using discovery = discoveryOf(config);
   const { signal } = new AbortController(); // each source of discovery has a deadline of its own
+  const slow = setTimeout(tellSlow, SLOW);
   const { text, json, exit } = await explainCommand(
     compileSnapshot(config),
     { target, ...client },
@@ -32,7 +40,7 @@ export async function explain(
       resolve: (target) => discovery.resolve(target, signal),
       isOwnIp: await ownIpTest(),
     },
-  );
+  ).finally(() => clearTimeout(slow));
   if (exit === 2) console.error(text);
   else console.log(asJson ? JSON.stringify(json, null, 2) : text.trimEnd());
   return exit;

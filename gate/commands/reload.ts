@@ -14,7 +14,7 @@ export interface ReloadOptions extends GateOptions {
 }
 
 /** ms: a large configuration is checked, compiled and bound meanwhile. */
-const RELOAD_TIME = 60_000;
+export const RELOAD_TIME = 60_000;
 /** The gate knows a text and no file. */
 const TRIAL_PLACE = /^NEW(?=:)/;
 

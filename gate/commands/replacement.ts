@@ -104,10 +104,15 @@ function split(file: string): [folder: string, name: string] {
   return [file.slice(0, slash) || "/", file.slice(slash + 1)];
 }
 
+/** The name is on the disk too, as far as that can be asked for. */
 async function sync(folder: string): Promise<void> {
   if (Deno.build.os === "windows") return;
-  using opened = await Deno.open(folder);
-  await opened.sync();
+  try {
+    using opened = await Deno.open(folder);
+    await opened.sync();
+  } catch {
+    // Who may not read the directory, or whose filesystem knows no such thing, has renamed the file all the same.
+  }
 }
 
 function absent(thrown: unknown): undefined {

@@ -109,7 +109,10 @@ async function startService(
   cleanup: AsyncDisposableStack,
 ): Promise<Service> {
   const scope = new Scope((name, thrown) => log.fault(name, thrown));
-  cleanup.defer(async () => void await scope.close(CLOSE_TIME));
+  cleanup.defer(async () => {
+    const left = await scope.close(CLOSE_TIME);
+    if (left.length > 0) log.warn(`not over in ${CLOSE_TIME / 1000} s, and left: ${left.join(", ")}`);
+  });
   const service = await Service.start({
     loaded,
     read: () => loadFrom(source, parse),

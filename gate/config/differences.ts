@@ -58,7 +58,8 @@ function listenerChange(before: ListenerConfiguration, after: ListenerConfigurat
   const moved = same(before.addresses, after.addresses)
     ? []
     : [`listener ${name}: on ${addresses(after)} instead of ${addresses(before)}`];
-  const keys = (Object.keys(after) as (keyof ListenerConfiguration)[]).filter((key) =>
+  const written = { ...before, ...after }; // what is gone changed too
+  const keys = (Object.keys(written) as (keyof ListenerConfiguration)[]).filter((key) =>
     key !== "addresses" && !same(before[key], after[key])
   );
   return keys.length === 0 ? moved : [...moved, `listener ${name}: ${keys.join(", ")} changed`];

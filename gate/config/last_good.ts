@@ -85,12 +85,16 @@ export class LastGood {
       await Deno.mkdir(this.#directory, { recursive: true, mode: 0o700 });
       await this.#writeTemporary(bytes);
       await Deno.rename(this.#temporary, this.path);
-      using directory = await Deno.open(this.#directory);
-      await directory.sync();
     } catch (fault) {
       await Deno.remove(this.#temporary).catch(() => {}); // it may never have been made
       throw new GateError("internal", "gate", `Cannot write ${this.path}: ${reasonOf(fault)}`, fault);
     }
+    await this.#syncDirectory().catch(() => {}); // some filesystems know no such thing: the name is there all the same
+  }
+
+  async #syncDirectory(): Promise<void> {
+    using directory = await Deno.open(this.#directory);
+    await directory.sync();
   }
 
   /** It is there whole before it gets its name. */

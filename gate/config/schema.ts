@@ -240,7 +240,7 @@ export const limits = keys({
   keepAlive: ["how long a connection may wait for its next request", duration().prefault("75s")],
   requestsPerConnection: ["requests of one connection", integer(1, 1_000_000_000).prefault("10000")],
   bodySize: ["the size of a request's content; without it any", CONTENT.optional()],
-  headSize: ["the size of a request's head", size(1024, 16 * 1024 * 1024).prefault("64KiB")],
+  headSize: ["the size of a request's head", size(1024, 64 * 1024).prefault("64KiB")],
   grace: ["how long connections may go on when the gate stops", duration(0).prefault("30s")],
 }).prefault({});
 

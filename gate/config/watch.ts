@@ -5,6 +5,7 @@
  * watch the same directories: of one that was replaced there would be no events.
  */
 import type { ConfigurationSource } from "./source.ts";
+import { inTime } from "../in_time.ts";
 import { type Trace, trace } from "./trace.ts";
 
 export interface Watching {
@@ -24,6 +25,8 @@ export interface WatchTimes {
 const TIMES: WatchTimes = { quiet: 100, poll: 10_000 };
 /** A configuration that changes all the time is told of after this long, ms. */
 const RESTLESS = 10_000;
+/** A look that takes longer is not waited for at the end, ms. */
+const LOOK_TIME = 1000;
 
 export class ConfigurationWatch implements AsyncDisposable {
   readonly #source: ConfigurationSource;
@@ -58,9 +61,10 @@ export class ConfigurationWatch implements AsyncDisposable {
     this.#closed = true;
     this.#idle.end();
     this.#quiet.end();
-    await this.#running;
     this.#disarm();
-    await this.#listening;
+    const ended = Promise.all([this.#running, this.#listening]);
+    await inTime(ended, LOOK_TIME); // a disk that hangs must not hold who stops
+    this.#disarm();
   }
 
   async #run(): Promise<void> {
@@ -101,7 +105,7 @@ export class ConfigurationWatch implements AsyncDisposable {
   /** Whether other directories are watched now. Without inotify there is the poll, which tries again. */
   async #arm(seen: Trace): Promise<boolean> {
     const key = keyOf(seen);
-    if (key === this.#armed) return false;
+    if (key === this.#armed || this.#closed) return false;
     this.#disarm();
     await this.#listening;
     try {
@@ -145,7 +149,7 @@ export class ConfigurationWatch implements AsyncDisposable {
   #warnPolling(fault: unknown): void {
     const seconds = this.#times.poll / 1000, why = fault instanceof Error ? fault.message : String(fault);
     this.#warnOnce(
-      `the configuration on disk is looked at every ${seconds} s alone: Cannot watch it: ${why}`,
+      `Cannot watch the configuration on disk: ${why}; it is looked at every ${seconds} s`,
     );
   }
 

@@ -66,9 +66,16 @@ export class Acceptor implements Watcher {
 
   /** Takes who is in the queue, for closing the socket would reset them; then closes and tells. */
   finish(closed: () => void, turns = LAST_TURNS): void {
-    if (turns > 0 && !this.#paused && this.#accept()) return again(() => this.finish(closed, turns - 1));
-    this.close();
-    closed();
+    let more = false;
+    try {
+      more = turns > 0 && !this.#paused && this.#accept();
+    } finally { // also where the kernel cannot watch one of them: it is closed, and so is this
+      if (more) again(() => this.finish(closed, turns - 1));
+      else {
+        this.close();
+        closed();
+      }
+    }
   }
 
   /** The listening socket stays open: it is main's. */

@@ -22,10 +22,6 @@ const KEPT = 32;
 
 const idle: Pipe[] = [];
 const ends = new Int32Array(2), endBytes = new Uint8Array(ends.buffer);
-let open = 0;
-
-/** How many pipes are open on this thread. */
-export const openPipes = (): number => open;
 
 /** An empty pipe; undefined: no descriptor is left for one. */
 export function borrowPipe(): Pipe | undefined {
@@ -40,12 +36,10 @@ export function returnPipe(pipe: Pipe, empty: boolean): void {
   }
   closeOwned(pipe.read);
   closeOwned(pipe.write);
-  open--;
 }
 
 function makePipe(): Pipe | undefined {
   if (libc.pipe2(endBytes, O_NONBLOCK | O_CLOEXEC) < 0) return undefined;
-  open++;
   const read = owned(ends[0]), write = owned(ends[1]);
   if (isReserved(read) || isReserved(write)) return void returnPipe({ read, write, size: 0 }, false);
   for (const size of LARGE) if (libc.fcntl(write, F_SETPIPE_SZ, size) >= size) return { read, write, size };

@@ -1,7 +1,7 @@
 /** One question to several servers: who is asked, how often, and what counts as an answer. */
 import { formatTarget } from "../../gate/address.ts";
 import type { Target } from "../../gate/contracts.ts";
-import { asGateError, GateError } from "../../gate/errors.ts";
+import { asGateError, atLimit, GateError } from "../../gate/errors.ts";
 import { abortReason, within } from "../deadline.ts";
 import { exchange } from "./exchange.ts";
 import type { Question, Response } from "./message.ts";
@@ -34,10 +34,10 @@ export class Client {
    */
   async ask(question: Question, conf: ResolvConf, signal: AbortSignal): Promise<Response> {
     if (this.#underWay >= MOST_QUESTIONS) {
-      throw new GateError(
-        "exhausted",
-        "gate",
-        `Cannot resolve "${question.name}": ${MOST_QUESTIONS} are waiting`,
+      const state = `${MOST_QUESTIONS} are waiting`;
+      throw atLimit(
+        "names",
+        new GateError("exhausted", "gate", `Cannot resolve "${question.name}": ${state}`),
       );
     }
     this.#underWay++;

@@ -28,7 +28,7 @@ export class Dns implements Resolver, Disposable {
   readonly #answers = new Answers<Places["value"]>(BOUNDS);
   readonly #listeners: ((names: readonly string[]) => void)[] = [];
   readonly #budget: number;
-  #asker: Promise<(name: string, conf: ResolvConf, signal: AbortSignal) => Promise<Places>> | undefined;
+  #asker: Promise<Asker> | undefined;
 
   constructor(settings: DnsSettings = {}) {
     this.#budget = settings.budget ?? BUDGET;
@@ -70,24 +70,37 @@ export class Dns implements Resolver, Disposable {
     this.#answers[Symbol.dispose]();
   }
 
+  /** Loaded with the first question; what could not be is tried again with the next. */
+  async #asking(): Promise<Asker> {
+    try {
+      return await (this.#asker ??= makeAsker(this.#budget));
+    } catch (thrown) {
+      this.#asker = undefined;
+      throw thrown;
+    }
+  }
+
   #find(name: string, conf: ResolvConf, signal: AbortSignal): Promise<Places> {
     return this.#answers.ask(
       name,
       signal,
       (signal) =>
         within(this.#budget + LOOKUP_EXTRA, signal, `resolve "${name}"`, async (signal) => {
-          const ask = await (this.#asker ??= makeAsker(this.#budget));
+          const ask = await this.#asking();
           return await ask(name, conf, signal);
         }),
     );
   }
 }
 
-/** Loaded with the first question: dns-packet, dgram and net cost an idle gate 10 MB. */
-async function makeAsker(budget: number) {
+/** Of all servers that `conf` names. Rejects with GateError. */
+type Asker = (name: string, conf: ResolvConf, signal: AbortSignal) => Promise<Places>;
+
+/** dns-packet, dgram and net cost an idle gate 10 MB. */
+async function makeAsker(budget: number): Promise<Asker> {
   const [{ Client }, { lookup }] = await Promise.all([import("./client.ts"), import("./lookup.ts")]);
   const client = new Client(budget);
-  return (name: string, conf: ResolvConf, signal: AbortSignal): Promise<Places> => {
+  return (name, conf, signal) => {
     const ask: Ask = (question, signal) => client.ask(question, conf, signal);
     return lookup(ask, name, signal);
   };

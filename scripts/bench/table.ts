@@ -40,7 +40,7 @@ export interface Line {
 }
 
 /** Who ugate is compared with. */
-export const OTHERS = ["direct", "haproxy", "nginx"];
+const OTHERS = ["direct", "haproxy", "nginx"];
 
 /** A line for ugate of each row, and one more where the compiled program was measured too. */
 export function linesOf(rows: readonly Row[]): Line[] {

@@ -84,6 +84,25 @@ admin: { address: "off" }`);
   );
 });
 
+Deno.test("the number of a refused connection's descriptor is nobody's: who has it next keeps it when the engine dies", async () => {
+  await using echo = await listenEcho();
+  const text = (more: string) => `
+listeners:
+  fwd: { address: "127.0.0.1:0", to: "127.0.0.1:${echo.port}" }
+  edge: { address: "127.0.0.1:0", protocols: [death, ssh], limits: { connections: 1 } }
+  ${more}
+admin: { address: "off" }`;
+  await using gate = await startGate(text(""));
+  await using killer = await connect(gate.port("edge"));
+  await using refused = await connect(gate.port("edge"));
+  equal(await refused.readAll().then((bytes) => bytes.length, () => 0), 0);
+  const more = text(`more: { address: "127.0.0.1:0", to: "127.0.0.1:${echo.port}" }`);
+  equal((await gate.reload(more)).result, "applied"); // its socket has the lowest number that is free
+  await killer.write(DEATH);
+  await killer.readAll().catch(() => {});
+  for (const name of ["fwd", "more"]) await (await served(gate.port(name)))[Symbol.asyncDispose]();
+});
+
 Deno.test("the other engines go on while one dies", async () => {
   await using echo = await listenEcho();
   await using gate = await startGate(`

@@ -280,6 +280,30 @@ ${OFF}`;
   equal((await gate.record()).outcome, "denied");
 });
 
+Deno.test("who waits for a name while a reload replaces what is asked, is answered by what holds then", async () => {
+  await using echo = await listenEcho();
+  const asked = Promise.withResolvers<void>(), never = Promise.withResolvers<void>();
+  const known = zone([{ name: "slow.test", type: "A", data: "127.0.0.2" }]);
+  await using dns = await DnsServer.start((question) => {
+    asked.resolve();
+    return [known(question) ?? []].flat().map((reply) => ({ ...reply, after: never.promise }));
+  });
+  const text = (hosts: string) => `
+${LISTENER}
+dns: { servers: ["127.0.0.1:${dns.target.port}"] }
+hosts: { ${hosts} }
+policy: [ { allow: { hosts: "slow.test", addresses: ["127.0.0.0/8"] } } ]
+${OFF}`;
+  await using gate = await startGate(text(""));
+  await using client = await connect(gate.port("local"));
+  const reply = socks(client, "slow.test", echo.port).then(() => "0", (error) => error.message);
+  await asked.promise;
+  equal((await gate.reload(text(`slow.test: { addresses: ["127.0.0.1"] }`))).result, "applied");
+  equal(await reply, "0");
+  equal(await echoes(client), true);
+  never.resolve();
+});
+
 Deno.test("what goes through an upstream proxy is judged again by the name that was asked for", async () => {
   await using echo = await listenEcho();
   await using far = await startGate(`

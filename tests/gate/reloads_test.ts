@@ -104,6 +104,21 @@ Deno.test("what is on disk is applied, kept and counted; what is broken changes 
   equal([counts, last?.result, diskHolds], [{ applied: 1, unchanged: 1, refused: 1 }, "unchanged", true]);
 });
 
+Deno.test("however many ask while one reload is under way, what is on disk is read once more", async () => {
+  await using gate = await bench();
+  const goOn = gate.hold();
+  gate.disk = yaml("first");
+  const first = gate.reloads.reload();
+  await gate.until(/^begin first/);
+  gate.disk = yaml("second");
+  const others = Array.from({ length: 100 }, () => gate.reloads.reload());
+  goOn();
+  equal((await first).changes, ["to first"]);
+  for (const other of others) equal((await other).changes, ["to second"]);
+  equal(gate.of("apply"), ["apply first", "apply second"]);
+  equal((await gate.reloads.reload()).result, "unchanged");
+});
+
 Deno.test("a trial that runs out is taken back first, and told of afterwards", async () => {
   await using gate = await bench();
   await gate.begin("new", 1);

@@ -23,28 +23,25 @@ Deno.test("close() names the tasks that outlive its grace", async () => {
   const { scope } = listening();
   const { promise, resolve } = Promise.withResolvers<void>();
   scope.spawn("stubborn", promise);
-  scope.spawn("quick", () => Promise.resolve());
+  scope.spawn("quick", Promise.resolve());
   equal(await scope.close(5), ["stubborn"]);
   resolve();
 });
 
-Deno.test("what a task throws is reported under its name, also when it throws at once", async () => {
+Deno.test("what a task throws is reported under its name", async () => {
   const { scope, reports } = listening();
-  const late = new Error("late"), early = new Error("early");
+  const late = new Error("late");
   scope.spawn("a", Promise.reject(late));
-  scope.spawn("b", () => {
-    throw early;
-  });
   await scope.close(1000);
-  equal(reports.sort(), [["a", late], ["b", early]]);
+  equal(reports, [["a", late]]);
 });
 
 Deno.test("a task hears of the stopping, and ending by it is no failure", async () => {
   const { scope, reports } = listening();
+  const { stopping } = scope;
   scope.spawn(
     "watch",
-    (stopping) =>
-      new Promise((_, reject) => stopping.addEventListener("abort", () => reject(stopping.reason))),
+    new Promise((_, reject) => stopping.addEventListener("abort", () => reject(stopping.reason))),
   );
   ok(!scope.stopping.aborted);
   equal(await scope.close(1000), []);
@@ -52,14 +49,11 @@ Deno.test("a task hears of the stopping, and ending by it is no failure", async 
   equal(reports, []);
 });
 
-Deno.test("once close() began no function is started, but a promise is still owned", async () => {
+Deno.test("a task is owned also once close() began", async () => {
   const { scope, reports } = listening();
   await scope.close(1000);
-  let started = false;
-  scope.spawn("new", () => Promise.resolve(started = true));
   scope.spawn("old", Promise.reject(new Error("still caught")));
   equal(await scope.close(1000), []);
-  ok(!started);
   equal(reports.map(([name]) => name), ["old"]);
 });
 
@@ -69,7 +63,7 @@ Deno.test("a task that a task spawned while closing is waited for", async () => 
   let ended = false;
   scope.spawn(
     "outer",
-    () => Promise.resolve().then(() => scope.spawn("inner", inner.promise.then(() => ended = true))),
+    Promise.resolve().then(() => scope.spawn("inner", inner.promise.then(() => ended = true))),
   );
   const closed = scope.close(10_000);
   setTimeout(inner.resolve, 1);

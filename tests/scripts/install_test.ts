@@ -181,8 +181,10 @@ Deno.test("the configuration is checked with the variables that the unit gives",
   await machine.folder.write("check", '[ "$SECRET" = "of two words" ]');
   equal((await machine.install(program)).code, DONE);
   equal((await machine.install(program)).code, FAILED);
-  await machine.write("/etc/ugate/environment", "# secrets\n\nSECRET=of two words");
-  equal((await machine.install(program)).code, DONE);
+  for (const value of ["of two words", '"of two words"', "'of two words'"]) {
+    await machine.write("/etc/ugate/environment", `# secrets\n\nSECRET=${value}`);
+    equal((await machine.install(program)).code, DONE);
+  }
 });
 
 Deno.test("uninstalling leaves what somebody wrote and names it, and --purge leaves nothing", async () => {

@@ -28,7 +28,7 @@ export interface Tally {
   over: boolean;
 }
 
-const MOST_COMPLAINTS = 20, PATIENCE = 20_000, ROUGH_PAUSE = 20;
+const MOST_COMPLAINTS = 20, LONGEST_COMPLAINT = 300, PATIENCE = 20_000, ROUGH_PAUSE = 20;
 
 const WEIGHTS = KINDS.reduce((sum, { weight }) => sum + weight, 0);
 
@@ -55,7 +55,9 @@ async function work(share: Share, random: () => number, left: { connections: num
       await inTime(act({ doors: share.doors, servers: share.servers, from, random, made }));
     } catch (thrown) {
       tally.failures++;
-      if (tally.complaints.length < MOST_COMPLAINTS) tally.complaints.push(`${name}: ${thrown}`);
+      if (tally.complaints.length < MOST_COMPLAINTS) {
+        tally.complaints.push(`${name}: ${thrown}`.slice(0, LONGEST_COMPLAINT));
+      }
       if (share.rough) await new Promise((done) => setTimeout(done, ROUGH_PAUSE));
     }
   }

@@ -2,8 +2,8 @@
 import type { Status } from "../../gate/operations.ts";
 import { type ProcessState, processState } from "../support/process_state.ts";
 
-/** ms until it is ready; until who has gone is given back; until it has ended. */
-const START_TIME = 30_000, QUIET_TIME = 60_000, END_TIME = 60_000;
+/** ms until it is ready; until it answers; until who has gone is given back; until it has ended. */
+const START_TIME = 30_000, ANSWER_TIME = 30_000, QUIET_TIME = 60_000, END_TIME = 60_000;
 /** Messages that are kept: there may be millions. */
 const MOST_KEPT = 100;
 
@@ -57,7 +57,8 @@ export class GateProcess {
 
   async status(): Promise<Status> {
     const url = `http://127.0.0.1:${this.port("admin")}/status`;
-    return await (await fetch(url, { client: this.#client })).json();
+    const signal = AbortSignal.timeout(ANSWER_TIME);
+    return await (await fetch(url, { client: this.#client, signal })).json();
   }
 
   /** Puts a configuration in the place of its file and has it read. */
@@ -86,6 +87,13 @@ export class GateProcess {
       if (connections === 0 && state.sockets <= most || performance.now() > late) return state;
       await new Promise((done) => setTimeout(done, 200));
     }
+  }
+
+  /** The same, once what ends late has had `rest` ms for that. */
+  async settled(most: number, rest: number): Promise<ProcessState> {
+    await this.quiet(most);
+    await new Promise((done) => setTimeout(done, rest));
+    return await this.quiet(most);
   }
 
   /** Ends it; its exit code. Its whole log is there then. Later calls answer the same. */

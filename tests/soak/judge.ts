@@ -8,6 +8,8 @@ import type { StageReport } from "./stage.ts";
 const MOST_GROWN = 48;
 /** Pipes that each of two threads may keep, two descriptors each. */
 const POOLED = 2 * 2 * 32;
+/** Descriptors of other kinds that a thread which parses may have open, while it waits for more texts. */
+const PARSING = 8;
 const MOST_COMPLAINTS = 10;
 
 export interface Facts {
@@ -16,13 +18,15 @@ export interface Facts {
   readonly status: Status;
   readonly faults: readonly string[];
   readonly code: number;
+  /** Threads that were to be killed. */
+  readonly deaths: number;
 }
 
 export function judge(
   report: Omit<StageReport, "problems">,
-  { tally, status, faults, code }: Facts,
+  { tally, status, faults, code, deaths }: Facts,
 ): string[] {
-  const { before, after, deaths } = report, died = deaths > 0;
+  const { before, after } = report, died = report.deaths > 0;
   const problems = [...faults.map((line) => `the gate told of a fault: ${line}`), ...counted(status)];
   if (code !== 0) problems.push(`the gate ended with exit code ${code}`);
   if (after.sockets > before.sockets) {
@@ -31,6 +35,10 @@ export function judge(
   if (after.pipes > before.pipes + POOLED) {
     problems.push(`${after.pipes} pipes are open, before ${before.pipes}`);
   }
+  if (after.others > before.others + PARSING) {
+    problems.push(`${after.others} descriptors of other kinds are open, before ${before.others}`);
+  }
+  if (report.deaths < deaths) problems.push(`${report.deaths} threads died, and ${deaths} were to`);
   const grown = (after.memory - before.memory) / (1 << 20);
   if (grown > MOST_GROWN) problems.push(`memory grew by ${grown.toFixed(1)} MiB`);
   if (tally.failures > 0 && !died) {

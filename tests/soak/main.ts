@@ -15,6 +15,8 @@ const DEFAULTS = { connections: 1_000_000, minutes: 120 };
 const MORTAL_SHARE = 20, DEATHS = { few: 2, many: 20 }, LONG = 100_000;
 /** ms between deaths: five in a minute are too many for the gate. */
 const PAUSES = { few: 1500, many: 15_000 };
+/** ms for the warm-up of a gate that is killed; and until the thread that parses has ended and its pages are given back. */
+const SPARE = 60_000, REST = 40_000;
 
 interface Options {
   readonly connections: number;
@@ -25,7 +27,7 @@ interface Options {
 const USAGE = `Usage: deno task soak [--connections N] [--minutes N] [--json FILE]
 
   --connections N   so many connections, of every kind (${DEFAULTS.connections})
-  --minutes N       spread over so many minutes (${DEFAULTS.minutes})
+  --minutes N       no longer than so many minutes (${DEFAULTS.minutes})
   --json FILE       what was measured, as JSON too
 
 UGATE_BINARY names a compiled program to soak instead of main.ts.
@@ -51,18 +53,21 @@ function plans({ connections, minutes }: Options): Plan[] {
   const program = binary ? [binary] : [Deno.execPath(), "run", "-A", MAIN];
   const mortal = new URL("./mortal_gate.ts", import.meta.url).pathname;
   const deaths = long ? DEATHS.many : DEATHS.few, pause = long ? PAUSES.many : PAUSES.few;
+  const rest = long ? REST : 0;
   return [{
     name: binary ? `the binary ${binary}` : "the program",
     command: (file) => [...program, "run", "-c", file],
     connections,
     time: minutes * 60_000,
+    rest,
     deaths: 0,
     pause,
   }, {
     name: "a gate whose threads die",
     command: (file) => [Deno.execPath(), "run", "-A", mortal, file],
     connections: connections / (long ? MORTAL_SHARE : 1),
-    time: deaths * pause + PAUSES.few,
+    time: 2 * deaths * pause + SPARE,
+    rest,
     deaths,
     pause,
   }];

@@ -14,8 +14,10 @@ export function reportLines(stage: StageReport): string[] {
       rate.toFixed(0)
     } a second; ${deaths} deaths`,
     `  it said: ${Object.entries(events).map(([event, count]) => `${count} ${event}`).join(", ")}`,
-    `  before: ${mib(before.memory)} MiB, ${before.sockets} sockets, ${before.pipes} pipes; after: ` +
-    `${mib(after.memory)} MiB, ${after.sockets} sockets, ${after.pipes} pipes`,
+    `  before: ${
+      mib(before.memory)
+    } MiB, ${before.sockets} sockets, ${before.pipes} pipes, ${before.others} others; after: ` +
+    `${mib(after.memory)} MiB, ${after.sockets} sockets, ${after.pipes} pipes, ${after.others} others`,
     ...course(stage.samples),
     ...table(
       ["kind", "made", "records"],

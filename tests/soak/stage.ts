@@ -16,6 +16,8 @@ export interface Plan {
   readonly connections: number;
   /** No longer than that, ms. */
   readonly time: number;
+  /** What ends late (threads, pages of heaps) has so long before memory is looked at, ms. */
+  readonly rest: number;
   /** How many of its threads are killed, and the pause before each, ms. */
   readonly deaths: number;
   readonly pause: number;
@@ -45,8 +47,8 @@ export interface StageReport {
 
 /** ms between reloads, and between samples; every so many reloads one is broken. */
 const RELOAD_EVERY = 300, SAMPLE_EVERY = 1000, BROKEN_EVERY = 7;
-/** Connections before anything counts: code is compiled, heaps and pools take their room. */
-const WARM_UP = { least: 1000, most: 40_000, share: 0.1, time: 120_000 };
+/** Connections before anything counts, reloads beside them: code is compiled, heaps and pools take their room. */
+const WARM_UP = { least: 1000, most: 200_000, share: 0.2, time: 300_000 };
 const DEADLY = `  deadly: { address: "127.0.0.1:0", protocols: [death, ssh] }`;
 
 export async function runStage(
@@ -80,34 +82,33 @@ async function soak(plan: Plan, { gate, servers, yaml, told }: Parts): Promise<S
   const doors = Object.fromEntries(DOORS.map((door) => [door, gate.port(door)])) as Doors;
   const work: Work = { ...plan, doors, servers, until: Date.now() + WARM_UP.time, seed: 1, rough: false };
   const warm = Math.min(WARM_UP.most, Math.max(WARM_UP.least, plan.connections * WARM_UP.share));
-  const idle = gate.state.sockets, samples: Sample[] = [], over = new AbortController();
-  const first = await send({ ...work, connections: warm }, (made) => told(made, gate.state));
-  const before = await gate.quiet(idle), began = performance.now();
-  let made = madeOf(first);
+  const idle = gate.state.sockets, samples: Sample[] = [];
+  const reloads = (over: AbortSignal) => reloading(gate, yaml, over);
+  const tallies = [
+    await beside([reloads], () => send({ ...work, connections: warm }, (made) => told(made, gate.state))),
+  ];
+  const before = await gate.settled(idle, plan.rest), began = performance.now();
   const seconds = () => (performance.now() - began) / 1000;
-  const beside = [
-    again(
-      RELOAD_EVERY,
-      over.signal,
-      (round) => gate.reload(round % BROKEN_EVERY ? yaml(round) : "listeners: ["),
-    ),
-    again(SAMPLE_EVERY, over.signal, () => {
+  let made = madeOf(tallies[0]), killed = 0;
+  const sampling = (over: AbortSignal) =>
+    again(SAMPLE_EVERY, over, () => {
       samples.push({ at: seconds(), connections: made, ...gate.state });
       told(made, gate.state);
-    }),
-    again(plan.pause, over.signal, async (death) => {
-      if (death <= plan.deaths) await kill(gate.port("deadly"));
-    }),
-  ];
-  const second = await send(
-    { ...work, seed: 2, until: Date.now() + plan.time, rough: plan.deaths > 0 },
-    (count) => made = madeOf(first) + count,
-  );
-  const lasted = seconds(), tally = sumOf([first, second]);
-  over.abort();
-  await Promise.all(beside);
+    });
+  const killing = (over: AbortSignal) =>
+    again(plan.pause, over, async () => {
+      if (killed < plan.deaths) await kill(gate.port("deadly")).then(() => killed++);
+    });
+  const until = Date.now() + plan.time, rough = plan.deaths > 0;
+  await beside([reloads, sampling, killing], async () => {
+    for (let seed = 2; seed === 2 || (killed < plan.deaths && Date.now() < until); seed += 2) {
+      const earlier = tallies.reduce((sum, tally) => sum + madeOf(tally), 0);
+      tallies.push(await send({ ...work, seed, until, rough }, (count) => made = earlier + count));
+    }
+  });
+  const lasted = seconds(), tally = sumOf(tallies);
   await gate.reload(yaml(0));
-  const after = await gate.quiet(before.sockets), status = await gate.status();
+  const after = await gate.settled(before.sockets, plan.rest), status = await gate.status();
   const code = await gate.stop(); // all of its log is here then
   const report = {
     name: plan.name,
@@ -120,7 +121,25 @@ async function soak(plan: Plan, { gate, servers, yaml, told }: Parts): Promise<S
     samples,
     kinds: kindsOf(gate, tally),
   };
-  return { ...report, problems: judge(report, { tally, status, faults: gate.faults, code }) };
+  const facts = { tally, status, faults: gate.faults, code, deaths: plan.deaths };
+  return { ...report, problems: judge(report, facts) };
+}
+
+const reloading = (gate: GateProcess, yaml: Parts["yaml"], over: AbortSignal): Promise<void> =>
+  again(RELOAD_EVERY, over, (round) => gate.reload(round % BROKEN_EVERY ? yaml(round) : "listeners: ["));
+
+/** Does `act`, and the others until it is over, however it ends. */
+async function beside<T>(
+  others: readonly ((over: AbortSignal) => Promise<void>)[],
+  act: () => Promise<T>,
+): Promise<T> {
+  const over = new AbortController(), running = others.map((other) => other(over.signal));
+  try {
+    return await act();
+  } finally {
+    over.abort();
+    await Promise.all(running);
+  }
 }
 
 /** Does `act` again and again, with pauses of so many ms, for rounds from 1 on. */

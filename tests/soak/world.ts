@@ -47,7 +47,7 @@ hosts: { localhost: { addresses: ["127.0.0.1"] }, "round${round}.test": { addres
   }"] } }
 discovery: [file]
 policy: [ { deny: { sources: "${DENIED_SOURCE}" } }, { deny: { ports: ${DENIED_PORT} } } ]
-limits: { sniffTimeout: 1s, handshakeTimeout: 3s, idleTimeout: 1m }
+limits: { sniffTimeout: 3s, handshakeTimeout: 6s, idleTimeout: 1m }
 engine: { threads: 2 }
 admin: { address: "127.0.0.1:0" }
 `;

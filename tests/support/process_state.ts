@@ -2,6 +2,8 @@
 export interface ProcessState {
   readonly sockets: number;
   readonly pipes: number;
+  /** Descriptors of other kinds: files, epoll, inotify and the like. */
+  readonly others: number;
   /** Resident memory, bytes. */
   readonly memory: number;
   /** CPU time so far, seconds. */
@@ -19,9 +21,12 @@ export function processState(pid: number): ProcessState {
     }
   });
   const stat = Deno.readTextFileSync(`/proc/${pid}/stat`).split(") ")[1].split(" ");
+  const count = (kind: string) => open.filter((link) => link.startsWith(kind)).length;
+  const sockets = count("socket:"), pipes = count("pipe:");
   return {
-    sockets: open.filter((link) => link.startsWith("socket:")).length,
-    pipes: open.filter((link) => link.startsWith("pipe:")).length,
+    sockets,
+    pipes,
+    others: open.filter((link) => link !== "").length - sockets - pipes,
     memory: Number(Deno.readTextFileSync(`/proc/${pid}/statm`).split(" ")[1]) * PAGE,
     cpu: (Number(stat[11]) + Number(stat[12])) / TICKS,
   };

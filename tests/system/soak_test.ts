@@ -47,7 +47,7 @@ Deno.test("a soak that is used wrongly says how it is used, and exits with 2; wi
 });
 
 Deno.test("a soak tells of descriptors, memory, counters, faults and connections that are not as they should be", () => {
-  const state = { sockets: 10, pipes: 10, memory: 100 << 20, cpu: 1 };
+  const state = { sockets: 10, pipes: 10, others: 10, memory: 100 << 20, cpu: 1 };
   const kinds = Object.fromEntries(
     KINDS.map(({ name, outcomes }) => [name, { made: 2, records: { [outcomes[0]]: 2 } }]),
   );
@@ -68,13 +68,14 @@ Deno.test("a soak tells of descriptors, memory, counters, faults and connections
     status: { ...STATUS, connections: 0, listeners },
     faults: [],
     code: 0,
+    deaths: 0,
   };
   equal(judge(report, facts), []);
   const told = judge(
     {
       ...report,
       events: {},
-      after: { sockets: 11, pipes: 500, memory: 200 << 20, cpu: 2 },
+      after: { sockets: 11, pipes: 500, others: 20, memory: 200 << 20, cpu: 2 },
       kinds: {
         ...kinds,
         silence: { made: 2, records: { timeout: 1 } },
@@ -86,6 +87,7 @@ Deno.test("a soak tells of descriptors, memory, counters, faults and connections
       status: { ...facts.status, connections: 3 },
       faults: ["engine fault"],
       code: 1,
+      deaths: 2,
     },
   );
   equal(told, [
@@ -94,6 +96,8 @@ Deno.test("a soak tells of descriptors, memory, counters, faults and connections
     "the gate ended with exit code 1",
     "11 sockets are open, before 10",
     "500 pipes are open, before 10",
+    "20 descriptors of other kinds are open, before 10",
+    "0 threads died, and 2 were to",
     "memory grew by 100.0 MiB",
     "1 connections were not served as they should",
     "forward: it ended",

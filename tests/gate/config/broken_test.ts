@@ -156,6 +156,7 @@ const BROKEN: readonly (readonly [name: string, text: string, path: string, sent
     "listeners.a.proxyProtocol[0]",
     /expected a network such as.*got "10\.0\.0\.0\/33"/,
   ],
+  ["too large a size", "limits: { headSize: ^65KiB }", "limits.headSize", /expected .*64KiB/],
   ["a size", "limits: { headSize: ^64KB }", "limits.headSize", /expected a size such as 64KiB/],
   [
     "a number",

@@ -14,11 +14,11 @@ const SECTIONS: [what: string, before: string, after: string, changes: string[]]
   [
     "limits are told in their units",
     "limits: { grace: 8s, headSize: 64KiB, perSource: 10 }",
-    "limits: { grace: 6s, headSize: 1MiB, perSource: 12, idleTimeout: 90m }",
+    "limits: { grace: 6s, headSize: 16KiB, perSource: 12, idleTimeout: 90m }",
     [
       "limits.perSource: 12 instead of 10",
       "limits.idleTimeout: 90m instead of 1h",
-      "limits.headSize: 1MiB instead of 64KiB",
+      "limits.headSize: 16KiB instead of 64KiB",
       "limits.grace: 6s instead of 8s",
     ],
   ],
@@ -51,6 +51,15 @@ for (const [what, before, after, changes] of SECTIONS) {
     equal(differences(await parsed(after), await parsed(after)).changes, []);
   });
 }
+
+Deno.test("what is gone from a listener is told: without users, nobody is asked for a password any more", async () => {
+  const listener = (more: string) =>
+    parsed(`listeners: { edge: { address: "127.0.0.1:1", protocols: [socks]${more} } }`);
+  const before = await listener(`, users: { alice: hunter2 }, fallback: "127.0.0.1:2"`);
+  const changes = differences(before, await listener("")).changes;
+  equal(changes.length, 1);
+  equal(changes[0].replace(/^listener edge: /, "").split(", ").sort(), ["fallback", "users changed"].sort());
+});
 
 Deno.test("a change of users names nobody and no password", async () => {
   const users = (map: string) =>

@@ -69,7 +69,7 @@ dns: { servers: [10.0.0.53] }
 policy:
   - { deny: { ports: 25 } }
   - { allow: { protocol: tls, ports: [443, "8000-8999"] } }
-limits: { connections: 3000, reserve: { ssh: 50 }, sniffTimeout: 5s, headSize: 128KiB }
+limits: { connections: 3000, reserve: { ssh: 50 }, sniffTimeout: 5s, headSize: 32KiB }
 admin: { address: off, metrics: ":15020" }
 `;
 

@@ -292,11 +292,7 @@ for (const limit of ["max_inotify_watches", "max_inotify_instances"]) {
       }
       const warnings = [...child.stdout.matchAll(/^warning: (.*)$/gm)].map(([, warning]) => warning);
       equal(warnings.length, 1);
-      ok(
-        warnings[0].startsWith(
-          "the configuration on disk is looked at every 0.05 s alone: Cannot watch it: ",
-        ),
-      );
+      ok(/^Cannot watch the configuration on disk: .*; it is looked at every 0.05 s$/.test(warnings[0]));
     },
   });
 }
