@@ -22,6 +22,7 @@ import { Roster } from "./roster.ts";
 import { Ruling } from "./ruling.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { TlsContexts } from "./tls_contexts.ts";
+import { UpstreamTls } from "./upstream_tls.ts";
 
 /** What the thread's entry file brings: what it speaks. */
 export interface Registry {
@@ -74,6 +75,7 @@ export class Admission {
       checks: engine === 0,
       tlsContexts: this.tlsContexts,
       pool: this.#pool,
+      upstreamTls: new UpstreamTls(registry.protocols),
     }, start.snapshot);
     this.#dispatcher = new Dispatcher({
       ...registry,

@@ -1,6 +1,7 @@
 /** One connection from its accept to its record. It is counted in the limits until then. */
 import { formatTarget } from "./address.ts";
 import type { Conn, Draft, Limits, Peer, Stream, Target } from "./contracts.ts";
+import type { Decider } from "./decide.ts";
 import { asGateError, atLimit, GateError } from "./errors.ts";
 import type { Expiring } from "./engine/deadlines.ts";
 import { Layered } from "./engine/layered.ts";
@@ -36,6 +37,8 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   right: Right | undefined;
   /** Of the password its user gave. */
   userDigest: string | undefined;
+  /** Whose decision it was that its TLS ends here. */
+  endedBy: Decider | undefined;
   /** The place of the route it took, or `fallback`. */
   route = "";
   /** What its last dial reached. */

@@ -1,16 +1,17 @@
 /** The one way out: route, policy, dial. Where to go is decided in decide.ts; here it happens. */
 import { formatTarget, isUnixHost, parseIp } from "./address.ts";
-import { askingOf } from "./asking.ts";
+import { type Asking, askingOf } from "./asking.ts";
 import type { Connection } from "./connection.ts";
 import type { Requested, Stream, Target } from "./contracts.ts";
 import type { Decider, Plan } from "./decide.ts";
 import { Dialer, type DialerParts } from "./dialer.ts";
 import { now } from "./engine/loop.ts";
 import { PooledUpstream, type UpstreamPool } from "./engine/upstream_pool.ts";
-import { asGateError, GateError } from "./errors.ts";
+import { asGateError, GateError, Misdirected } from "./errors.ts";
 import type { EndpointChanged, Health } from "./health.ts";
 import { lostRight, lostUser, type Right } from "./right.ts";
 import type { RouteEndpoint, RouteRule } from "./snapshot.ts";
+import { tlsKind, type UpstreamTls } from "./upstream_tls.ts";
 
 export interface Place {
   readonly address: string;
@@ -29,6 +30,7 @@ export interface ConnectorParts extends DialerParts {
   readonly endpointChanged: EndpointChanged;
   /** Upstreams that wait for another message: they outlive snapshots. */
   readonly pool: UpstreamPool;
+  readonly upstreamTls: UpstreamTls;
 }
 
 export class Connector {
@@ -60,7 +62,8 @@ export class Connector {
     if (plan.kind === "asked" || naming === "target") conn.right = { asking, plan };
     if (plan.kind === "route") {
       conn.route = plan.route.place;
-      return this.#toOnly(plan.route, conn, until) ?? this.#toRoute(plan.route, conn, until);
+      return this.#toOnly(plan.route, conn, until) ??
+        this.#toRoute(plan.route, conn, until, this.#order(plan.route));
     }
     return this.#toAsked(plan.target, conn, conn.right!, until);
   }
@@ -73,9 +76,21 @@ export class Connector {
   /** The route of one request. Throws GateError. */
   route(request: Requested, conn: Connection): RouteRule {
     const asking = askingOf(conn, "host", conn.entrance.entry.trusted, request.target, request);
+    const { outer } = conn.entrance;
+    if (outer?.endedBy) this.#refuseMisdirected(asking, outer.endedBy, outer.record.protocol);
     const plan = this.#parts.decider.plan(asking);
     if (plan.kind === "route") return plan.route;
     throw new GateError("internal", "gate", "Cannot route a request: its plan is no route");
+  }
+
+  /** A connection whose TLS ended for one host may bring requests for others, but for those whose TLS is passed on. */
+  #refuseMisdirected(asking: Asking, endedBy: Decider, layer: string): void {
+    const { decider } = this.#parts, { target, serverName } = asking;
+    if (target === undefined || (target.host === serverName && decider === endedBy)) return;
+    const place = decider.passesOn(asking, layer);
+    if (place === undefined) return;
+    const state = `its TLS ended here, and ${place} passes TLS for ${JSON.stringify(target.host)} on`;
+    throw new Misdirected("no-route", "client", `Cannot route a request: ${state}`);
   }
 
   /** An upstream for a message that takes this route: an idle one of the kind, else a new one. */
@@ -84,7 +99,9 @@ export class Connector {
     conn.upstream = undefined;
     conn.leaveEndpoint();
     conn.route = route.place;
-    return (reuse ? this.#toIdle(route, conn) : undefined) ?? this.#toNew(route, conn);
+    const endpoints = this.#order(route); // for both: chance decides among equals, and would choose again
+    return (reuse ? this.#toIdle(route, conn, endpoints[0]) : undefined) ??
+      this.#toNew(route, conn, endpoints);
   }
 
   /** The bytes of a connection that nobody could tell apart go there as they came. */
@@ -101,16 +118,21 @@ export class Connector {
   }
 
   /** undefined: no idle upstream goes where this connection would. */
-  #toIdle(route: RouteRule, conn: Connection): Stream | undefined {
+  #toIdle(route: RouteRule, conn: Connection, best: RouteEndpoint | undefined): Stream | undefined {
     const { health, pool } = this.#parts;
-    const own = this.#ownOf(route, conn), endpoint = own?.endpoint ?? health.order(route.to)[0];
-    const upstream = own?.upstream ?? (endpoint && pool.take(kindOf(endpoint, route)));
+    const own = this.#ownOf(route, conn), endpoint = own?.endpoint ?? best;
+    if (endpoint === undefined) return undefined;
+    const upstream = own?.upstream ?? pool.take(kindOf(endpoint, route));
     if (upstream === undefined) return undefined;
     conn.enterEndpoint(endpoint, health);
     conn.dialed = upstream.dialed;
     conn.record.endpoint = upstream.endpoint;
     conn.upstream = upstream;
     return upstream.stream;
+  }
+
+  #order({ to }: RouteRule): readonly RouteEndpoint[] {
+    return this.#parts.health.order(to);
   }
 
   /** The upstream that is this connection's alone, if it goes where this route does; else it is closed. */
@@ -124,11 +146,11 @@ export class Connector {
     return undefined;
   }
 
-  async #toNew(route: RouteRule, conn: Connection): Promise<Stream> {
+  async #toNew(route: RouteRule, conn: Connection, endpoints: readonly RouteEndpoint[]): Promise<Stream> {
     conn.askedAt = now;
     conn.resolvedAt = 0;
     const until = now + conn.limits.dialTimeout;
-    const stream = await (this.#toOnly(route, conn, until) ?? this.#toRoute(route, conn, until));
+    const stream = await (this.#toOnly(route, conn, until) ?? this.#toRoute(route, conn, until, endpoints));
     conn.upstream = new PooledUpstream(
       kindOf(conn.endpoint!, route),
       stream,
@@ -142,7 +164,7 @@ export class Connector {
   /** The plain case without a detour: one endpoint, which is a literal. undefined: it is not that case. */
   #toOnly(route: RouteRule, conn: Connection, until: number): Promise<Stream> | undefined {
     const [endpoint] = route.to;
-    const literal = route.to.length === 1 && !route.proxyProtocol
+    const literal = route.to.length === 1 && !route.proxyProtocol && !endpoint.secure
       ? this.#literal.get(endpoint.target)
       : undefined;
     if (!literal) return undefined;
@@ -154,10 +176,14 @@ export class Connector {
   }
 
   /** One endpoint after the other, the best first, until one stands. */
-  async #toRoute(route: RouteRule, conn: Connection, until: number): Promise<Stream> {
+  async #toRoute(
+    route: RouteRule,
+    conn: Connection,
+    until: number,
+    endpoints: readonly RouteEndpoint[],
+  ): Promise<Stream> {
     const { health } = this.#parts;
     let failure: GateError | undefined;
-    const endpoints = health.order(route.to);
     for (const [i, endpoint] of endpoints.entries()) {
       if (failure && now >= until) break;
       const share = now + (until - now) / (endpoints.length - i); // one that never answers leaves time for the next
@@ -167,11 +193,12 @@ export class Connector {
         const stream = await (literal
           ? this.#dialer.dial(literal, conn, share)
           : this.#dialer.reach(endpoint.target, conn, share));
-        this.#stood(endpoint);
         if (route.proxyProtocol) {
           await writeOrClose(stream, this.#header(route.proxyProtocol, conn));
         }
-        return stream;
+        const spoken = endpoint.secure ? await this.#secure(stream, endpoint, route, conn, share) : stream;
+        this.#stood(endpoint);
+        return spoken;
       } catch (thrown) {
         failure = asGateError(thrown);
         this.#failed(endpoint, conn, failure);
@@ -179,6 +206,17 @@ export class Connector {
       }
     }
     throw failure ?? new GateError("no-route", "gate", `Cannot go on: ${route.place} has nowhere to go`);
+  }
+
+  #secure(
+    stream: Stream,
+    { target }: RouteEndpoint,
+    { upstreamTls }: RouteRule,
+    conn: Connection,
+    until: number,
+  ): Promise<Stream> {
+    const ms = Math.max(1, Math.min(until - now, conn.limits.handshakeTimeout));
+    return this.#parts.upstreamTls.secure(stream, target, upstreamTls, ms, conn);
   }
 
   /** A client that went away says nothing about the endpoint. */
@@ -226,17 +264,27 @@ export class Connector {
   }
 }
 
-/** What was opened goes nowhere but to the `to` of a route that ends TLS, and what was not never there: a reload may lie between. */
+/**
+ * What was opened goes nowhere but to the `to` of a route that ends TLS, and what was not never there, nor where requests
+ * are handled: a reload may lie between.
+ */
 function requireSameLayer(plan: Plan, conn: Connection): void {
-  const ends = plan.kind === "route" && plan.route.tls !== undefined;
-  if (ends === conn.isUnwrapped) return;
-  const state = ends ? "TLS ends here for its route now" : "its route passes TLS on now";
+  const { tls = undefined, http = undefined } = plan.kind === "route" ? plan.route : {};
+  if (!http && (tls !== undefined) === conn.isUnwrapped) return;
+  const state = http
+    ? "its route handles requests now"
+    : tls
+    ? "TLS ends here for its route now"
+    : "its route passes TLS on now";
   throw new GateError("no-route", "gate", `Cannot go on: ${state}, and the client was served otherwise`);
 }
 
 /** What one upstream may serve: messages to the same place, spoken to in the same way. */
-const kindOf = ({ target }: RouteEndpoint, { proxyProtocol }: RouteRule): string =>
-  proxyProtocol ? `${formatTarget(target)} ${proxyProtocol}` : formatTarget(target);
+function kindOf({ target, secure }: RouteEndpoint, { proxyProtocol, upstreamTls }: RouteRule): string {
+  const place = formatTarget(target);
+  if (!proxyProtocol && !secure) return place;
+  return `${place} ${proxyProtocol ?? ""} ${secure ? tlsKind(upstreamTls) : ""}`;
+}
 
 async function writeOrClose(stream: Stream, bytes: Uint8Array): Promise<void> {
   try {

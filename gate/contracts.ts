@@ -208,6 +208,8 @@ export interface RequestRules {
   readonly timeout?: number;
   /** Of the request's content; absent: `limits.bodySize` holds. */
   readonly bodySize?: number;
+  /** Over TLS alone: who asks in clear is sent there. */
+  readonly secureOnly?: true;
 }
 
 /** The record of one request, as its protocol tells it at its end: it becomes a line of the journal. Times in ms. */
@@ -289,8 +291,22 @@ export interface Protocol {
     lower: () => Promise<Stream>,
     from: { peer: Peer; signal: AbortSignal },
   ): Promise<Stream>;
+  /** MOVES a stream to an upstream into TLS, as its client. Rejects with GateError, the stream closed. */
+  secure?(lower: Stream, how: Securing): Promise<Stream>;
   /** What a trusted source writes before anything else (PROXY protocol). */
   preface?(stream: Stream): Promise<Partial<Peer>>;
+}
+
+/** How an upstream is spoken to in TLS. */
+export interface Securing {
+  /** Of the client's side. */
+  readonly context: Context;
+  /** Who has to be there: a name is asked for and verified, an IP literal is verified alone. */
+  readonly name: string;
+  /** ms for the handshake. */
+  readonly timeout: number;
+  /** Gives up with its reason. */
+  readonly signal: AbortSignal;
 }
 
 /** How TLS ends here for a connection. */
@@ -314,7 +330,7 @@ export interface Gate {
   connect(to: Target | Routed | undefined, conn: Conn, reuse?: boolean): Stream | Promise<Stream>;
   /** Whether requests of this connection are routed one by one, instead of its bytes as they come. */
   handles(conn: Conn): boolean;
-  /** Route and policy of one request. Throws GateError. */
+  /** Route and policy of one request. Throws GateError; Misdirected where TLS for its host does not end here. */
   route(request: Requested, conn: Conn): Routed;
   /**
    * MOVES the upstream that this connection has by a route, between two messages, to where idle ones wait. `own`: for

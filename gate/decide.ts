@@ -1,7 +1,6 @@
 /** Where a connection goes, as a value: the route it takes, or the target it asked for and what policy says to that. */
-import { canonicalHost, formatTarget, type Ip, isUnixHost, normalName } from "./address.ts";
+import { canonicalHost, formatTarget, type Ip, isUnixHost } from "./address.ts";
 import { askedName, type Asking } from "./asking.ts";
-import { CertificateIndex } from "./certificate_index.ts";
 import type { Destination, Endpoint, Target } from "./contracts.ts";
 import { type Failure, GateError } from "./errors.ts";
 import { Router } from "./match.ts";
@@ -18,13 +17,11 @@ export type Plan =
 export class Decider {
   readonly router: Router;
   readonly policy: Policy;
-  readonly #certificates: CertificateIndex<CertificateRule>;
 
   /** `isOwnIp` tells whether an IP address is one of this machine's; it is asked only about ports of this gate. */
   constructor(snapshot: Snapshot, isOwnIp: (ip: Ip) => boolean) {
     this.router = new Router(snapshot);
     this.policy = new Policy(snapshot, isOwnIp);
-    this.#certificates = new CertificateIndex(snapshot.certificates);
   }
 
   /** Throws GateError: "denied", "no-route" or "unauthenticated". */
@@ -42,15 +39,23 @@ export class Decider {
 
   /** With which TLS ends here; undefined: it is passed on. Throws GateError "no-route": none has the client's name. */
   certificate(asking: Asking, plan: Plan): CertificateRule | undefined {
-    if (plan.kind !== "route" || plan.route.tls === undefined) return undefined;
-    const { serverName } = asking; // an IP literal is no name
-    const found = this.#certificates.find(serverName === undefined ? undefined : normalName(serverName));
+    if (asking.naming !== "serverName" || plan.kind !== "route" || !endsTls(plan.route)) return undefined;
+    const found = this.router.certificate(asking);
     if (found) return found;
     throw new GateError(
       "no-route",
       "gate",
-      `Cannot end TLS for ${JSON.stringify(serverName)}: no certificate has this name`,
+      `Cannot end TLS for ${JSON.stringify(asking.serverName)}: no certificate has this name`,
     );
+  }
+
+  /** The place of the route by which TLS for the host of a request is passed on; undefined: it is not. */
+  passesOn({ listener, target }: Asking, protocol: string): string | undefined {
+    const route = this.router.match({
+      ...{ listener, protocol, naming: "serverName", trusted: false, asksUser: false },
+      ...{ target, serverName: target?.host },
+    });
+    return route === undefined || endsTls(route) ? undefined : route.place;
   }
 
   /** The endpoints of an answer that may be dialed, all of a route's. None left throws GateError "denied". */
@@ -130,11 +135,15 @@ export class Decider {
   }
 
   #planRoute(asking: Asking, route: RouteRule): Plan {
-    if (this.router.admits(route, asking.source)) return { kind: "route", route };
+    const judgedInside = asking.naming === "serverName" && route.http !== undefined; // each request by its own route
+    if (judgedInside || this.router.admits(route, asking.source)) return { kind: "route", route };
     const source = asking.source ?? "a client without an address";
     throw refusal("denied", asking, `${source} is not in the sources of ${route.place}`);
   }
 }
+
+/** Whether TLS by the name of such a route ends at this gate. */
+export const endsTls = ({ tls, http }: RouteRule): boolean => tls !== undefined || http !== undefined;
 
 /** The one spelling of what was asked for. Throws GateError "no-route": nothing has such a name. */
 export function canonicalTarget(asking: Asking): Target {

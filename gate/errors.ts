@@ -36,6 +36,9 @@ export class GateError extends Error {
   }
 }
 
+/** A request came over a connection whose TLS was for somebody else than its host (RFC 9110 15.5.20). */
+export class Misdirected extends GateError {}
+
 /** The error, met at a limit. */
 export function atLimit(limit: LimitName, error: GateError): GateError {
   error.limit = limit;

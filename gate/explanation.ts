@@ -6,6 +6,7 @@ import { canonicalTarget, type Decider, type Plan } from "./decide.ts";
 import { asGateError, causeChain, type Failure, GateError } from "./errors.ts";
 import type { RouteMiss } from "./match.ts";
 import type { PolicyMiss, Where } from "./policy.ts";
+import type { RouteRule } from "./snapshot.ts";
 
 /** One rule and its answer. */
 export interface Step {
@@ -49,6 +50,7 @@ const ROUTE_WHY = {
   host: "its host is another",
   path: "another path",
   method: "another method",
+  certificate: "TLS would end here, and no certificate has this name",
 } as const;
 
 /** `header NAME`, `query NAME`: the name alone is told, for values may be secrets. */
@@ -122,9 +124,11 @@ function terminationOf(decider: Decider, asking: Asking, plan: Plan): ExplainedT
     certificate: place,
     names,
     expires: new Date(notAfter).toISOString(),
-    enters: plan.route.to.length === 0,
+    enters: entersAgain(plan.route),
   };
 }
+
+const entersAgain = ({ to, http }: RouteRule): boolean => http !== undefined || to.length === 0;
 
 async function endpointsOf(
   decider: Decider,
@@ -138,6 +142,7 @@ async function endpointsOf(
     steps.push(...explainAddresses(decider, asking, plan.target, found));
     return decider.permit(asking, plan, found).map(formatEndpoint);
   }
+  if (asking.naming === "serverName" && entersAgain(plan.route)) return []; // each request has a route of its own
   const endpoints: string[] = [];
   for (const { target } of plan.route.to) {
     endpoints.push(...(await known(target, resolve)).endpoints.map(formatEndpoint));

@@ -61,9 +61,10 @@ export class Ruling {
       deciding: () => this.decider,
       own: new OwnAddresses(snapshot, isOwnIp),
     }, routes);
-    const { tlsContexts, protocols, roster } = this.#parts;
+    const { tlsContexts, upstreamTls, protocols, roster } = this.#parts;
     this.terminations = new Terminations(snapshot, decider, tlsContexts, protocols);
     tlsContexts.keep(snapshot);
+    upstreamTls.keep({ routes });
     roster.configure(snapshot);
     if (this.#parts.checks) this.#check(snapshot.routes);
   }

@@ -95,6 +95,22 @@ export interface RouteRule {
   /** All of them; names in lower case. */
   readonly headers?: readonly NamedValue[];
   readonly query?: readonly NamedValue[];
+  /** How targets are spoken to that are reached over TLS; absent: there is none. */
+  readonly upstreamTls?: UpstreamTlsRule;
+}
+
+/** It may hold a private key: never printed. */
+export interface UpstreamTlsRule {
+  /** Of all that is in it: what was agreed under another one is not used. */
+  readonly digest: string;
+  /** Who vouches for the target: PEM; absent: the roots of this system. */
+  readonly roots?: string;
+  /** Asked for and verified in place of the target's host. */
+  readonly serverName?: string;
+  /** Who this gate is to the target. */
+  readonly keyPair?: KeyPair;
+  /** Whoever answers is believed. */
+  readonly insecure?: boolean;
 }
 
 /** `prefix`: whole segments, without a slash at its end; `/` is every path. `regex`: of regex_syntax.ts. */
@@ -109,6 +125,8 @@ export interface NamedValue {
 export interface RouteEndpoint {
   readonly target: Target;
   readonly weight: number;
+  /** It is spoken to in TLS. */
+  readonly secure?: true;
   /** Its row in the shared health table. */
   readonly health: number;
 }

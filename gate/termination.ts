@@ -4,9 +4,12 @@ import { formatTarget } from "./address.ts";
 import { askingOf } from "./asking.ts";
 import type { Connection } from "./connection.ts";
 import type { Protocols, Target, Termination } from "./contracts.ts";
-import type { Decider } from "./decide.ts";
+import { type Decider, endsTls } from "./decide.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { TlsContexts } from "./tls_contexts.ts";
+
+/** ALPN where what is inside are requests; elsewhere it is not known, and no protocol is promised. */
+const REQUESTS = ["http/1.1", "http/1.0"], ANYTHING: readonly string[] = [];
 
 /** The terminations of one snapshot. */
 export class Terminations {
@@ -20,7 +23,7 @@ export class Terminations {
     this.#decider = decider;
     this.#contexts = contexts;
     this.#protocols = protocols;
-    this.#any = snapshot.routes.some(({ tls }) => tls !== undefined);
+    this.#any = snapshot.certificates.length > 0 && snapshot.routes.some(endsTls);
   }
 
   /** undefined: TLS is passed on. Throws GateError as connect, "no-route" too where no certificate has the name. */
@@ -34,11 +37,13 @@ export class Terminations {
     if (plan.kind !== "route" || !certificate) return undefined;
     const { listener, peer: { serverName } } = conn;
     const { clientCertificates } = conn.rules; // a listener that is gone keeps its own for who came in there
-    conn.route = plan.route.place;
+    const { place, to, http } = plan.route;
+    conn.route = place;
+    conn.endedBy = this.#decider;
     return {
-      context: this.#contexts.of(certificate, clientCertificates),
+      context: this.#contexts.of(certificate, clientCertificates, http ? REQUESTS : ANYTHING),
       tickets: ticketScope(listener, serverName, clientCertificates?.digest),
-      inside: plan.route.to.length > 0 ? "connect" : "enter",
+      inside: http === undefined && to.length > 0 ? "connect" : "enter",
     };
   }
 }

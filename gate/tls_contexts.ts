@@ -23,15 +23,19 @@ export class TlsContexts {
     this.#ticketKeys = ticketKeys;
   }
 
-  /** Throws GateError as serverContext. */
-  of(certificate: CertificateRule, clients: ClientCertificateRule | undefined): Context {
+  /** `alpn` as serverContext has it. Throws GateError as that. */
+  of(
+    certificate: CertificateRule,
+    clients: ClientCertificateRule | undefined,
+    alpn: readonly string[],
+  ): Context {
     const digests = { certificate: certificate.digest, clients: clients?.digest ?? NOBODY_ASKED };
-    const key = `${digests.certificate} ${digests.clients}`;
+    const key = `${digests.certificate} ${digests.clients} ${alpn.join()}`;
     const kept = this.#kept.get(key);
     if (kept) return kept.context;
     const context = serverContext({
       keyPair: certificate,
-      alpn: [], // what is spoken inside is not known: no protocol is promised
+      alpn,
       clientCertificates: clients,
       ticketKeys: this.#ticketKeys,
       scope: key, // a connection has a narrower one

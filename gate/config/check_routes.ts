@@ -41,7 +41,8 @@ export function checkRoutes(
     else if (earlier) findings.error(path, `can never match: ${earlier} takes all of it before`);
   }
   if (routes.whole && known.length === routes.items.length) {
-    checkUnrouted(covered, listeners, protocols, findings, allowed);
+    const handled = known.map(({ value }) => value).filter(({ http, protocol }) => http && !protocol);
+    checkUnrouted(covered, handled, listeners, protocols, findings, allowed);
   }
 }
 
@@ -59,6 +60,7 @@ function isKnown(
 /** What comes in and names no target needs a route; what names its server does, where nobody may ask for others. */
 function checkUnrouted(
   covered: Coverage,
+  handled: readonly RouteMatch[],
   listeners: Listeners,
   protocols: Protocols,
   findings: Findings,
@@ -67,9 +69,12 @@ function checkUnrouted(
   for (const { path, value } of listeners.items.values()) {
     const { name: listener, protocols: listed } = value;
     const proxy = listed.some((name) => protocols[name].naming === "target");
+    const ending = listed.some((name) => protocols[name].naming === "host") && // or check_tls.ts tells why not
+      handled.some((route) => (route.listener ?? listener) === listener);
     for (const protocol of listed) {
       if (covered.has({ listener, protocol })) continue;
       const { naming, sniff } = protocols[protocol];
+      if (naming === "serverName" && ending) continue;
       const closed = "such connections are closed";
       if (sniff === undefined && naming === "nothing") {
         const needed = `a route { listener: ${listener}, to: ... }, or to in place of protocols`;

@@ -1,38 +1,53 @@
 /** What ends TLS against what there is for it: protocols, certificates, roots. */
-import { CertificateIndex } from "../certificate_index.ts";
 import type { Protocols } from "../contracts.ts";
-import type { CertificateConfiguration, ListenerConfiguration, RouteConfiguration } from "./configuration.ts";
+import { checkSameLayer } from "./check_same_layer.ts";
+import { checkUpstreams } from "./check_upstreams.ts";
+import type { RouteConfiguration } from "./configuration.ts";
 import type { Findings } from "./problems.ts";
-import type { Located, Part } from "./read.ts";
+import type { Located } from "./read.ts";
+import { lacking, TlsLayers, type TlsParts } from "./tls_layers.ts";
 
-interface Parts {
-  readonly routes: Part<Located<RouteConfiguration>[]>;
-  readonly listeners: Part<Map<string, Located<ListenerConfiguration>>>;
-  readonly certificates: readonly CertificateConfiguration[];
-  /** Nothing is wrong with any certificate. */
-  readonly whole: boolean;
+export function checkTls(parts: TlsParts, protocols: Protocols, findings: Findings): void {
+  const layers = new TlsLayers(parts, protocols), { certificates, whole } = parts;
+  for (const route of parts.routes.items) checkEnding(route, layers, whole, protocols, findings);
+  if (whole) checkSameLayer(parts.routes.items, layers, findings);
+  checkUpstreams(parts.routes.items, findings);
+  const ending = parts.routes.items.filter(({ value }) =>
+    layers.ends(value) || !whole && layers.mayEnd(value)
+  );
+  checkClients(parts, ending, layers.byName, findings);
+  if (certificates.length > 0 && ending.length === 0 && parts.routes.whole) {
+    findings.warn(["certificates"], "nothing uses them: TLS ends for no route");
+  }
 }
 
-export function checkTls(
-  { routes, listeners, certificates, whole }: Parts,
+function checkEnding(
+  { path, value }: Located<RouteConfiguration>,
+  { byName, index }: TlsLayers,
+  whole: boolean,
   protocols: Protocols,
   findings: Findings,
 ): void {
-  const byName = Object.keys(protocols).filter((name) => protocols[name].naming === "serverName");
-  const ending = routes.items.filter(({ value }) => value.tls !== undefined);
-  const index = new CertificateIndex(certificates);
-  for (const { path, value: { protocol, host = "*" } } of ending) {
-    if (protocol !== undefined && Object.hasOwn(protocols, protocol) && !byName.includes(protocol)) {
-      findings.error(
-        [...path, "tls"],
-        `only ${byName.join(", ")} can end here, and this route is for ${protocol}`,
-      );
-    }
-    if (whole && !index.covers(host)) {
-      const what = host === "*" ? "there is no certificate" : `no certificate has a name of ${host}`;
-      findings.error([...path, "tls"], `Cannot end TLS here: ${what} in certificates`);
-    }
+  const { protocol, host = "*", tls } = value;
+  if (tls === undefined) return;
+  if (protocol !== undefined && Object.hasOwn(protocols, protocol) && !byName.includes(protocol)) {
+    findings.error(
+      [...path, "tls"],
+      `only ${byName.join(", ")} can end here, and this route is for ${protocol}`,
+    );
   }
+  if (whole && !index.covers(host)) {
+    findings.error([...path, "tls"], `Cannot end TLS here: ${lacking(host)} in certificates`);
+  }
+}
+
+/** Who asks for clients' certificates has to end TLS. */
+function checkClients(
+  { listeners, routes }: TlsParts,
+  ending: readonly Located<RouteConfiguration>[],
+  byName: readonly string[],
+  findings: Findings,
+): void {
   for (const { path, value: { name, protocols: listed, clientCertificates } } of listeners.items.values()) {
     if (!clientCertificates) continue;
     const at = [...path, "clientCertificates"];
@@ -41,8 +56,5 @@ export function checkTls(
     } else if (routes.whole && !ending.some(({ value: { listener = name } }) => listener === name)) {
       findings.error(at, "no route of this listener ends TLS: nobody would be asked for a certificate");
     }
-  }
-  if (certificates.length > 0 && ending.length === 0 && routes.whole) {
-    findings.warn(["certificates"], "nothing uses them: no route has tls: terminate");
   }
 }

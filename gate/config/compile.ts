@@ -5,7 +5,7 @@ import { type EndpointHealth, MOST_ENDPOINTS } from "../health.ts";
 import type { LogFormat } from "../log_line.ts";
 import { type ConnectionLimits, MOST_LISTENERS, MOST_RESERVED } from "../limits.ts";
 import { Numbers } from "../numbers.ts";
-import type { ListenerRules, RouteRule, Snapshot } from "../snapshot.ts";
+import type { ListenerRules, RouteEndpoint, RouteRule, Snapshot } from "../snapshot.ts";
 import { type Configuration, LOG_LEVELS, type LogLevel } from "./configuration.ts";
 import type { ListenerConfiguration, RouteConfiguration } from "./configuration.ts";
 import type { Credentials } from "./credentials.ts";
@@ -46,12 +46,12 @@ export function freeNumbers(
   const kept = new Set(reserved.map(({ protocol }) => protocol));
   numbering.reserved.keep(kept, (number) => limits.ofReserved(number) === 0);
   const endpoints = new Set(
-    routes.flatMap(({ to, check }) => to.map(({ target }) => rowName(target, check))),
+    routes.flatMap((route) => route.to.map((endpoint) => rowName(endpoint, route))),
   );
   for (const row of numbering.endpoints.keep(endpoints, (row) => health.load(row) === 0)) health.reset(row);
 }
 
-const NO_CREDENTIALS: Credentials = { keyPairs: [], roots: {} };
+const NO_CREDENTIALS: Credentials = { keyPairs: [], roots: {}, upstreams: {} };
 
 /** As Compiling, for who only looks at it. */
 const ALONE = (): Compiling => ({
@@ -75,7 +75,7 @@ export function compileSnapshot(config: Configuration, compiling = ALONE()): Sna
         return [name, { ...rules, clientCertificates: clientRule(listener, credentials) }];
       }),
     ),
-    routes: routes.map((route) => routeRule(route, numbering.endpoints)),
+    routes: routes.map((route) => routeRule(route, numbering.endpoints, credentials)),
     policy,
     certificates: certificates.map(({ place, names, notAfter, digest }, i) => {
       const { chain, key, der } = credentials.keyPairs[i] ?? { chain: "", key: "" };
@@ -127,17 +127,35 @@ function clientRule(
 
 /**
  * Routes to one target share its row: loads and failed dials are the target's, not the route's. Where routes check it
- * they share another one, or a check that is taken away would leave its last word for ever.
+ * they share another one, or a check that is taken away would leave its last word for ever; and so where they believe
+ * somebody else there.
  */
-function routeRule(route: RouteConfiguration, endpoints: Numbers): RouteRule {
-  const to = route.to.map(({ target, weight }) => {
-    return { target, weight, health: endpoints.of(rowName(target, route.check)) };
+function routeRule(route: RouteConfiguration, endpoints: Numbers, credentials: Credentials): RouteRule {
+  const upstreamTls = upstreamRule(route, credentials);
+  const { upstreamTls: _files, ...written } = route,
+    rule = upstreamTls ? { ...written, upstreamTls } : written;
+  const to = route.to.map(({ http: _handled, ...endpoint }) => {
+    return { ...endpoint, health: endpoints.of(rowName(endpoint, rule)) };
   });
-  return { ...route, to };
+  return { ...rule, to };
 }
 
-const rowName = (target: Target, check: RouteRule["check"]): string =>
-  `${formatTarget(target)}${check ? " checked" : ""}`;
+function upstreamRule(
+  { place, upstreamTls }: RouteConfiguration,
+  { upstreams }: Credentials,
+): RouteRule["upstreamTls"] {
+  if (!upstreamTls) return undefined;
+  const { digest = "", serverName, insecure } = upstreamTls;
+  return { digest, serverName, insecure, ...upstreams[place] };
+}
+
+function rowName(
+  { target, secure }: Pick<RouteEndpoint, "target" | "secure">,
+  { check, upstreamTls }: Pick<RouteRule, "check" | "upstreamTls">,
+): string {
+  const believing = secure ? ` tls ${upstreamTls?.digest ?? ""}` : "";
+  return `${formatTarget(target)}${believing}${check ? " checked" : ""}`;
+}
 
 /** Before anything is bound: a port 0 is for whoever binds it to replace. */
 function ownAddresses({ listeners, admin }: Configuration): Target[] {

@@ -74,9 +74,26 @@ export interface CertificateConfiguration extends CertificateFacts {
   readonly file: string;
 }
 
-export interface RouteConfiguration extends Omit<RouteRule, "to"> {
-  /** `http`: what comes in is handled as HTTP, and goes there as that. */
-  readonly to: readonly { readonly target: Target; readonly weight: number; readonly http?: boolean }[];
+export interface RouteConfiguration extends Omit<RouteRule, "to" | "upstreamTls"> {
+  /** `http`: what comes in is handled as HTTP, and goes there as that; `secure`: over TLS. */
+  readonly to: readonly {
+    readonly target: Target;
+    readonly weight: number;
+    readonly http?: boolean;
+    readonly secure?: true;
+  }[];
+  readonly upstreamTls?: UpstreamTlsConfiguration;
+}
+
+/** Files as they are written. */
+export interface UpstreamTlsConfiguration {
+  readonly ca?: string;
+  readonly serverName?: string;
+  readonly certificate?: string;
+  readonly key?: string;
+  readonly insecure: boolean;
+  /** Of all that, once the files are read. */
+  readonly digest?: string;
 }
 
 /** Either `addresses`, or `via` and `layers`. */

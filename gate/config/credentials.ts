@@ -10,7 +10,12 @@ import {
   tryKeyPair,
   tryRoots,
 } from "./certificate.ts";
-import type { CertificateConfiguration, ListenerConfiguration } from "./configuration.ts";
+import type {
+  CertificateConfiguration,
+  ListenerConfiguration,
+  RouteConfiguration,
+  UpstreamTlsConfiguration,
+} from "./configuration.ts";
 import type { Findings } from "./problems.ts";
 import type { Located, Part } from "./read.ts";
 import type { ReferencedFiles } from "./references.ts";
@@ -23,17 +28,27 @@ export interface Credentials {
   readonly keyPairs: readonly KeyPair[];
   /** By listener, PEM. */
   readonly roots: Readonly<Record<string, string>>;
+  /** By the place of the route, of its `upstreamTls`. */
+  readonly upstreams: Readonly<Record<string, UpstreamCredentials>>;
+}
+
+export interface UpstreamCredentials {
+  /** PEM */
+  readonly roots?: string;
+  readonly keyPair?: KeyPair;
 }
 
 /** What is named in ugate.yaml. */
 export interface NamedFiles {
   readonly certificates: Part<Located<{ readonly cert: string; readonly key: string }>[]>;
   readonly listeners: Iterable<Located<ListenerConfiguration>>;
+  /** Those that have targets over TLS. */
+  readonly routes: readonly Located<RouteConfiguration>[];
 }
 
 export interface ReadFiles extends Credentials {
   readonly certificates: readonly CertificateConfiguration[];
-  /** By listener: of its roots. */
+  /** By listener: of its roots; by the place of a route: of its `upstreamTls`. */
   readonly digests: Readonly<Record<string, string>>;
   /** Nothing is wrong with any certificate. */
   readonly whole: boolean;
@@ -44,15 +59,15 @@ export type BaseOf = (file: string) => string;
 
 /** Mistakes are found where the file is named. */
 export async function readCredentials(
-  { certificates, listeners }: NamedFiles,
+  { certificates, listeners, routes }: NamedFiles,
   files: ReferencedFiles,
   findings: Findings,
   baseOf: BaseOf,
 ): Promise<ReadFiles> {
-  const [first] = [...certificates.items, ...listeners], missing = attempt(openssl);
+  const [first] = [...certificates.items, ...listeners, ...routes], missing = attempt(openssl);
   if (missing !== undefined) {
     findings.error(first.path, missing);
-    return { certificates: [], keyPairs: [], roots: {}, digests: {}, whole: false };
+    return { certificates: [], keyPairs: [], roots: {}, upstreams: {}, digests: {}, whole: false };
   }
   const reader = new Reader(files, findings, baseOf);
   const read = [];
@@ -68,10 +83,18 @@ export async function readCredentials(
     if (pem !== undefined) roots[name] = pem;
     digests[name] = digestOf(pem ?? "", String(clientCertificates.require));
   }
+  const upstreams: Record<string, UpstreamCredentials> = {};
+  for (const { path, value: { place, upstreamTls } } of routes) {
+    if (!upstreamTls) continue;
+    const read = upstreams[place] = await reader.upstream([...path, "upstreamTls"], upstreamTls);
+    const { serverName = "", insecure } = upstreamTls;
+    digests[place] = digestOf(serverName, String(insecure), read.roots ?? "", read.keyPair?.chain ?? "");
+  }
   return {
     certificates: read.map(({ facts }) => facts),
     keyPairs: read.map(({ keyPair }) => keyPair),
     roots,
+    upstreams,
     digests,
     whole: certificates.whole && read.length === certificates.items.length,
   };
@@ -94,23 +117,34 @@ class Reader {
 
   /** undefined: something is wrong, and found. */
   async certificate(path: Path, cert: string, key: string) {
-    const [chain, secret] = [
-      await this.#text([...path, "cert"], cert),
-      await this.#text([...path, "key"], key),
-    ];
-    if (chain === undefined || secret === undefined) return undefined;
-    const keyPair = { chain, key: secret };
-    const tried = attempt(() => tryKeyPair(keyPair));
-    if (tried !== undefined) {
-      this.#findings.error([...path, tried.includes("private key") ? "key" : "cert"], tried);
-      return undefined;
-    }
-    const told = certificateFacts(chain);
+    const keyPair = await this.#keyPair([...path, "cert"], cert, [...path, "key"], key);
+    if (!keyPair) return undefined;
+    const told = certificateFacts(keyPair.chain);
     if (typeof told === "string") return void this.#findings.error([...path, "cert"], told);
     this.#warnOfValidity([...path, "cert"], told);
     const place = this.#findings.locate(path), file = this.#path([...path, "cert"], cert);
     const facts: CertificateConfiguration = { place, file, ...told };
-    return { facts, keyPair: quickest(keyPair) };
+    return { facts, keyPair };
+  }
+
+  async upstream(
+    path: Path,
+    { ca, certificate, key }: UpstreamTlsConfiguration,
+  ): Promise<UpstreamCredentials> {
+    const roots = ca === undefined ? undefined : await this.roots([...path, "ca"], ca);
+    if (certificate === undefined || key === undefined) return { roots };
+    const keyPair = await this.#keyPair([...path, "certificate"], certificate, [...path, "key"], key);
+    return { roots, keyPair };
+  }
+
+  async #keyPair(certPath: Path, cert: string, keyPath: Path, key: string): Promise<KeyPair | undefined> {
+    const [chain, secret] = [await this.#text(certPath, cert), await this.#text(keyPath, key)];
+    if (chain === undefined || secret === undefined) return undefined;
+    const keyPair = { chain, key: secret };
+    const tried = attempt(() => tryKeyPair(keyPair));
+    if (tried === undefined) return quickest(keyPair);
+    this.#findings.error(tried.includes("private key") ? keyPath : certPath, tried);
+    return undefined;
   }
 
   async roots(path: Path, file: string): Promise<string | undefined> {

@@ -1,6 +1,6 @@
 /** From files to a configuration: the one way in. What parses and checks is loaded when it is first needed. */
 import type { Protocols } from "../contracts.ts";
-import type { Configuration, ListenerConfiguration } from "./configuration.ts";
+import type { Configuration, ListenerConfiguration, RouteConfiguration } from "./configuration.ts";
 import { completeNode, DEFAULT_CONFIGURATION, DEFAULT_FILE } from "./defaults.ts";
 import type { BaseOf, Credentials, ReadFiles } from "./credentials.ts";
 import type { Environment } from "./environment.ts";
@@ -86,7 +86,7 @@ export async function parseConfiguration(
     config,
     files: texts.map(({ file }) => file),
     texts,
-    credentials: { keyPairs: read.keyPairs, roots: read.roots },
+    credentials: { keyPairs: read.keyPairs, roots: read.roots, upstreams: read.upstreams },
     references,
     warnings: findings.warnings,
     shown: effective(shown(root), config),
@@ -95,21 +95,23 @@ export async function parseConfiguration(
 
 /** The code for certificates is loaded where one is named. */
 async function readNamedFiles(
-  { certificates, listeners }: Sections,
+  { certificates, listeners, routes }: Sections,
   files: ReferencedFiles,
   findings: Findings,
   texts: readonly ConfigurationText[],
 ): Promise<ReadFiles> {
   const asking = Array.from(listeners.items.values()).filter(({ value }) => value.clientCertificates);
-  if (certificates.items.length + asking.length === 0) {
-    return { certificates: [], keyPairs: [], roots: {}, digests: {}, whole: certificates.whole };
+  const secure = routes.items.filter(({ value }) => value.to.some(({ secure }) => secure));
+  if (certificates.items.length + asking.length + secure.length === 0) {
+    const nothing = { certificates: [], keyPairs: [], roots: {}, upstreams: {}, digests: {} };
+    return { ...nothing, whole: certificates.whole };
   }
   const { readCredentials } = await import("./credentials.ts");
   const baseOf: BaseOf = (file) => {
     const { base = file } = texts.find((text) => text.file === file) ?? {};
     return base.includes("/") ? base.replace(/[^/]*$/, "") : ".";
   };
-  return await readCredentials({ certificates, listeners: asking }, files, findings, baseOf);
+  return await readCredentials({ certificates, listeners: asking, routes: secure }, files, findings, baseOf);
 }
 
 /** One tree of all files, with the default listeners where there are none; undefined: there is nothing to check. */
@@ -152,13 +154,15 @@ function configurationOf(
     clientCertificates
       ? { ...listener, clientCertificates: { ...clientCertificates, digest: digests[listener.name] } }
       : listener;
+  const routeWithDigest = ({ upstreamTls, ...route }: RouteConfiguration): RouteConfiguration =>
+    upstreamTls ? { ...route, upstreamTls: { ...upstreamTls, digest: digests[route.place] } } : route;
   return {
     node: completeNode(node, env),
     listeners: Object.fromEntries(
       Array.from(listeners.items, ([name, { value }]) => [name, withDigest(value)]),
     ),
     certificates,
-    routes: routes.items.map(({ value }) => value),
+    routes: routes.items.map(({ value }) => routeWithDigest(value)),
     hosts: values(hosts.items),
     policy: policy.items.map(({ value }) => value),
     limits,

@@ -23,7 +23,8 @@ export type Reading<T> = T | Mistake;
 
 export const PORT = "a port from 1 to 65535";
 export const TARGET = "a target host:port, [v6]:port, unix:/path or unix:@name";
-export const BACKEND = `${TARGET}, or http:// and such a target`;
+export const BACKEND = `${TARGET}, or http:// or https:// and such a target`;
+export const SERVER_NAME = "a name or an IP address";
 export const PATH = "a path such as /api, without query and dot segments";
 export const REGEX = "a regular expression for paths";
 export const METHOD = "a method such as GET, in upper case";
@@ -32,7 +33,7 @@ export const PATTERN = "a name, *.name or * (an address is none)";
 export const NAME = "a name of letters, digits, dashes, underscores and dots";
 export const DURATION = "a duration such as 500ms, 3s, 2m or 1h, at most 500h";
 export const SIZE = "a size such as 64KiB or 10MiB";
-const HTTP_SCHEME = "http://";
+const HTTP_SCHEME = "http://", HTTPS_SCHEME = "https://";
 /** Below 2^31 ms, which timers and poll timeouts end at. */
 const LONGEST = 500 * MILLISECONDS.h;
 /** RFC 1929: user names and passwords have 1 to 255 bytes. */
@@ -43,17 +44,24 @@ export function readTarget(text: string): Reading<Target> {
   return parseTarget(text) ?? badPort(text, 1) ?? new Mistake(TARGET + scheme);
 }
 
-/** `host:port`, or `http://host:port` where connections are handled as HTTP. */
+/** `host:port`, or `http://host:port` where connections are handled as HTTP, and `https://` where they go on in TLS. */
 export interface Backend {
   readonly target: Target;
   readonly http: boolean;
+  readonly secure: boolean;
 }
 
 export function readBackend(text: string): Reading<Backend> {
-  const http = text.startsWith(HTTP_SCHEME);
-  const target = readTarget(http ? text.slice(HTTP_SCHEME.length) : text);
+  const scheme = [HTTP_SCHEME, HTTPS_SCHEME].find((each) => text.startsWith(each)) ?? "";
+  const target = readTarget(text.slice(scheme.length)), http = scheme !== "";
   if (target instanceof Mistake) return target.got || !http ? target : new Mistake(BACKEND);
-  return { target, http };
+  return { target, http, secure: scheme === HTTPS_SCHEME };
+}
+
+/** Whom a certificate has to be for: a normal name, or an IP literal. */
+export function readServerName(text: string): Reading<string> {
+  const ip = parseIp(text);
+  return (ip === undefined ? normalName(text) : formatIp(ip)) ?? new Mistake(SERVER_NAME);
 }
 
 /** The path of a route, in normal form; a slash at its end means nothing. */

@@ -112,6 +112,24 @@ export const certificate = keys({
   key: ["its private key, without a passphrase", pemFile("a private key")],
 });
 
+const upstreamTls = related(
+  keys({
+    ca: [
+      "who vouches for the certificates of https:// targets, in place of this system's roots",
+      pemFile("root certificates").optional(),
+    ],
+    serverName: [
+      "whom they have to be, in place of each target's host",
+      scalar(scalars.SERVER_NAME, scalars.readServerName).optional(),
+    ],
+    certificate: ["who this gate is to them, where they ask", pemFile("certificates").optional()],
+    key: ["the private key of that, without a passphrase", pemFile("a private key").optional()],
+    insecure: ["true: whoever answers is believed", flag().prefault("false")],
+  }),
+  { right: (has) => !has("certificate") || has("key"), error: "needs key", key: "certificate" },
+  { right: (has) => !has("key") || has("certificate"), error: "needs certificate", key: "key" },
+);
+
 const routeKeys = keys({
   listener: ["the only listener it is for", name.optional()],
   protocol: ["the only protocol it is for", protocol.optional()],
@@ -143,6 +161,7 @@ const routeKeys = keys({
   query: ["the parameters that a request has to have, with these very values", queryMatches.optional()],
   timeout: ["how long the target may take to answer a request", duration().optional()],
   bodySize: ["the size of a request's content, in place of limits.bodySize", CONTENT.optional()],
+  upstreamTls: ["how its https:// targets are spoken to", upstreamTls.optional()],
   proxyProtocol: ["the PROXY header that is written to the target", oneOf(["v1", "v2"]).optional()],
   check: [
     "the active health check of its targets: a TCP connect",

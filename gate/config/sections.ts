@@ -132,7 +132,8 @@ function routeOf(
   const backends = backendsOf(to), asked = { path, encodedSlash, method, headers, query };
   const handled = backends.some(({ http }) => http) || asksOfRequests(asked) || timeout !== undefined ||
     bodySize !== undefined;
-  const http = handled ? { ...requestMatch(asked), http: { timeout, bodySize } } : {};
+  const secureOnly = rest.tls && { secureOnly: true as const };
+  const http = handled ? { ...requestMatch(asked), http: { timeout, bodySize, ...secureOnly } } : {};
   const route = { ...rest, place, to: backends, ...http };
   return rest.tls === undefined ? route : { ...route, host: routedHost(rest) };
 }
@@ -177,8 +178,9 @@ export const routedHost = (
 export function backendsOf(to: z.output<typeof schema.route>["to"]): RouteConfiguration["to"] {
   if (to === undefined) return [];
   return (Array.isArray(to) ? to : [to]).map((one) => {
-    const { target, http } = "to" in one ? one.to : one, weight = "to" in one ? one.weight : 1;
-    return http ? { target, weight, http } : { target, weight };
+    const { target, http, secure } = "to" in one ? one.to : one, weight = "to" in one ? one.weight : 1;
+    if (!http) return { target, weight };
+    return secure ? { target, weight, http, secure } : { target, weight, http };
   });
 }
 

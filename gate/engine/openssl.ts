@@ -57,12 +57,17 @@ export class Connection implements Disposable {
   readonly #library: OpenSsl;
   readonly #rings: Rings;
   readonly #ticketKeys: readonly TicketKey[];
+  /** On the client's side: who keeps the session, and whose it is. */
+  readonly #keeper: { readonly context: Context; readonly server: string } | undefined;
   /** Null once freed: with null libssl would end the process. */
   #ssl: Deno.PointerValue;
   /** Why it is BROKEN. */
   error: OpenSslError = { reason: 0, text: "" };
 
-  /** The server's side, or the client's of `server`: a name to ask for and to verify, or an IP to verify. */
+  /**
+   * The server's side, or the client's of `server`: a name to ask for and to verify, or an IP to verify. What was agreed
+   * with it before in this context is resumed.
+   */
   constructor(context: Context, server?: { readonly name: string; readonly isIp: boolean }) {
     const { library, pointer } = context;
     this.#ticketKeys = context.ticketKeys;
@@ -78,7 +83,11 @@ export class Connection implements Disposable {
     library.ssl.SSL_set_bio(this.#ssl, theirs, theirs);
     if (context.isServer) library.ssl.SSL_set_accept_state(this.#ssl);
     else library.ssl.SSL_set_connect_state(this.#ssl);
-    if (server) this.#expect(server.name, server.isIp);
+    if (!server) return;
+    this.#keeper = { context, server: server.name };
+    this.#expect(server.name, server.isIp);
+    const session = context.sessionWith(server.name);
+    if (session) library.ssl.SSL_set_session(this.#ssl, session);
   }
 
   /** The server's side issues tickets under these at most 32 bytes, and resumes no other's. Before the handshake. */
@@ -190,6 +199,8 @@ export class Connection implements Disposable {
   /** The second time it does nothing. */
   [Symbol.dispose](): void {
     if (this.#ssl === null) return;
+    const session = this.#keeper && this.#library.ssl.SSL_get1_session(this.#ssl);
+    if (session) this.#keeper!.context.keepSession(this.#keeper!.server, session);
     this.#library.ssl.SSL_free(this.#ssl);
     this.#ssl = null;
     liveConnections.count--;

@@ -64,6 +64,8 @@ export class Context implements Disposable {
   readonly library: OpenSsl;
   #pointer: Deno.PointerObject;
   #ticketKeys: readonly TicketKey[] = [];
+  /** Of the client's side: the last session with each server, by its name. */
+  readonly #sessions = new Map<string, Deno.PointerObject>();
   #freed = false;
 
   /** @internal by serverContext and clientContext. */
@@ -100,11 +102,31 @@ export class Context implements Disposable {
     return this.#ticketKeys;
   }
 
+  /** The session that a connection to this server may resume, if it still may: valid until the next one is kept. */
+  sessionWith(server: string): Deno.PointerObject | undefined {
+    const session = this.#sessions.get(server);
+    if (session === undefined || this.library.ssl.SSL_SESSION_is_resumable(session) === 1) return session;
+    this.#sessions.delete(server);
+    this.library.ssl.SSL_SESSION_free(session);
+    return undefined;
+  }
+
+  /** Owns the session: it is the one to resume with this server, if it can be. */
+  keepSession(server: string, session: Deno.PointerObject): void {
+    const { ssl } = this.library;
+    const fit = !this.#freed && ssl.SSL_SESSION_is_resumable(session) === 1;
+    const unused = fit ? this.#sessions.get(server) : session;
+    if (fit) this.#sessions.set(server, session);
+    if (unused) ssl.SSL_SESSION_free(unused);
+  }
+
   /** The second time it does nothing. */
   [Symbol.dispose](): void {
     if (this.#freed) return;
     this.#freed = true;
     liveContexts.count--;
+    for (const session of this.#sessions.values()) this.library.ssl.SSL_SESSION_free(session);
+    this.#sessions.clear();
     this.library.ssl.SSL_CTX_free(this.#pointer);
   }
 }

@@ -50,6 +50,10 @@ const SSL_SYMBOLS = {
   SSL_session_reused: { parameters: ["pointer"], result: "i32" },
   SSL_get0_alpn_selected: { parameters: ["pointer", "buffer", "buffer"], result: "void" },
   SSL_get1_peer_certificate: { parameters: ["pointer"], result: "pointer" },
+  SSL_get1_session: { parameters: ["pointer"], result: "pointer" },
+  SSL_set_session: { parameters: ["pointer", "pointer"], result: "i32" },
+  SSL_SESSION_is_resumable: { parameters: ["pointer"], result: "i32" },
+  SSL_SESSION_free: { parameters: ["pointer"], result: "void" },
   SSL_get_verify_result: { parameters: ["pointer"], result: "i32" },
 } as const;
 

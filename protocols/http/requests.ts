@@ -43,7 +43,7 @@ export class RequestSide {
   /** Another request may come. */
   begin(): void {
     this.#looked = 0;
-    this.failure = this.fault = undefined;
+    this.failure = this.fault = this.own = undefined;
     this.#session.exchange.forget();
   }
 
@@ -85,10 +85,8 @@ export class RequestSide {
     if (session.upstream) return this.#send(bytes, session.upstream);
     const routed = exchange.routed ?? this.#route(bytes);
     if (this.#waits()) return this.#step.is("admit");
-    if (exchange.rules.answer) {
-      this.own = exchange.rules.answer(this.#incoming);
-      return this.#step.is("own");
-    }
+    this.own ??= exchange.rules.answer?.(this.#incoming);
+    if (this.own) return this.#step.is("own");
     session.own ||= bindsConnection(REQUEST, bytes, KIND.authorization);
     const upstream = gate.connect(routed, conn, true);
     if (upstream instanceof Promise) {
@@ -115,12 +113,16 @@ export class RequestSide {
     return routed;
   }
 
-  /** Whether a rule of the route has to be waited for. Throws GateError where one refuses. */
+  /** Whether a rule of the route has to be waited for; one may answer. Throws GateError where one refuses. */
   #waits(): boolean {
     const { exchange } = this.#session, { admit } = exchange.rules;
-    while (exchange.admitted < admit.length) {
-      this.admitting = admit[exchange.admitted++](this.#incoming) ?? undefined;
-      if (this.admitting) return true;
+    while (!this.own && exchange.admitted < admit.length) {
+      const said = admit[exchange.admitted++](this.#incoming) ?? undefined;
+      if (said instanceof Promise) {
+        this.admitting = said;
+        return true;
+      }
+      this.own = said;
     }
     return false;
   }

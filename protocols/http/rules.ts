@@ -4,6 +4,7 @@ import type { Edits } from "./edits.ts";
 import type { Exchange } from "./exchange.ts";
 import type { MessageHead } from "./message_head.ts";
 import type { OwnAnswer } from "./own_answer.ts";
+import { secureOnly } from "./secure_only.ts";
 
 /** A request whose head is there. Head and bytes are valid during the synchronous call only. */
 export interface Incoming {
@@ -14,8 +15,11 @@ export interface Incoming {
   readonly gate: Gate;
 }
 
-/** Lets a request go on, or throws or rejects with GateError (RequestRefused, where its answer says more than that). */
-export type Admit = (request: Incoming) => void | Promise<void>;
+/**
+ * Lets a request go on, answers it, or throws or rejects with GateError (RequestRefused, where its answer says more than
+ * that).
+ */
+export type Admit = (request: Incoming) => void | OwnAnswer | Promise<void>;
 
 export interface Rules {
   /** One after the other, before the request goes anywhere. */
@@ -39,6 +43,7 @@ export function rulesOf(http: RequestRules): Rules {
   return rules;
 }
 
-function makeRules(_http: RequestRules): Rules {
-  return NO_RULES;
+function makeRules({ secureOnly: secure }: RequestRules): Rules {
+  if (!secure) return NO_RULES;
+  return { ...NO_RULES, admit: [secureOnly] };
 }

@@ -1,6 +1,6 @@
 /** What a client is told of a failure: one table, total in failures and in who caused them. */
 import type { Failure, GateError, Side } from "../../gate/errors.ts";
-import { atLimit, GateError as Failed } from "../../gate/errors.ts";
+import { atLimit, GateError as Failed, Misdirected } from "../../gate/errors.ts";
 import type { Fault } from "./faults.ts";
 import { RequestRefused } from "./own_answer.ts";
 
@@ -23,6 +23,7 @@ const STATUSES: Readonly<Record<Failure, Readonly<Record<Side, number>>>> = {
 export function statusOfFailure(reason: GateError, routing: boolean): number {
   const { failure, side, limit } = reason;
   if (reason instanceof RequestRefused) return reason.status;
+  if (reason instanceof Misdirected) return 421;
   if (routing && failure === "no-route") return 404;
   return limit === "bodySize" ? 413 : STATUSES[failure][side];
 }

@@ -2,10 +2,11 @@
  * TLS by the name in its ClientHello. Its route says whether nothing is decrypted and the bytes go on as they came, or
  * whether it ends here.
  */
-import type { Conn, Gate, Protocol, Target, Termination } from "../../gate/contracts.ts";
+import type { Conn, Gate, Protocol, Securing, Stream, Target, Termination } from "../../gate/contracts.ts";
 import { asGateError, type Failure, GateError } from "../../gate/errors.ts";
 import { connectOrRefuse, refuse } from "../common/refuse.ts";
 import { readClientHello, sniffClientHello } from "./client_hello.ts";
+import { connectTls } from "./secure.ts";
 import { serverNameTarget } from "./server_name.ts";
 import { terminate } from "./terminate.ts";
 
@@ -65,9 +66,13 @@ function terminationOf(
   }
 }
 
+async function secure(lower: Stream, { context, name, timeout, signal }: Securing): Promise<Stream> {
+  return (await connectTls(lower, context, name, { timeout, signal })).stream;
+}
+
 /** An alert record: TLS 1.2 in its version, as every client expects it here, and level fatal. */
 function alert(reason: GateError): Uint8Array {
   return Uint8Array.of(21, 3, 3, 0, 2, 2, ALERT[reason.failure]);
 }
 
-export const tls: Protocol = { naming: "serverName", sniff: sniffClientHello, serve };
+export const tls: Protocol = { naming: "serverName", sniff: sniffClientHello, serve, secure };

@@ -8,6 +8,7 @@ import { Questions } from "../../gate/questions.ts";
 import { Ruling } from "../../gate/ruling.ts";
 import { nextTicketKeys } from "../../gate/ticket_keys.ts";
 import { TlsContexts } from "../../gate/tls_contexts.ts";
+import { UpstreamTls } from "../../gate/upstream_tls.ts";
 import { protocols, proxyHeader } from "../../protocols/mod.ts";
 import { equal } from "../support/assert.ts";
 import { onLoop, pause } from "../support/on_loop.ts";
@@ -46,6 +47,7 @@ function rulingOf(connections: readonly Connection[]): Ruling {
     checks: false,
     tlsContexts: new TlsContexts(nextTicketKeys()),
     pool: new UpstreamPool(),
+    upstreamTls: new UpstreamTls(protocols),
   }, allowing());
 }
 

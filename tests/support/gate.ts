@@ -89,6 +89,17 @@ export class TestGate implements AsyncDisposable {
     }
   }
 
+  /** The first line of a request, now or soon, for which `is` holds; throws after 5 s. */
+  async request(is: (line: RequestLine) => boolean): Promise<RequestLine> {
+    const until = performance.now() + RECORD_TIME;
+    for (;;) {
+      const found = this.requests.find(is), left = until - performance.now();
+      if (found) return found;
+      if (left <= 0) throw new Error(`no such request in 5 s; there are: ${JSON.stringify(this.requests)}`);
+      await this.#change(left);
+    }
+  }
+
   write(lines: string): void {
     for (const line of lines.split("\n")) {
       if (!line) continue;

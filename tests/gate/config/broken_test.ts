@@ -228,9 +228,9 @@ const BROKEN: readonly (readonly [name: string, text: string, path: string, sent
   ],
   [
     "a target with a scheme",
-    `${EDGE}routes: [{ protocol: ssh, to: ^"https://host:80" }]`,
+    `${EDGE}routes: [{ protocol: ssh, to: ^"ssh://host:80" }]`,
     "routes[0].to",
-    /expected a target host:port.*without a scheme, got "https:\/\/host:80"/,
+    /expected a target host:port.*without a scheme, got "ssh:\/\/host:80"/,
   ],
   [
     "a target of a list",

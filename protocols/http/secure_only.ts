@@ -1,0 +1,31 @@
+/** Routes that are for TLS alone: who asks in clear is sent there, the same request over TLS (RFC 9110 15.4.9). */
+import { RequestRefused } from "./own_answer.ts";
+import { textOf } from "./interned.ts";
+import type { Admit } from "./rules.ts";
+
+const AUTHORITY = /^(\[[^\]]*\]|[^:]*)(?::([0-9]*))?$/;
+const HTTP_PORT = "80", HTTPS_PORT = "443";
+
+/** Answers 308 to what came in clear. */
+export const secureOnly: Admit = ({ head, bytes, exchange, conn }) => {
+  if (conn.peer.layers.includes("tls")) return;
+  const asked = textOf(bytes, head.pathStart, head.targetEnd);
+  const location = locationOf(exchange.host, asked);
+  if (location !== undefined) {
+    return { status: 308, fields: [`Location: ${location}`], body: new Uint8Array(0) };
+  }
+  const state = "it names no host, and would have to come over TLS";
+  throw new RequestRefused(400, [], "malformed", "client", `Cannot serve a request in clear: ${state}`);
+};
+
+/**
+ * The same over TLS. A port that the client gave stays, for one port of the gate serves both; but 80 is HTTP's own, and
+ * TLS has 443 there.
+ */
+export function locationOf(host: string, target: string): string | undefined {
+  const [, name = "", port = ""] = AUTHORITY.exec(host) ?? [];
+  if (name === "") return undefined;
+  const standard = port === "" || port === HTTP_PORT || port === HTTPS_PORT;
+  const path = target.startsWith("/") ? target : target.startsWith("?") ? `/${target}` : "/";
+  return `https://${name}${standard ? "" : `:${port}`}${path}`;
+}
