@@ -14,6 +14,7 @@ import { Socket } from "./engine/socket.ts";
 import type { Entrance } from "./entry.ts";
 import type { Health } from "./health.ts";
 import type { Place } from "./limits.ts";
+import type { RouteRequests } from "./request_counts.ts";
 import type { Right } from "./right.ts";
 import type { Roster } from "./roster.ts";
 import type { ListenerRules, RouteEndpoint } from "./snapshot.ts";
@@ -59,8 +60,11 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   /** The pooled upstream that serves it now, and the one that serves nobody else. */
   upstream: PooledUpstream | undefined;
   ownUpstream: PooledUpstream | undefined;
-  /** Requests that are over. */
+  /** By what right that one was dialed, where its client named the target. */
+  ownRight: Right | undefined;
+  /** Requests that are over, and among whose the one counts that is not. */
   requests = 0;
+  requesting: RouteRequests | undefined;
   /** Its peer's address came in a PROXY header. */
   proxied = false;
   #endpoint: RouteEndpoint | undefined;
@@ -134,6 +138,10 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
 
   get parent(): number | undefined {
     return this.entrance.outer?.id;
+  }
+
+  get protocols(): readonly string[] {
+    return this.rules.protocols;
   }
 
   get asksUser(): boolean {
@@ -226,6 +234,12 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     this.#endpoint = undefined;
   }
 
+  /** No request is under way any more. */
+  leaveRequests(): void {
+    this.requesting?.left();
+    this.requesting = undefined;
+  }
+
   /** Runs when it is over. */
   atEnd(act: () => void): void {
     if (this.#over) act();
@@ -305,6 +319,7 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     this.#releaseDeadline();
     this.stream.onGone = undefined;
     this.leaveEndpoint();
+    this.leaveRequests();
     this.upstream?.leavePool();
     this.ownUpstream?.close();
     this.upstream = this.ownUpstream = this.onAbort = undefined;

@@ -1,15 +1,16 @@
 /** The one way out: route, policy, dial. Where to go is decided in decide.ts; here it happens. */
 import { formatTarget, isUnixHost, parseIp } from "./address.ts";
+import { AskedTargets, type Deciding, type NamedRequest } from "./asked.ts";
 import { type Asking, askingOf } from "./asking.ts";
 import type { Connection } from "./connection.ts";
 import type { Requested, Stream, Target } from "./contracts.ts";
-import type { Decider, Plan } from "./decide.ts";
+import type { Plan } from "./decide.ts";
 import { Dialer, type DialerParts } from "./dialer.ts";
 import { now } from "./engine/loop.ts";
 import { PooledUpstream, type UpstreamPool } from "./engine/upstream_pool.ts";
 import { asGateError, GateError, Misdirected } from "./errors.ts";
 import type { EndpointChanged, Health } from "./health.ts";
-import { lostRight, lostUser, type Right } from "./right.ts";
+import { lostUser } from "./right.ts";
 import type { RouteEndpoint, RouteRule } from "./snapshot.ts";
 import { tlsKind, type UpstreamTls } from "./upstream_tls.ts";
 
@@ -21,10 +22,7 @@ export interface Place {
 export type ProxyHeader = (version: "v1" | "v2", source?: Place, destination?: Place) => Uint8Array;
 
 /** What one snapshot compiles to, and what outlives it. */
-export interface ConnectorParts extends DialerParts {
-  readonly decider: Decider;
-  /** Which decides now: another one, once a reload replaced the snapshot while a connection is on its way. */
-  readonly deciding: () => Decider;
+export interface ConnectorParts extends DialerParts, Deciding {
   readonly health: Health;
   readonly proxyHeader: ProxyHeader;
   readonly endpointChanged: EndpointChanged;
@@ -36,12 +34,14 @@ export interface ConnectorParts extends DialerParts {
 export class Connector {
   readonly #parts: ConnectorParts;
   readonly #dialer: Dialer;
+  readonly asked: AskedTargets;
   /** Targets of routes that need no resolving, as what a dial takes. */
   readonly #literal = new Map<Target, readonly Target[]>();
 
   constructor(parts: ConnectorParts, routes: readonly RouteRule[]) {
     this.#parts = parts;
     this.#dialer = new Dialer(parts);
+    this.asked = new AskedTargets(parts, this.#dialer);
     for (const { target } of routes.flatMap(({ to }) => to)) {
       if (isUnixHost(target.host) || parseIp(target.host)) this.#literal.set(target, [target]);
     }
@@ -65,7 +65,7 @@ export class Connector {
       return this.#toOnly(plan.route, conn, until) ??
         this.#toRoute(plan.route, conn, until, this.#order(plan.route));
     }
-    return this.#toAsked(plan.target, conn, conn.right!, until);
+    return this.asked.dial(plan.target, conn, conn.right!, until);
   }
 
   /** Whether HTTP that comes in there is routed request by request. */
@@ -95,13 +95,19 @@ export class Connector {
 
   /** An upstream for a message that takes this route: an idle one of the kind, else a new one. */
   toRouted(route: RouteRule, conn: Connection, reuse: boolean): Stream | Promise<Stream> {
-    conn.upstream?.leavePool(); // it was not kept
-    conn.upstream = undefined;
-    conn.leaveEndpoint();
+    leaveUpstream(conn);
     conn.route = route.place;
     const endpoints = this.#order(route); // for both: chance decides among equals, and would choose again
     return (reuse ? this.#toIdle(route, conn, endpoints[0]) : undefined) ??
       this.#toNew(route, conn, endpoints);
+  }
+
+  /** The same for a message whose client named the target; a route of its protocol may take that. */
+  toNamed({ right }: NamedRequest, conn: Connection, reuse: boolean): Stream | Promise<Stream> {
+    const { plan } = conn.right = { ...right };
+    if (plan.kind === "route") return this.toRouted(plan.route, conn, reuse);
+    leaveUpstream(conn);
+    return (reuse ? this.asked.idle(plan.target, conn) : undefined) ?? this.asked.open(plan.target, conn);
   }
 
   /** The bytes of a connection that nobody could tell apart go there as they came. */
@@ -236,32 +242,13 @@ export class Connector {
     const local = conn.localAddress;
     return this.#parts.proxyHeader(version, source, local && { address: local.host, port: local.port });
   }
+}
 
-  /** What the client named, as far as policy permits: also if that changes meanwhile. */
-  async #toAsked(target: Target, conn: Connection, right: Right, until: number): Promise<Stream> {
-    let judge = this.#parts.decider;
-    const stream = await this.#dialer.reach(target, conn, until, (destination) => {
-      judge = this.#judgeAgain(conn, judge);
-      right.completed = destination.completed;
-      return judge.permit(right.asking, right.plan, destination);
-    });
-    right.endpoint ??= { address: conn.dialed!, layers: [] };
-    try {
-      this.#judgeAgain(conn, judge);
-    } catch (thrown) {
-      stream[Symbol.dispose]();
-      throw thrown;
-    }
-    return stream;
-  }
-
-  /** Who decides now. Throws GateError where that is not `judge` any more, and the right is lost. */
-  #judgeAgain(conn: Connection, judge: Decider): Decider {
-    const decider = this.#parts.deciding();
-    const lost = decider === judge ? undefined : lostRight(conn, decider);
-    if (lost) throw lost;
-    return decider;
-  }
+/** The one of the message before, if it was not kept. */
+function leaveUpstream(conn: Connection): void {
+  conn.upstream?.leavePool();
+  conn.upstream = undefined;
+  conn.leaveEndpoint();
 }
 
 /**

@@ -164,6 +164,8 @@ export interface Conn {
   peer: Peer;
   readonly record: Draft;
   readonly limits: Limits;
+  /** Registry names of what may come in at its listener now. */
+  readonly protocols: readonly string[];
   /** Whether the listener has `users` now: who comes in has to say who it is. */
   readonly asksUser: boolean;
   /** One per connection: when it passes, the stream is aborted with "timeout", unless `late` is to be called. 0: none. */
@@ -196,8 +198,9 @@ export interface Requested {
   query(name: string): string | undefined;
 }
 
-/** The route that a request takes, handled as HTTP. */
+/** The route that a request takes, handled as HTTP; or what policy permitted to who named the target. */
 export interface Routed {
+  /** Empty: no route. */
   readonly place: string;
   readonly http: RequestRules;
 }
@@ -332,6 +335,11 @@ export interface Gate {
   handles(conn: Conn): boolean;
   /** Route and policy of one request. Throws GateError; Misdirected where TLS for its host does not end here. */
   route(request: Requested, conn: Conn): Routed;
+  /**
+   * The same of a request whose target its client named, as a proxy's does: policy judges that, and only a route that
+   * names the protocol applies. Throws GateError.
+   */
+  proxied(target: Target, conn: Conn): Routed;
   /**
    * MOVES the upstream that this connection has by a route, between two messages, to where idle ones wait. `own`: for
    * this connection alone.

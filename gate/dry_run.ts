@@ -17,6 +17,7 @@ import { asGateError, GateError } from "./errors.ts";
 export interface DryClient {
   readonly bytes: Uint8Array;
   readonly listener: string;
+  readonly protocols: readonly string[];
   readonly asksUser: boolean;
   readonly limits: Limits;
   readonly peer: Peer;
@@ -32,7 +33,13 @@ export interface AskedNames {
 
 /** What was asked for, and what was known of the client then; or why nothing was. */
 export type DryRun =
-  | { readonly target: Target | undefined; readonly peer: Peer; readonly request?: Requested }
+  | {
+    readonly target: Target | undefined;
+    readonly peer: Peer;
+    readonly request?: Requested;
+    /** The client of a proxy named it, within a protocol that names none otherwise. */
+    readonly named?: boolean;
+  }
   | { readonly failure: GateError };
 
 /**
@@ -47,6 +54,7 @@ export async function dryRun(name: string, protocol: Protocol, client: DryClient
     peer: client.peer,
     record: { protocol: name, target: "", endpoint: "", user: "", up: 0, down: 0 },
     limits: client.limits,
+    protocols: client.protocols,
     asksUser: client.asksUser,
     deadline: () => {},
     patience: () => {},
@@ -66,7 +74,9 @@ export async function dryRun(name: string, protocol: Protocol, client: DryClient
 }
 
 class DryGate implements Gate {
-  asked: { readonly target: Target | undefined; readonly request?: Requested } | undefined;
+  asked:
+    | { readonly target: Target | undefined; readonly request?: Requested; readonly named?: boolean }
+    | undefined;
   readonly #requests: AskedNames | undefined;
 
   constructor(requests: AskedNames | undefined) {
@@ -93,6 +103,11 @@ class DryGate implements Gate {
   /** The first one is the one to explain. */
   route(request: Requested): never {
     this.asked ??= { target: request.target, request: kept(request, this.#requests!) };
+    throw new GateError("no-route", "gate", "Cannot route a request: it is only explained");
+  }
+
+  proxied(target: Target): never {
+    this.asked ??= { target, named: true };
     throw new GateError("no-route", "gate", "Cannot route a request: it is only explained");
   }
 

@@ -203,13 +203,14 @@ async function seeBytes(
   };
   const requests = decider.router.handles(rules.name) ? askedNames(snapshot) : undefined;
   const about = {
-    ...{ bytes, listener: rules.name, asksUser: rules.asksUser, limits: snapshot.limits },
-    ...{ peer, requests },
+    ...{ bytes, listener: rules.name, protocols: rules.protocols, asksUser: rules.asksUser },
+    ...{ limits: snapshot.limits, peer, requests },
   };
   const run = await dryRun(name, protocols[name], about);
   if ("failure" in run) return { verdicts, protocol: name, failure: run.failure.message, explanations: [] };
   const asking = {
     ...imagine(rules, trusted, client, name, world),
+    ...run.named ? { naming: "target" as const } : {},
     target: run.target,
     request: run.request,
     serverName: run.peer.serverName,

@@ -1,4 +1,5 @@
 /** The gate's verbs for protocols, on an engine thread. */
+import type { NamedRequest } from "./asked.ts";
 import type { Connection } from "./connection.ts";
 import type { Connector } from "./connector.ts";
 import type {
@@ -23,6 +24,7 @@ import type { Entrance } from "./entry.ts";
 import { atLimit, GateError } from "./errors.ts";
 import type { Questions } from "./questions.ts";
 import { digestOf } from "./right.ts";
+import { PROXIED } from "./request_counts.ts";
 import type { Roster } from "./roster.ts";
 import type { RouteRule } from "./snapshot.ts";
 import type { Terminations } from "./termination.ts";
@@ -36,7 +38,7 @@ export interface GateParts {
   readonly connector: () => Connector;
   readonly terminations: () => Terminations;
   readonly questions: Questions;
-  readonly roster: Pick<Roster, "requested">;
+  readonly roster: Pick<Roster, "requesting" | "requested">;
   readonly pool: UpstreamPool;
   /** Somebody gave a wrong password. */
   readonly authFailed: (conn: Conn) => void;
@@ -58,6 +60,7 @@ export class EngineGate implements Gate {
   connect(to: Target | Routed | undefined, conn: Conn, reuse = false): Stream | Promise<Stream> {
     const connector = this.#parts.connector();
     if (to === undefined || !("http" in to)) return connector.connect(to, conn as Connection);
+    if (isNamed(to)) return connector.toNamed(to, conn as Connection, reuse);
     return connector.toRouted(to as RouteRule, conn as Connection, reuse);
   }
 
@@ -67,10 +70,25 @@ export class EngineGate implements Gate {
 
   route(request: Requested, conn: Conn): Routed {
     const connection = conn as Connection;
+    const connector = this.#parts.connector();
     connection.route = connection.record.endpoint = ""; // the last request's
-    const route = this.#parts.connector().route(request, connection);
-    if (isRouted(route)) return route;
+    connection.right = undefined;
+    const route = connector.route(request, connection);
+    connection.route = route.place;
+    if (isRouted(route)) {
+      this.#parts.roster.requesting(connection, route.label);
+      return route;
+    }
     throw new GateError("no-route", "gate", `Cannot route a request: ${route.place} passes bytes on`);
+  }
+
+  proxied(target: Target, conn: Conn): Routed {
+    const connection = conn as Connection;
+    connection.route = connection.record.endpoint = "";
+    this.#parts.roster.requesting(connection, PROXIED);
+    const named = this.#parts.connector().asked.judge(target, connection);
+    connection.route = named.place;
+    return named;
   }
 
   keep(stream: Stream, conn: Conn, own: boolean): void {
@@ -78,7 +96,10 @@ export class EngineGate implements Gate {
     if (upstream?.stream !== stream) return stream[Symbol.dispose]();
     connection.upstream = undefined;
     if (!own && !upstream.personal) this.#parts.pool.keep(upstream);
-    else if (upstream.rest()) connection.ownUpstream = upstream;
+    else if (upstream.rest()) {
+      connection.ownUpstream = upstream;
+      connection.ownRight = connection.right;
+    }
   }
 
   reused(conn: Conn): boolean {
@@ -140,6 +161,7 @@ export class EngineGate implements Gate {
   }
 }
 
+const isNamed = (to: Routed): to is NamedRequest => "right" in to;
 const isRouted = (route: RouteRule): route is RouteRule & Routed => route.http !== undefined;
 
 function cannotLogIn(answer: "throttled" | "busy", source: string): GateError {

@@ -41,7 +41,7 @@ export interface Owner {
   /** What the admin page speaks to. */
   readonly operations: Operations;
   /** What engines tell of connections and endpoints. */
-  hear(report: Report): void;
+  hear(report: Report, engine: number): void;
   say(message: Message): void;
 }
 
@@ -81,7 +81,7 @@ export class InForce {
       bind: (wanted) => this.#bind(wanted),
       discovery: () => this.#names,
       login: (login) => this.#logins.check(login),
-      hear: (report) => this.#owner.hear(report),
+      hear: (report, engine) => this.#owner.hear(report, engine),
       log: (message) => this.#owner.say(message),
       scope,
     }, this.#desired(this.#config, this.#credentials));

@@ -8,6 +8,7 @@ import { GateError } from "./errors.ts";
 import type { Journal } from "./journal.ts";
 import { liveConnection } from "./live.ts";
 import type { LiveConnection } from "./operations.ts";
+import { UNROUTED } from "./request_counts.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { stagesOf } from "./stages.ts";
 
@@ -101,16 +102,26 @@ export class Roster {
     });
   }
 
-  /** A request of a connection is over. */
+  /** A request of a connection begins; `route` as metrics call it. */
+  requesting(connection: Connection, route: string): void {
+    connection.leaveRequests();
+    connection.requesting = this.#journal.requests.of(route);
+    connection.requesting.begun();
+  }
+
+  /** A request of a connection is over, which may have found no route. */
   requested(connection: Connection, record: RequestRecord): void {
     const { id, parent, listener, peer, route } = connection;
     const { protocol, endpoint } = connection.record;
+    const duration = now - record.began, requests = connection.requesting;
     connection.requests++;
+    connection.leaveRequests();
+    (requests ?? this.#journal.requests.of(UNROUTED)).over(record, duration);
     if (record.failure?.limit) this.#census.hit(record.failure.limit);
     this.#journal.request({
       ...{ id, parent, listener, peer, protocol, endpoint, route },
       ended: Date.now(),
-      duration: now - record.began,
+      duration,
       record,
     });
   }

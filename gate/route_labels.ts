@@ -1,11 +1,13 @@
 /** What metrics call a route: by what it matches, for the line it stands in changes with every edit above it. */
-import type { RouteRule } from "./snapshot.ts";
+import type { PathMatch, RouteRule } from "./snapshot.ts";
+
+type Labelled = Pick<RouteRule, "place" | "listener" | "protocol" | "host" | "path">;
 
 /**
- * By the route's place: `listener=edge protocol=tls host=*.example.com`, of these what the route has, or `*` where it
- * has none. Where that would be the same for several of them, their places.
+ * By the route's place: `listener=edge protocol=tls host=*.example.com path=/api`, of these what the route has, or `*`
+ * where it has none. Where that would be the same for several of them, their places.
  */
-export function routeLabels(routes: readonly RouteRule[]): ReadonlyMap<string, string> {
+export function routeLabels(routes: readonly Labelled[]): ReadonlyMap<string, string> {
   const byLabel = Map.groupBy(routes, labelOf);
   return new Map(
     [...byLabel].flatMap(([label, same]) =>
@@ -14,7 +16,9 @@ export function routeLabels(routes: readonly RouteRule[]): ReadonlyMap<string, s
   );
 }
 
-function labelOf({ listener, protocol, host }: RouteRule): string {
-  const given = Object.entries({ listener, protocol, host }).filter(([, value]) => value !== undefined);
-  return given.map(([key, value]) => `${key}=${value}`).join(" ") || "*";
+function labelOf({ listener, protocol, host, path }: Labelled): string {
+  const given = Object.entries({ listener, protocol, host, path: path && pathOf(path) });
+  return given.flatMap(([key, value]) => value === undefined ? [] : `${key}=${value}`).join(" ") || "*";
 }
+
+const pathOf = (path: PathMatch): string => "prefix" in path ? path.prefix : `exact:${path.exact}`;

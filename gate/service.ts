@@ -44,7 +44,7 @@ export class Service implements Operations {
     this.#parts = parts;
     this.#inForce = new InForce(loaded, parts, {
       operations: this,
-      hear: (report) => this.#hear(report),
+      hear: (report, engine) => this.#hear(report, engine),
       say,
     });
     this.#reloads = new Reloads({
@@ -170,10 +170,12 @@ export class Service implements Operations {
     return this.#reloads.confirm(id);
   }
 
-  #hear(report: Report): void {
+  #hear(report: Report, engine: number): void {
     switch (report.op) {
+      case "ready":
+        return this.#tally.started(engine);
       case "journal":
-        this.#tally.add(report.batch);
+        this.#tally.add(report.batch, engine);
         if (report.batch.lines) this.#parts.log.write(report.batch.lines);
         return;
       case "limits":

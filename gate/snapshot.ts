@@ -72,6 +72,8 @@ export interface ClientCertificateRule {
 export interface RouteRule {
   /** `ugate.yaml:12:5 routes[3]`: for explain and the log. */
   readonly place: string;
+  /** What metrics call it: see route_labels.ts. */
+  readonly label: string;
   readonly listener?: string;
   readonly protocol?: string;
   /** Lower case A-label name, `*.name` or `*`. */

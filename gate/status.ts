@@ -9,11 +9,13 @@ import type {
   EndpointState,
   EngineState,
   ListenerState,
+  RequestState,
   Status,
   Trial,
 } from "./operations.ts";
 import type { Bound } from "./orders.ts";
 import type { ReloadHistory } from "./reloads.ts";
+import { PROXIED, STATUS_CLASSES, UNROUTED } from "./request_counts.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { Tally } from "./tally.ts";
 import { VERSION } from "./version.ts";
@@ -54,6 +56,7 @@ export function statusOf(facts: Facts): Status {
     listeners: listenerStates(facts),
     engines,
     endpoints: endpointStates(facts),
+    requests: requestStates(facts),
     certificates: certificateStates(facts.config),
     connections: limits.connections,
     limitHits,
@@ -98,4 +101,27 @@ function endpointStates({ snapshot, health }: Facts): EndpointState[] {
       ...health.state(endpoint),
     }))
   );
+}
+
+/** Of every route whose requests are handled one by one; what no route took where there was any. */
+export function requestStates({ snapshot, tally }: Facts): RequestState[] {
+  const counted = new Map(tally.status().requests.map((requests) => [requests.route, requests]));
+  const routes = snapshot.routes.filter(({ http }) => http).map(({ place, label }) =>
+    [place, label] as const
+  );
+  const others = [PROXIED, UNROUTED].filter((label) => counted.has(label)).map((label) =>
+    [label, label] as const
+  );
+  return [...routes, ...others].map(([route, label]) => {
+    const { statuses = [], inFlight = 0, up = 0, down = 0 } = counted.get(label) ?? {};
+    const classes = STATUS_CLASSES.map((name, at) => [name, statuses[at] ?? 0] as const);
+    return {
+      route,
+      label,
+      active: inFlight,
+      statuses: Object.fromEntries(classes) as RequestState["statuses"],
+      up,
+      down,
+    };
+  });
 }

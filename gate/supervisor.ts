@@ -19,7 +19,7 @@ export interface SupervisorOptions extends EnginesOptions {
   /** Whether the password is right. */
   readonly login: (login: Login) => Promise<LoginAnswer>;
   /** What engines tell of connections and endpoints. */
-  readonly hear: (report: Report) => void;
+  readonly hear: (report: Report, engine: number) => void;
 }
 
 /** What is to hold: the addresses that listeners have, and the rules; `own` without what the kernel chooses. */
@@ -136,7 +136,7 @@ export class Supervisor implements Owner {
   }
 
   heard(engine: EngineHost, report: Report): void {
-    if (report.op !== "question") return this.#options.hear(report);
+    if (report.op !== "question") return this.#options.hear(report, engine.number);
     this.#options.scope.spawn("answer", this.#answer(engine, report.id, report.question));
   }
 

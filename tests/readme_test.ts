@@ -36,8 +36,8 @@ interface Stage {
 
 const STAGES: Readonly<Record<string, (world: ExampleWorld) => Stage | Promise<Stage>>> = {
   [BUILT_IN]: (world) => ({
-    names: { "example.com": world.https("example") },
-    prints: [/I am example/, /I am example/, /I am example/, /"listener": "local"/],
+    names: { "example.com": world.https("example"), "example.org": world.http("plain") },
+    prints: [/I am example/, /I am example/, /I am plain/, /I am example/, /"listener": "local"/],
   }),
 
   async "edge.yaml"(world) {

@@ -19,11 +19,12 @@ export async function status(options: GateOptions): Promise<number> {
 
 /** For people: what is not worth a line has none. */
 export function statusLines(status: Status, width: number, now: Date): string[] {
-  const { certificates } = status;
+  const { certificates, requests } = status;
   const sections = [
     headLines(status, now),
     table(LISTENERS, status.listeners, width),
     status.endpoints.length > 0 ? table(ENDPOINTS, status.endpoints, width) : [],
+    requests.length > 0 ? table(REQUESTS, requests, width) : [],
     certificates.length > 0 ? table(CERTIFICATES, certificates, width) : [],
     status.ended.length > 0 ? table(ENDED, byOutcome(status.ended), width) : [],
     countLines(status),
@@ -48,6 +49,18 @@ const ENDPOINTS: Column<Status["endpoints"][number]>[] = [
   { title: "ROUTE", cell: ({ route }) => route, least: 12 },
   { title: "ACTIVE", cell: ({ active }) => countText(active), right: true },
   { title: "STATE", cell: ({ usable }) => usable ? "usable" : "left out" },
+];
+
+const REQUESTS: Column<Status["requests"][number]>[] = [
+  { title: "REQUESTS", cell: ({ label }) => label, least: 12, spare: 1 },
+  { title: "ACTIVE", cell: ({ active }) => countText(active), right: true },
+  ...(["2xx", "3xx", "4xx", "5xx"] as const).map((name) => ({
+    title: name,
+    cell: ({ statuses }: Status["requests"][number]) => countText(statuses[name] ?? 0),
+    right: true,
+  })),
+  { title: "UP", cell: ({ up }) => bytesText(up), right: true },
+  { title: "DOWN", cell: ({ down }) => bytesText(down), right: true },
 ];
 
 const CERTIFICATES: Column<Status["certificates"][number]>[] = [

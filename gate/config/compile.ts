@@ -5,6 +5,7 @@ import { type EndpointHealth, MOST_ENDPOINTS } from "../health.ts";
 import type { LogFormat } from "../log_line.ts";
 import { type ConnectionLimits, MOST_LISTENERS, MOST_RESERVED } from "../limits.ts";
 import { Numbers } from "../numbers.ts";
+import { routeLabels } from "../route_labels.ts";
 import type { ListenerRules, RouteEndpoint, RouteRule, Snapshot } from "../snapshot.ts";
 import { type Configuration, LOG_LEVELS, type LogLevel } from "./configuration.ts";
 import type { ListenerConfiguration, RouteConfiguration } from "./configuration.ts";
@@ -66,6 +67,7 @@ const ALONE = (): Compiling => ({
 export function compileSnapshot(config: Configuration, compiling = ALONE()): Snapshot {
   const { routes, listeners, policy, certificates, limits, log } = config;
   const { version, numbering, users, format, credentials } = compiling;
+  const labels = routeLabels(routes);
   return {
     version,
     listeners: Object.fromEntries(
@@ -75,7 +77,9 @@ export function compileSnapshot(config: Configuration, compiling = ALONE()): Sna
         return [name, { ...rules, clientCertificates: clientRule(listener, credentials) }];
       }),
     ),
-    routes: routes.map((route) => routeRule(route, numbering.endpoints, credentials)),
+    routes: routes.map((route) =>
+      routeRule(route, labels.get(route.place)!, numbering.endpoints, credentials)
+    ),
     policy,
     certificates: certificates.map(({ place, names, notAfter, digest }, i) => {
       const { chain, key, der } = credentials.keyPairs[i] ?? { chain: "", key: "" };
@@ -130,14 +134,19 @@ function clientRule(
  * they share another one, or a check that is taken away would leave its last word for ever; and so where they believe
  * somebody else there.
  */
-function routeRule(route: RouteConfiguration, endpoints: Numbers, credentials: Credentials): RouteRule {
+function routeRule(
+  route: RouteConfiguration,
+  label: string,
+  endpoints: Numbers,
+  credentials: Credentials,
+): RouteRule {
   const upstreamTls = upstreamRule(route, credentials);
   const { upstreamTls: _files, ...written } = route,
     rule = upstreamTls ? { ...written, upstreamTls } : written;
   const to = route.to.map(({ http: _handled, ...endpoint }) => {
     return { ...endpoint, health: endpoints.of(rowName(endpoint, rule)) };
   });
-  return { ...rule, to };
+  return { ...rule, label, to };
 }
 
 function upstreamRule(

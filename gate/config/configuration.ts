@@ -74,7 +74,7 @@ export interface CertificateConfiguration extends CertificateFacts {
   readonly file: string;
 }
 
-export interface RouteConfiguration extends Omit<RouteRule, "to" | "upstreamTls"> {
+export interface RouteConfiguration extends Omit<RouteRule, "to" | "label" | "upstreamTls"> {
   /** `http`: what comes in is handled as HTTP, and goes there as that; `secure`: over TLS. */
   readonly to: readonly {
     readonly target: Target;

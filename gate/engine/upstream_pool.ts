@@ -37,7 +37,7 @@ export class PooledUpstream implements Mover, Expiring, Taker {
     /** What was dialed, and what the journal calls it. */
     readonly dialed: Target | undefined,
     readonly endpoint: string,
-    /** It told the upstream who its client is: it serves no other. */
+    /** It told the upstream who its client is, or its client named it: it serves no other. */
     readonly personal: boolean,
   ) {}
 

@@ -38,6 +38,10 @@ export class Exchange {
   /** It may be sent again where the upstream closed before it answered. */
   repeatable = false;
   routed: Routed | undefined;
+  /** Its client named the target, as a proxy's does. */
+  proxied = false;
+  /** The Proxy-Authorization that was right on this connection last. */
+  proxyLogin: string | undefined;
   /** Of its route. */
   rules: Rules = NO_RULES;
   /** How many of them have let it go on. */
@@ -82,7 +86,8 @@ export class Exchange {
       this.down.moved =
       this.up.moved =
         0;
-    this.sending =
+    this.proxied =
+      this.sending =
       this.heard =
       this.answered =
       this.tunnel =

@@ -5,7 +5,8 @@ import { dropClaims, dropKind } from "./drop_lines.ts";
 import { Edits } from "./edits.ts";
 import type { Exchange } from "./exchange.ts";
 import { KIND } from "./field_kinds.ts";
-import type { ForwardedLines } from "./forwarded.ts";
+import { type ForwardedLines, viaLine } from "./forwarded.ts";
+import { countForward } from "./max_forwards.ts";
 import { MessageHead } from "./message_head.ts";
 import { isToken } from "./octets.ts";
 import { connectionOption, deliveredBody, upstreamPersists } from "./persistence.ts";
@@ -34,8 +35,12 @@ export function forwardRequest(
   EDITS.begin(REQUEST, bytes, true);
   dropClaims(REQUEST, false);
   dropKind(REQUEST, KIND.proxyAuthorization);
-  EDITS.add(lines.of(conn, exchange.host, exchange.minor));
-  exchange.requestId = nameRequest(REQUEST, bytes, EDITS);
+  countForward(REQUEST, bytes, EDITS);
+  if (exchange.proxied) EDITS.add(viaLine(exchange.minor)); // who asks is nobody's business
+  else {
+    EDITS.add(lines.of(conn, exchange.host, exchange.minor));
+    exchange.requestId = nameRequest(REQUEST, bytes, EDITS);
+  }
   for (const edit of exchange.rules.editRequest) edit(EDITS, request);
   const end = room(writeRequest(REQUEST, bytes, EDITS, OUT, 0));
   const whole = exchange.up.place(bytes, REQUEST.used, OUT, end, "client");

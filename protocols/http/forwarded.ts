@@ -7,6 +7,11 @@ import { octets } from "./octets.ts";
 /** RFC 9110 7.6.3: a pseudonym, for nobody needs to know this machine's name. */
 const PSEUDONYM = "ugate";
 
+const VIA = [0, 1].map((minor) => octets(`Via: 1.${minor} ${PSEUDONYM}\r\n`));
+
+/** All that is told of a request that a client of the proxy sent (RFC 9110 7.6.3). */
+export const viaLine = (minor: number): Uint8Array => VIA[minor];
+
 /** The lines of one connection, made when its first request comes and when it asks for another host. */
 export class ForwardedLines {
   #host: string | undefined;

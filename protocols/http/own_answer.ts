@@ -13,6 +13,8 @@ export interface OwnAnswer {
 
 /** A refusal whose answer says more than its failure does: a challenge, when to come again. */
 export class RequestRefused extends GateError {
+  /** What the client reads in place of the failure's own sentence. */
+  sentence: string | undefined;
   constructor(
     readonly status: number,
     /** Whole lines of the head, without CRLF. */

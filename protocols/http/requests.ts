@@ -1,5 +1,5 @@
 /** The client's side of an exchange: its request is read, finds its way, and goes upstream. */
-import type { Phase, Routed, Stream } from "../../gate/contracts.ts";
+import type { Phase, Stream } from "../../gate/contracts.ts";
 import { LOOK_MAX } from "../../gate/engine/look.ts";
 import { asGateError, atLimit, GateError } from "../../gate/errors.ts";
 import { passContent } from "./content.ts";
@@ -9,6 +9,7 @@ import { bindsConnection, forwardRequest, OUT, REQUEST } from "./forward.ts";
 import { ForwardedLines } from "./forwarded.ts";
 import type { OwnAnswer } from "./own_answer.ts";
 import { parseRequest } from "./parse_head.ts";
+import { proxies, PROXY_RULES, UNJUDGED } from "./proxied.ts";
 import { RequestAsked } from "./request_asked.ts";
 import { type Incoming, rulesOf } from "./rules.ts";
 import { type Session, Step } from "./session.ts";
@@ -83,12 +84,12 @@ export class RequestSide {
     const session = this.#session, { exchange, conn, gate } = session;
     this.#incoming.bytes = bytes;
     if (session.upstream) return this.#send(bytes, session.upstream);
-    const routed = exchange.routed ?? this.#route(bytes);
+    if (!exchange.routed) this.#route(bytes);
     if (this.#waits()) return this.#step.is("admit");
     this.own ??= exchange.rules.answer?.(this.#incoming);
     if (this.own) return this.#step.is("own");
     session.own ||= bindsConnection(REQUEST, bytes, KIND.authorization);
-    const upstream = gate.connect(routed, conn, true);
+    const upstream = gate.connect(exchange.routed, conn, true);
     if (upstream instanceof Promise) {
       this.dialing = upstream;
       return this.#step.is("dial");
@@ -96,7 +97,7 @@ export class RequestSide {
     return this.#send(bytes, session.upstream = upstream);
   }
 
-  #route(bytes: Uint8Array): Routed {
+  #route(bytes: Uint8Array): void {
     const { exchange, conn, gate } = this.#session;
     exchange.begin(REQUEST, bytes);
     const content = REQUEST.body === "tunnel" ? "none" : REQUEST.body;
@@ -105,12 +106,14 @@ export class RequestSide {
       throw new GateError("unsupported", "client", "Cannot serve CONNECT: it is another protocol here");
     }
     conn.record.target ||= exchange.host;
-    const routed = exchange.routed = gate.route(this.#asked.of(exchange, bytes), conn);
-    exchange.rules = rulesOf(routed.http);
+    exchange.proxied = this.#session.proxies && REQUEST.form === "absolute" && proxies(conn);
+    const routed = exchange.routed = exchange.proxied
+      ? UNJUDGED
+      : gate.route(this.#asked.of(exchange, bytes), conn);
+    exchange.rules = exchange.proxied ? PROXY_RULES : rulesOf(routed.http);
     const most = routed.http.bodySize ?? conn.limits.bodySize ?? Infinity;
     if (REQUEST.body === "length" && REQUEST.length > most) throw tooLarge(most);
     exchange.up.begin(content, REQUEST.length, true, most);
-    return routed;
   }
 
   /** Whether a rule of the route has to be waited for; one may answer. Throws GateError where one refuses. */

@@ -8,9 +8,12 @@ import { ResponseSide } from "./responses.ts";
 import { Session, type What } from "./session.ts";
 import { statusOfFailure } from "./status.ts";
 
-/** Until the client's connection is over, or has become a relay. Rejects with what broke it. */
-export async function serveRequests(conn: Conn, gate: Gate): Promise<void> {
-  const session = new Session(conn, gate), server = new Server(session);
+/**
+ * Until the client's connection is over, or has become a relay. Rejects with what broke it. `proxies`: requests for
+ * whole URLs are proxied where the listener says so.
+ */
+export async function serveRequests(conn: Conn, gate: Gate, proxies = false): Promise<void> {
+  const session = new Session(conn, gate, proxies), server = new Server(session);
   conn.onAbort = (reason) => session.dropUpstream(reason);
   conn.patience(conn.limits.headTimeout);
   try {
@@ -120,11 +123,9 @@ class Server {
     const { exchange, conn, gate } = this.#session;
     this.#session.dropUpstream(reason);
     const status = this.#requests.fault?.fault ?? statusOfFailure(reason, exchange.routed === undefined);
-    const fields = reason instanceof RequestRefused ? reason.fields : [];
+    const words = reason instanceof RequestRefused ? reason : {};
     // Who would have been answered may be gone: the reason stays the one to record.
-    const stays = await this.#write(failureAnswer(status, reason.failure, { fields }), unused).catch(() =>
-      false
-    );
+    const stays = await this.#write(failureAnswer(status, reason.failure, words), unused).catch(() => false);
     if (exchange.method !== "") gate.requested(conn, exchange.record(reason));
     if (stays) return true;
     throw reason;

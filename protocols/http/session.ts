@@ -42,7 +42,8 @@ export class Session {
   /** Requests that were answered. */
   served = 0;
 
-  constructor(readonly conn: Conn, readonly gate: Gate) {
+  /** `proxies`: requests for whole URLs are proxied where the listener says so. */
+  constructor(readonly conn: Conn, readonly gate: Gate, readonly proxies: boolean) {
     this.client = conn.stream;
   }
 

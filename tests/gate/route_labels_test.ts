@@ -1,9 +1,7 @@
 import { routeLabels } from "../../gate/route_labels.ts";
-import type { RouteRule } from "../../gate/snapshot.ts";
 import { equal } from "../support/assert.ts";
 
-const labels = (...routes: Omit<RouteRule, "to">[]) =>
-  Object.fromEntries(routeLabels(routes.map((route) => ({ ...route, to: [] }))));
+const labels = (...routes: Parameters<typeof routeLabels>[0]) => Object.fromEntries(routeLabels(routes));
 
 Deno.test("a route is called by what it matches by, wherever it stands in the file", () => {
   const routes = (line: number) => [
@@ -11,12 +9,16 @@ Deno.test("a route is called by what it matches by, wherever it stands in the fi
     { place: `u.yaml:${line + 1}:5 routes[0]`, listener: "edge", protocol: "tls", host: "*.example.com" },
     { place: `u.yaml:${line + 2}:5 routes[1]`, host: "*" },
     { place: `u.yaml:${line + 3}:5 routes[2]` },
+    { place: `u.yaml:${line + 4}:5 routes[3]`, host: "a.test", path: { prefix: "/api" } },
+    { place: `u.yaml:${line + 5}:5 routes[4]`, host: "a.test", path: { exact: "/api" } },
   ];
   const names = [
     "listener=fwd protocol=tcp",
     "listener=edge protocol=tls host=*.example.com",
     "host=*",
     "*",
+    "host=a.test path=/api",
+    "host=a.test path=exact:/api",
   ];
   for (const line of [2, 70]) equal(Object.values(labels(...routes(line))), names);
 });

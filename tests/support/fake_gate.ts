@@ -78,6 +78,10 @@ export class FakeGate implements Gate {
     return routed;
   }
 
+  proxied(): never {
+    throw new GateError("denied", "gate", "Cannot connect: it is no proxy");
+  }
+
   reused(): boolean {
     return this.#reused;
   }
@@ -145,7 +149,10 @@ export interface FakeConn extends Conn {
   readonly deadlines: number[];
 }
 
-export function fakeConn(stream: Stream, { asksUser = false, limits = LIMITS } = {}): FakeConn {
+export function fakeConn(
+  stream: Stream,
+  { asksUser = false, limits = LIMITS, protocols = [] as readonly string[] } = {},
+): FakeConn {
   const deadlines: number[] = [];
   return {
     id: 1,
@@ -154,6 +161,7 @@ export function fakeConn(stream: Stream, { asksUser = false, limits = LIMITS } =
     peer: { address: "127.0.0.1", port: 40000, layers: [] },
     record: { protocol: "", target: "", endpoint: "", user: "", up: 0, down: 0 },
     limits,
+    protocols,
     asksUser,
     deadlines,
     deadline: (ms) => void deadlines.push(ms),

@@ -25,6 +25,7 @@ export const STATUS: Status = {
   engines: [{ engine: 0, restarts: 0, alive: true }],
   certificates: [],
   endpoints: [{ route: "routes[0]", endpoint: "10.0.0.7:443", active: 2, usable: true }],
+  requests: [],
   connections: 2,
   limitHits: {},
   authFailures: 0,

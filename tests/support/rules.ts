@@ -20,7 +20,7 @@ export function snapshotOf(
   return {
     version: 1,
     listeners: {},
-    routes: routes.map((route, i) => ({ place: `routes[${i}]`, to: [], ...route })),
+    routes: routes.map((route, i) => ({ place: `routes[${i}]`, label: `label ${i}`, to: [], ...route })),
     policy: policy.map((rule, i) => ({ place: `policy[${i}]`, verdict: "allow", ...rule })),
     limits: LIMITS,
     reserved: [],

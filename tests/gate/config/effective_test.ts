@@ -12,7 +12,7 @@ const DEFAULTS = {
   listeners: {
     local: {
       address: "127.0.0.1:15080",
-      protocols: ["socks", "connect", "tls"],
+      protocols: ["socks", "connect", "http", "tls"],
       sniffTimeout: "3s",
       limits: {},
     },

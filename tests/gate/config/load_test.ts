@@ -84,7 +84,7 @@ Deno.test("every key has a default, and without a file loopback is served", asyn
   const { config, warnings } = await parsed("log: {}");
   equal(Object.keys(config.listeners), ["local"]);
   equal(config.listeners.local.addresses, [{ host: "127.0.0.1", port: 15080 }]);
-  equal(config.listeners.local.protocols, ["socks", "connect", "tls"]);
+  equal(config.listeners.local.protocols, ["socks", "connect", "http", "tls"]);
   equal(config.limits, {
     ...{ connections: 20000, perSource: 1000, reserve: {}, headSize: 65536 },
     ...{ headTimeout: 10_000, bodyTimeout: 60_000, keepAlive: 75_000, requestsPerConnection: 10_000 },
