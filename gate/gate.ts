@@ -85,6 +85,7 @@ export class EngineGate implements Gate {
   proxied(target: Target, conn: Conn): Routed {
     const connection = conn as Connection;
     connection.route = connection.record.endpoint = "";
+    connection.right = undefined;
     this.#parts.roster.requesting(connection, PROXIED);
     const named = this.#parts.connector().asked.judge(target, connection);
     connection.route = named.place;

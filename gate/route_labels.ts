@@ -1,7 +1,10 @@
 /** What metrics call a route: by what it matches, for the line it stands in changes with every edit above it. */
 import type { PathMatch, RouteRule } from "./snapshot.ts";
 
-type Labelled = Pick<RouteRule, "place" | "listener" | "protocol" | "host" | "path">;
+type Labelled = Pick<
+  RouteRule,
+  "place" | "listener" | "protocol" | "host" | "path" | "method" | "headers" | "query"
+>;
 
 /**
  * By the route's place: `listener=edge protocol=tls host=*.example.com path=/api`, of these what the route has, or `*`
@@ -16,9 +19,17 @@ export function routeLabels(routes: readonly Labelled[]): ReadonlyMap<string, st
   );
 }
 
-function labelOf({ listener, protocol, host, path }: Labelled): string {
-  const given = Object.entries({ listener, protocol, host, path: path && pathOf(path) });
-  return given.flatMap(([key, value]) => value === undefined ? [] : `${key}=${value}`).join(" ") || "*";
+function labelOf({ listener, protocol, host, path, method, headers, query }: Labelled): string {
+  const given = { listener, protocol, host, path: path && pathOf(path), method: method?.join() };
+  const pairs: [string, string | undefined][] = [
+    ...Object.entries(given),
+    ...headers?.map(({ name, value }): [string, string] => [`header:${name}`, value]) ?? [],
+    ...query?.map(({ name, value }): [string, string] => [`query:${name}`, value]) ?? [],
+  ];
+  return pairs.flatMap(([key, value]) => value === undefined ? [] : `${key}=${value}`).join(" ") || "*";
 }
 
-const pathOf = (path: PathMatch): string => "prefix" in path ? path.prefix : `exact:${path.exact}`;
+function pathOf(path: PathMatch): string {
+  if ("prefix" in path) return path.prefix;
+  return "exact" in path ? `exact:${path.exact}` : `regex:${path.regex}`;
+}

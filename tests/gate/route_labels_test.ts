@@ -11,6 +11,10 @@ Deno.test("a route is called by what it matches by, wherever it stands in the fi
     { place: `u.yaml:${line + 3}:5 routes[2]` },
     { place: `u.yaml:${line + 4}:5 routes[3]`, host: "a.test", path: { prefix: "/api" } },
     { place: `u.yaml:${line + 5}:5 routes[4]`, host: "a.test", path: { exact: "/api" } },
+    {
+      ...{ place: `u.yaml:${line + 6}:5 routes[5]`, path: { regex: "^/v[0-9]" }, method: ["PUT", "POST"] },
+      ...{ headers: [{ name: "x-a", value: "1" }], query: [{ name: "b", value: "2" }] },
+    },
   ];
   const names = [
     "listener=fwd protocol=tcp",
@@ -19,6 +23,7 @@ Deno.test("a route is called by what it matches by, wherever it stands in the fi
     "*",
     "host=a.test path=/api",
     "host=a.test path=exact:/api",
+    "path=regex:^/v[0-9] method=PUT,POST header:x-a=1 query:b=2",
   ];
   for (const line of [2, 70]) equal(Object.values(labels(...routes(line))), names);
 });
