@@ -4,7 +4,7 @@ import { AskedTargets, type Deciding, type NamedRequest } from "./asked.ts";
 import { type Asking, askingOf } from "./asking.ts";
 import type { Connection } from "./connection.ts";
 import type { Requested, Stream, Target } from "./contracts.ts";
-import type { Plan } from "./decide.ts";
+import type { Decider, Plan } from "./decide.ts";
 import { Dialer, type DialerParts } from "./dialer.ts";
 import { now } from "./engine/loop.ts";
 import { PooledUpstream, type UpstreamPool } from "./engine/upstream_pool.ts";
