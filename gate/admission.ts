@@ -1,7 +1,7 @@
 /** Every stream that comes in: counted against the limits, and made a connection that is served. */
 import { Census } from "./census.ts";
 import { Connection } from "./connection.ts";
-import type { ProxyHeader } from "./connector.ts";
+import type { AskForFiles, ProxyHeader } from "./connector.ts";
 import type { Peer, Protocol, Protocols, Stream, Target } from "./contracts.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { Accepting } from "./engine/acceptor.ts";
@@ -35,6 +35,7 @@ export interface Registry {
 export interface Main {
   readonly ask: (id: number, question: Question) => void;
   readonly endpointChanged: EndpointChanged;
+  readonly askForFiles: AskForFiles;
 }
 
 const NONE: readonly string[] = [];
@@ -72,6 +73,7 @@ export class Admission {
       health: new Health(memory.health, ledger.health),
       ownDials: this.#ownDials,
       endpointChanged: main.endpointChanged,
+      askForFiles: main.askForFiles,
       checks: engine === 0,
       tlsContexts: this.tlsContexts,
       pool: this.#pool,

@@ -3,10 +3,11 @@ import { formatTarget, isUnixHost, parseIp } from "./address.ts";
 import { AskedTargets, type Deciding, type NamedRequest } from "./asked.ts";
 import { type Asking, askingOf } from "./asking.ts";
 import type { Connection } from "./connection.ts";
-import type { Requested, Stream, Target } from "./contracts.ts";
+import type { FilesSite, Requested, Stream, Target } from "./contracts.ts";
 import type { Decider, Plan } from "./decide.ts";
 import { Dialer, type DialerParts } from "./dialer.ts";
 import { now } from "./engine/loop.ts";
+import { socketPair } from "./engine/socket_pair.ts";
 import { PooledUpstream, type UpstreamPool } from "./engine/upstream_pool.ts";
 import { asGateError, GateError, Misdirected } from "./errors.ts";
 import type { EndpointChanged, Health } from "./health.ts";
@@ -21,11 +22,15 @@ export interface Place {
 /** Writes the header of the PROXY protocol. */
 export type ProxyHeader = (version: "v1" | "v2", source?: Place, destination?: Place) => Uint8Array;
 
+/** The other end of a connection for files; the descriptor goes to their thread. */
+export type AskForFiles = (fd: number, site: FilesSite) => void;
+
 /** What one snapshot compiles to, and what outlives it. */
 export interface ConnectorParts extends DialerParts, Deciding {
   readonly health: Health;
   readonly proxyHeader: ProxyHeader;
   readonly endpointChanged: EndpointChanged;
+  readonly askForFiles: AskForFiles;
   /** Upstreams that wait for another message: they outlive snapshots. */
   readonly pool: UpstreamPool;
   readonly upstreamTls: UpstreamTls;
@@ -97,6 +102,7 @@ export class Connector {
   toRouted(route: RouteRule, conn: Connection, reuse: boolean): Stream | Promise<Stream> {
     leaveUpstream(conn);
     conn.route = route.place;
+    if (route.http?.files) return this.#toFiles(route.http.files, conn, reuse);
     const endpoints = this.#order(route); // for both: chance decides among equals, and would choose again
     return (reuse ? this.#toIdle(route, conn, endpoints[0]) : undefined) ??
       this.#toNew(route, conn, endpoints);
@@ -108,6 +114,20 @@ export class Connector {
     if (plan.kind === "route") return this.toRouted(plan.route, conn, reuse);
     leaveUpstream(conn);
     return (reuse ? this.asked.idle(plan.target, conn) : undefined) ?? this.asked.open(plan.target, conn);
+  }
+
+  /** An upstream within this process: nothing is dialed, so nothing is waited for. Throws GateError `exhausted`. */
+  #toFiles(site: FilesSite, conn: Connection, reuse: boolean): Stream {
+    const { pool, askForFiles } = this.#parts, kind = `files ${site.prefix} ${site.directory}`;
+    let upstream = reuse ? pool.take(kind) : undefined;
+    if (!upstream) {
+      const { socket, other } = socketPair();
+      askForFiles(other, site);
+      upstream = new PooledUpstream(kind, socket, undefined, site.directory, false);
+    }
+    conn.record.endpoint = upstream.endpoint;
+    conn.dialed = undefined;
+    return (conn.upstream = upstream).stream;
   }
 
   /** The bytes of a connection that nobody could tell apart go there as they came. */

@@ -205,6 +205,18 @@ export interface Routed {
   readonly http: RequestRules;
 }
 
+/** What a connection to the thread of files is for. */
+export interface FilesSite {
+  /** Absolute. */
+  readonly directory: string;
+  /** The path that is the directory itself, in normal form and without a slash at its end; empty for `/`. */
+  readonly prefix: string;
+}
+
+/** How a response's content may be coded on its way to the client (RFC 9110 8.4.1). */
+export const CODINGS = ["zstd", "gzip"] as const;
+export type Coding = typeof CODINGS[number];
+
 /** What a route says of requests. Times in ms, sizes in bytes. */
 export interface RequestRules {
   /** From the request's end to the response's head. */
@@ -213,6 +225,10 @@ export interface RequestRules {
   readonly bodySize?: number;
   /** Over TLS alone: who asks in clear is sent there. */
   readonly secureOnly?: true;
+  /** In place of an upstream. */
+  readonly files?: FilesSite;
+  /** In the order of preference; absent: content goes on as it came. */
+  readonly compress?: readonly Coding[];
 }
 
 /** The record of one request, as its protocol tells it at its end: it becomes a line of the journal. Times in ms. */

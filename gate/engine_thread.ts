@@ -59,6 +59,7 @@ class Engine {
     this.#journal = new Journal(start.snapshot.log, (batch) => post({ op: "journal", batch }));
     this.#admission = new Admission(registry, start, this.#journal, {
       ask: (id, question) => post({ op: "question", id, question }),
+      askForFiles: (fd, site) => post({ op: "files", fd, site }),
       endpointChanged: ({ target }, failure) => {
         post({ op: "endpoint", endpoint: formatTarget(target), reason: failure?.message });
       },

@@ -103,6 +103,11 @@ export class Engines implements Host {
     }));
   }
 
+  /** Who owns a descriptor: engine/owned.ts. */
+  get owners(): SharedArrayBuffer {
+    return this.#memory.owners;
+  }
+
   /** Counters in shared memory, as they are now. */
   get limits(): ConnectionLimits {
     return new ConnectionLimits(this.#memory.limits, this.#ledger.limits, this.#seed);

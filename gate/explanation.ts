@@ -143,8 +143,10 @@ async function endpointsOf(
     return decider.permit(asking, plan, found).map(formatEndpoint);
   }
   if (asking.naming === "serverName" && entersAgain(plan.route)) return []; // each request has a route of its own
+  const { to, http } = plan.route;
+  if (http?.files) return [http.files.directory];
   const endpoints: string[] = [];
-  for (const { target } of plan.route.to) {
+  for (const { target } of to) {
     endpoints.push(...(await known(target, resolve)).endpoints.map(formatEndpoint));
   }
   return endpoints;

@@ -1,5 +1,5 @@
 /** What main and the engine threads tell each other: plain data over a MessagePort. */
-import type { Destination, Target } from "./contracts.ts";
+import type { Destination, FilesSite, Target } from "./contracts.ts";
 import type { Failure, LimitName, Side } from "./errors.ts";
 import type { JournalBatch } from "./journal.ts";
 import type { Ledger, SharedMemory } from "./memory.ts";
@@ -102,6 +102,8 @@ export type Report =
     readonly more: boolean;
   }
   | { readonly op: "counted"; readonly id: number }
+  /** A descriptor for the thread of files: the engine's own until main has given it away. */
+  | { readonly op: "files"; readonly fd: number; readonly site: FilesSite }
   | { readonly op: "drained" }
   | { readonly op: "fault"; readonly what: string; readonly text: string }
   | { readonly op: "stopped" };

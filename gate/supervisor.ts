@@ -4,6 +4,7 @@ import type { ListeningSocket } from "./engine/bind.ts";
 import type { EngineHost } from "./engine_host.ts";
 import { Engines, type EnginesOptions, type Owner } from "./engines.ts";
 import { asGateError, causeChain, type GateError } from "./errors.ts";
+import { FilesHost } from "./files_host.ts";
 import type { EndpointHealth } from "./health.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import { Listening, type Wanted } from "./listening.ts";
@@ -37,12 +38,14 @@ export class Supervisor implements Owner {
   readonly #options: SupervisorOptions;
   readonly #listening: Listening;
   readonly #engines: Engines;
+  readonly #files: FilesHost;
   #snapshot: Snapshot;
 
   private constructor(options: SupervisorOptions, snapshot: Snapshot) {
     this.#options = options;
     this.#snapshot = snapshot;
     this.#engines = new Engines(options, this);
+    this.#files = new FilesHost({ owners: this.#engines.owners, log: options.log });
     this.#listening = new Listening(options.bind, {
       listen: (bound) => this.#engines.tell({ op: "listen", bound }),
       unlisten: ({ fd }) => this.#engines.unlisten(fd),
@@ -75,6 +78,7 @@ export class Supervisor implements Owner {
     this.#snapshot = withOwn(snapshot, this.#listening.addresses(change));
     const handed = this.#listening.handed(change);
     this.#engines.forEach((engine) => this.#tellSnapshot(engine, handed));
+    this.#files.want(snapshot.routes.some(({ http }) => http?.files !== undefined));
     await this.#listening.commit(change);
   }
 
@@ -133,9 +137,11 @@ export class Supervisor implements Owner {
   /** Listeners close, connections end with a reset, the engines end. */
   async stop(): Promise<void> {
     await Promise.all([this.#listening.close(), this.#engines.stop()]);
+    await this.#files.stop();
   }
 
   heard(engine: EngineHost, report: Report): void {
+    if (report.op === "files" && engine.alive) this.#files.serve(engine.number, report.fd, report.site);
     if (report.op !== "question") return this.#options.hear(report, engine.number);
     this.#options.scope.spawn("answer", this.#answer(engine, report.id, report.question));
   }

@@ -9,7 +9,7 @@ import { nodeAt } from "./tree.ts";
 /** What says something of requests, and nothing of bytes that go on as they came. */
 const REQUEST_KEYS = [
   ...["path", "encodedSlash", "method", "headers", "query"],
-  ...["timeout", "bodySize"],
+  ...["timeout", "bodySize", "compress"],
 ];
 /** Headers by which nothing can be decided: claims that are believed from nobody, and what has a key of its own. */
 const CLAIM = /^(?:x-forwarded-(?:client-cert|user|email)|remote-user|client-cert.*)$/;
@@ -47,6 +47,9 @@ function checkHandled(
 ): void {
   checkMatch(path, route, findings);
   const { to = [], protocol } = route;
+  if (route.http?.files && route.path && !("prefix" in route.path)) {
+    findings.error([...path, "path"], "needs to be a prefix: files are served below it");
+  }
   const bare = to.filter(({ http }) => !http).length;
   if (to.length > 0 && bare === to.length) {
     for (const key of REQUEST_KEYS) {

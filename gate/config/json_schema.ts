@@ -16,7 +16,9 @@ export function jsonSchema(protocols: Protocols): object {
     override: ({ zodSchema, jsonSchema }) => {
       Object.assign(jsonSchema, closed.get(zodSchema));
       if (zodSchema === limits.unwrap().shape.reserve) jsonSchema.propertyNames = { enum: names };
-      if (zodSchema === route) jsonSchema.anyOf = [{ required: ["to"] }, { required: ["tls"] }];
+      if (zodSchema === route) {
+        jsonSchema.anyOf = ["to", "tls", "files"].map((key) => ({ required: [key] }));
+      }
       // zod says { type: string } of every scalar here; where a shape of its own is given, that alone holds.
       if (jsonSchema.anyOf && jsonSchema.type === "string") delete jsonSchema.type;
       const written = jsonSchema.default;

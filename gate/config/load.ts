@@ -9,8 +9,8 @@ import { mergeTrees } from "./merge.ts";
 import { byPlace, ConfigurationError, Findings, type Problem } from "./problems.ts";
 import type { Sections } from "./sections.ts";
 import { type Reference, ReferencedFiles } from "./references.ts";
-import { ConfigurationSource } from "./source.ts";
-import { type Node, shown } from "./tree.ts";
+import { absolute, ConfigurationSource } from "./source.ts";
+import { type Node, nodeAt, type Path, shown } from "./tree.ts";
 
 export { ConfigurationError, type Problem } from "./problems.ts";
 
@@ -77,11 +77,13 @@ export async function parseConfiguration(
   const { checkTls } = await import("./check_tls.ts");
   const sections = readSections(findings), named = new ReferencedFiles();
   checkSections(sections, protocols, findings);
-  const read = await readNamedFiles(sections, named, findings, texts);
+  const baseOf = basesOf(texts);
+  const read = await readNamedFiles(sections, named, findings, baseOf);
   checkTls({ ...sections, ...read }, protocols, findings);
+  const routes = await readContentOf(sections, findings, baseOf);
   const references = await named.references();
   if (problems.length > 0) throw new ConfigurationError(problems.sort(byPlace), references);
-  const config = configurationOf(sections, read, env);
+  const config = configurationOf({ ...sections, routes }, read, env);
   return {
     config,
     files: texts.map(({ file }) => file),
@@ -98,7 +100,7 @@ async function readNamedFiles(
   { certificates, listeners, routes }: Sections,
   files: ReferencedFiles,
   findings: Findings,
-  texts: readonly ConfigurationText[],
+  baseOf: BaseOf,
 ): Promise<ReadFiles> {
   const asking = Array.from(listeners.items.values()).filter(({ value }) => value.clientCertificates);
   const secure = routes.items.filter(({ value }) => value.to.some(({ secure }) => secure));
@@ -107,12 +109,30 @@ async function readNamedFiles(
     return { ...nothing, whole: certificates.whole };
   }
   const { readCredentials } = await import("./credentials.ts");
-  const baseOf: BaseOf = (file) => {
-    const { base = file } = texts.find((text) => text.file === file) ?? {};
-    return base.includes("/") ? base.replace(/[^/]*$/, "") : ".";
-  };
   return await readCredentials({ certificates, listeners: asking, routes: secure }, files, findings, baseOf);
 }
+
+/** The same for what serves content. */
+async function readContentOf(
+  { routes }: Sections,
+  findings: Findings,
+  baseOf: BaseOf,
+): Promise<Sections["routes"]> {
+  if (!routes.items.some(({ value: { http } }) => http?.files || http?.compress)) return routes;
+  const { readContent } = await import("./content.ts");
+  const pathOf = (path: Path, file: string) => {
+    return absolute(
+      file.startsWith("/") ? file : `${baseOf(nodeAt(findings.root, path)?.source.file ?? "")}/${file}`,
+    );
+  };
+  return { ...routes, items: await readContent(routes.items, findings, pathOf) };
+}
+
+/** Relative paths are from where the text is that has them. */
+const basesOf = (texts: readonly ConfigurationText[]): BaseOf => (file) => {
+  const { base = file } = texts.find((text) => text.file === file) ?? {};
+  return base.includes("/") ? base.replace(/[^/]*$/, "") : ".";
+};
 
 /** One tree of all files, with the default listeners where there are none; undefined: there is nothing to check. */
 export async function readRoot(

@@ -1,5 +1,6 @@
 /** The keys of ugate.yaml: names, shapes, defaults, meanings. What keys mean together is in check_*.ts. */
 import { z } from "zod";
+import { CODINGS } from "../contracts.ts";
 import { DISCOVERY_SOURCES, LOG_FORMATS, LOG_LEVELS } from "./configuration.ts";
 import * as scalars from "./scalars.ts";
 import { Mistake } from "./scalars.ts";
@@ -162,6 +163,11 @@ const routeKeys = keys({
   timeout: ["how long the target may take to answer a request", duration().optional()],
   bodySize: ["the size of a request's content, in place of limits.bodySize", CONTENT.optional()],
   upstreamTls: ["how its https:// targets are spoken to", upstreamTls.optional()],
+  files: [
+    "the directory whose files are served below the matched prefix, in place of a target",
+    text("a directory").optional(),
+  ],
+  compress: ["how content may be compressed for clients, the best first", list(oneOf(CODINGS)).optional()],
   proxyProtocol: ["the PROXY header that is written to the target", oneOf(["v1", "v2"]).optional()],
   check: [
     "the active health check of its targets: a TCP connect",
@@ -174,7 +180,12 @@ const routeKeys = keys({
 
 export const route = related(
   routeKeys,
-  { right: (has) => has("to") || has("tls"), error: `${TO}, or tls: terminate, got nothing`, key: "to" },
+  {
+    right: (has) => has("to") || has("tls") || has("files"),
+    error: `${TO}, or tls: terminate, or files, got nothing`,
+    key: "to",
+  },
+  { right: (has) => !has("to") || !has("files"), error: "excludes to: files are served here", key: "files" },
   { right: (has) => has("to") || !has("check"), error: "needs to: what is checked", key: "check" },
   {
     right: (has) => has("to") || !has("proxyProtocol"),

@@ -1,6 +1,6 @@
 /** The tree as typed parts. What is wrong is reported and left out, so that the checks go on with the rest. */
 import type { z } from "zod";
-import type { Limits } from "../contracts.ts";
+import type { FilesSite, Limits } from "../contracts.ts";
 import { asOctets } from "../request_query.ts";
 import type { NamedValue, PathMatch, PolicyRule } from "../snapshot.ts";
 import type {
@@ -125,17 +125,29 @@ function forwardOf(
 /** Handled as HTTP where its targets say so; the checks see that all of them do. */
 function routeOf(
   place: string,
-  { to, path, encodedSlash, method, headers, query, timeout, bodySize, ...rest }: z.output<
+  { to, path, encodedSlash, method, headers, query, timeout, bodySize, files, compress, ...rest }: z.output<
     typeof schema.route
   >,
 ): RouteConfiguration {
   const backends = backendsOf(to), asked = { path, encodedSlash, method, headers, query };
   const handled = backends.some(({ http }) => http) || asksOfRequests(asked) || timeout !== undefined ||
-    bodySize !== undefined;
-  const secureOnly = rest.tls && { secureOnly: true as const };
-  const http = handled ? { ...requestMatch(asked), http: { timeout, bodySize, ...secureOnly } } : {};
+    bodySize !== undefined || files !== undefined || compress !== undefined;
+  const rules = {
+    timeout,
+    bodySize,
+    compress,
+    files: files === undefined ? undefined : filesOf(files, path),
+    ...rest.tls && { secureOnly: true as const },
+  };
+  const http = handled ? { ...requestMatch(asked), http: rules } : {};
   const route = { ...rest, place, to: backends, ...http };
   return rest.tls === undefined ? route : { ...route, host: routedHost(rest) };
+}
+
+/** The directory is made absolute where it is looked at (content.ts). */
+function filesOf(directory: string, path: RequestKeys["path"]): FilesSite {
+  const prefix = path && "prefix" in path && path.prefix !== "/" ? path.prefix : "";
+  return { directory, prefix };
 }
 
 type RequestKeys = Pick<

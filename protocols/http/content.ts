@@ -27,7 +27,7 @@ export class Content {
   /** `most`: octets of chunked content that are allowed. `framed`: chunks go on as such. */
   begin(body: Body, length: number, framed: boolean, most = Infinity): void {
     this.body = body;
-    this.moved = 0;
+    this.moved = this.used = 0;
     this.left = body === "length" ? length : body === "close" ? Infinity : 0;
     this.chunks = body === "chunked" ? new ChunkedBody(framed, most) : undefined;
   }

@@ -3,6 +3,8 @@ import type { RequestRecord, Routed, Target } from "../../gate/contracts.ts";
 import { now } from "../../gate/engine/loop.ts";
 import type { GateError } from "../../gate/errors.ts";
 import { parseAuthority } from "./authority.ts";
+import type { Agreed } from "./compress/accept_encoding.ts";
+import type { CodedContent } from "./compress/coded_content.ts";
 import { Content } from "./content.ts";
 import { ASKED, askedBy } from "./framing.ts";
 import { textOf } from "./interned.ts";
@@ -63,6 +65,10 @@ export class Exchange {
   tunnel = false;
   upstreamStays = false;
   stays = false;
+  /** The coding that the client would have its response in, where the route compresses. */
+  agreed: Agreed | undefined;
+  /** The response's content, where it is coded on its way. */
+  coded: CodedContent | undefined;
 
   /** The facts of a request whose head was read. */
   begin(head: MessageHead, bytes: Uint8Array): void {
@@ -77,7 +83,12 @@ export class Exchange {
     this.persists = persists(head) && head.body !== "tunnel";
     this.expectContinue = head.expectContinue;
     this.repeatable = head.body === "none" && IDEMPOTENT.has(head.method) && !head.upgrade;
-    this.routed = this.upFailure = this.waited = undefined;
+    this.routed =
+      this.upFailure =
+      this.waited =
+      this.agreed =
+      this.coded =
+        undefined;
     this.rules = NO_RULES;
     this.requestId = "";
     this.admitted =
@@ -109,9 +120,19 @@ export class Exchange {
     return (this.asked & ASKED.head) !== 0;
   }
 
+  /** Octets of the response's content, as the client got them. */
+  get moved(): number {
+    return this.coded?.moved ?? this.down.moved;
+  }
+
+  /** The response's content is through. */
+  get delivered(): boolean {
+    return this.coded?.done ?? this.down.done;
+  }
+
   record(failure: GateError | undefined): RequestRecord {
-    const { method, host, path, requestId, status, began, waited, up, down } = this;
-    return { method, host, path, requestId, status, began, waited, up: up.moved, down: down.moved, failure };
+    const { method, host, path, requestId, status, began, waited, up, moved } = this;
+    return { method, host, path, requestId, status, began, waited, up: up.moved, down: moved, failure };
   }
 }
 

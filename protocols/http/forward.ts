@@ -1,6 +1,9 @@
 /** Heads on their way through the gate, with as much of the content as came with them: one buffer, one send. */
 import { GateError } from "../../gate/errors.ts";
 import { LOOK_MAX } from "../../gate/engine/look.ts";
+import { MOST_OF_FIRST } from "./compress/coded_content.ts";
+import { compress } from "./compress/compressible.ts";
+import { placeFirst } from "./compress/pass_coded.ts";
 import { dropClaims, dropKind } from "./drop_lines.ts";
 import { Edits } from "./edits.ts";
 import type { Exchange } from "./exchange.ts";
@@ -56,18 +59,26 @@ export function forwardInterim(bytes: Uint8Array): number {
 
 /** The same of a final response; `stays`: the client's connection may, as far as the request goes. */
 export function forwardResponse(bytes: Uint8Array, exchange: Exchange, stays: boolean): number {
-  const body = deliveredBody(RESPONSE, exchange.minor);
   exchange.status = RESPONSE.status;
-  exchange.tunnel = body === "tunnel";
-  exchange.stays = stays && body !== "close" && body !== "tunnel";
   exchange.upstreamStays = upstreamPersists(RESPONSE);
   EDITS.begin(RESPONSE, bytes, true);
   dropKind(RESPONSE, KIND.proxyAuthenticate);
-  EDITS.body = body;
+  EDITS.body = deliveredBody(RESPONSE, exchange.minor);
   for (const edit of exchange.rules.editResponse) edit(EDITS, RESPONSE, bytes);
+  if (exchange.agreed !== undefined) compress(EDITS, RESPONSE, bytes, exchange);
+  const { body } = EDITS, { coded } = exchange;
+  exchange.tunnel = body === "tunnel";
+  exchange.stays = stays && body !== "close" && body !== "tunnel";
   if (!exchange.tunnel) EDITS.options |= connectionOption(exchange.stays, exchange.minor);
-  exchange.down.begin(exchange.tunnel ? "none" : RESPONSE.body, RESPONSE.length, body === "chunked");
+  exchange.down.begin(
+    exchange.tunnel ? "none" : RESPONSE.body,
+    RESPONSE.length,
+    body === "chunked" && !coded,
+  );
   const end = room(writeResponse(RESPONSE, bytes, EDITS, OUT, 0));
+  if (coded) {
+    return end + MOST_OF_FIRST > OUT.length ? end : placeFirst(coded, bytes, RESPONSE.used, OUT, end);
+  }
   return exchange.down.place(bytes, RESPONSE.used, OUT, end, "upstream");
 }
 

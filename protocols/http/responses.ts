@@ -3,7 +3,8 @@ import type { Phase, Stream } from "../../gate/contracts.ts";
 import { now } from "../../gate/engine/loop.ts";
 import { LOOK_MAX } from "../../gate/engine/look.ts";
 import { asGateError, GateError } from "../../gate/errors.ts";
-import { passContent } from "./content.ts";
+import { passCoded } from "./compress/pass_coded.ts";
+import { passContent, type Passing } from "./content.ts";
 import type { Fault } from "./faults.ts";
 import { KIND } from "./field_kinds.ts";
 import { bindsConnection, forwardInterim, forwardResponse, OUT, RESPONSE } from "./forward.ts";
@@ -112,22 +113,24 @@ export class ResponseSide {
   }
 
   async passDown(upstream: Stream): Promise<void> {
-    const { idleTimeout, bodyTimeout } = this.#session.conn.limits, { down } = this.#session.exchange;
-    const before = down.moved;
+    const { idleTimeout, bodyTimeout } = this.#session.conn.limits, { exchange, client } = this.#session;
+    const before = exchange.moved;
+    const passing: Passing = {
+      gate: this.#session.gate,
+      pace: { source: idleTimeout, sink: bodyTimeout, least: 0 },
+      side: "upstream",
+      free: () => !exchange.sending,
+      waits: (what) => {
+        if (what === "copy") this.#session.conn.deadline(0);
+        else if (what === "sink") this.#session.awaitRoom(client, "client");
+        else this.#session.awaitContent(upstream);
+      },
+    };
     try {
-      await passContent(upstream, this.#session.client, down, {
-        gate: this.#session.gate,
-        pace: { source: idleTimeout, sink: bodyTimeout, least: 0 },
-        side: "upstream",
-        free: () => !this.#session.exchange.sending,
-        waits: (what) => {
-          if (what === "copy") this.#session.conn.deadline(0);
-          else if (what === "sink") this.#session.awaitRoom(this.#session.client, "client");
-          else this.#session.awaitContent(upstream);
-        },
-      });
+      if (exchange.coded) await passCoded(upstream, client, exchange.coded, passing);
+      else await passContent(upstream, client, exchange.down, passing);
     } finally {
-      this.#session.conn.record.down += down.moved - before;
+      this.#session.conn.record.down += exchange.moved - before;
     }
   }
 }

@@ -1,7 +1,9 @@
 /** What a route asks of its requests beside where they go: made ready once for each snapshot of its configuration. */
-import type { Conn, Gate, RequestRules } from "../../gate/contracts.ts";
+import type { Coding, Conn, Gate, RequestRules } from "../../gate/contracts.ts";
+import { agreement } from "./compress/accept_encoding.ts";
 import type { Edits } from "./edits.ts";
 import type { Exchange } from "./exchange.ts";
+import { admitReading } from "./file_requests.ts";
 import type { MessageHead } from "./message_head.ts";
 import type { OwnAnswer } from "./own_answer.ts";
 import { secureOnly } from "./secure_only.ts";
@@ -43,7 +45,18 @@ export function rulesOf(http: RequestRules): Rules {
   return rules;
 }
 
-function makeRules({ secureOnly: secure }: RequestRules): Rules {
-  if (!secure) return NO_RULES;
-  return { ...NO_RULES, admit: [secureOnly] };
+function makeRules({ secureOnly: secure, files, compress }: RequestRules): Rules {
+  const admit: Admit[] = [];
+  if (secure) admit.push(secureOnly);
+  if (files) admit.push(admitReading);
+  if (compress) admit.push(agreeWith(compress));
+  return { ...NO_RULES, admit };
+}
+
+/** Refuses nobody: what the client can decode is known while its head is there. */
+function agreeWith(offered: readonly Coding[]): Admit {
+  const agreed = agreement(offered);
+  return ({ head, bytes, exchange }) => {
+    exchange.agreed = agreed(head, bytes);
+  };
 }

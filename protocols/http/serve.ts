@@ -64,7 +64,7 @@ class Server {
     try {
       await this.#responses.respond();
       if (exchange.tunnel) return this.#tunnel();
-      if (!exchange.down.done) await this.#responses.passDown(this.#session.current);
+      if (!exchange.delivered) await this.#responses.passDown(this.#session.current);
     } catch (thrown) {
       return await this.#broken(asGateError(thrown));
     }
@@ -83,6 +83,7 @@ class Server {
   /** The response is through. */
   #finish(): boolean {
     const exchange = this.#session.exchange, upstream = this.#session.current;
+    exchange.coded?.over();
     this.#session.upstream = undefined;
     this.#session.served++;
     if (exchange.sending) {
@@ -96,6 +97,7 @@ class Server {
 
   /** What failed after the request began to go upstream. */
   async #broken(reason: GateError): Promise<boolean> {
+    this.#session.exchange.coded?.over();
     this.#session.dropUpstream(reason);
     if (!this.#session.exchange.answered) return await this.#refuse(reason);
     this.#session.client.abort(reason);

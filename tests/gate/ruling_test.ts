@@ -37,6 +37,7 @@ function silentOnes(count: number) {
 function rulingOf(connections: readonly Connection[]): Ruling {
   const memory = makeSharedMemory(1);
   return new Ruling({
+    askForFiles: () => {},
     protocols,
     proxyHeader,
     roster: { connections, configure: () => {} },

@@ -317,11 +317,11 @@ Deno.test("the JSON Schema accepts what is right and refuses what an editor shou
   for (const text of wrong) equal(schema.safeParse(parse(text)).success, false, text);
 });
 
-Deno.test("the JSON Schema wants a target, or that TLS ends here", () => {
+Deno.test("the JSON Schema wants a target, that TLS ends here, or files", () => {
   const { properties } = jsonSchema(toyProtocols) as {
     readonly properties: { readonly routes: { readonly items: { readonly anyOf: unknown } } };
   };
-  equal(properties.routes.items.anyOf, [{ required: ["to"] }, { required: ["tls"] }]);
+  equal(properties.routes.items.anyOf, ["to", "tls", "files"].map((key) => ({ required: [key] })));
 });
 
 Deno.test("the JSON Schema tells of every key what it is for", () => {
