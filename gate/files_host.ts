@@ -3,6 +3,7 @@ import type { FilesSite } from "./contracts.ts";
 import { closeAllOf, passOn } from "./engine/owned.ts";
 import { signalEvent } from "./engine/sys.ts";
 import type { FilesOrder, FilesReport, FilesStart } from "./files_thread.ts";
+import { inTime } from "./in_time.ts";
 import type { Message } from "./log.ts";
 
 export interface FilesHostOptions {
@@ -130,10 +131,7 @@ export class FilesHost {
     if (!running) return;
     this.#running = undefined; // who asks for a file from now on begins another one
     this.#tell(running, { op: "stop" });
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((passed) => timer = setTimeout(passed, STOP_TIME));
-    await Promise.race([running.over.promise, late]);
-    clearTimeout(timer);
+    await inTime(running.over.promise, STOP_TIME);
     this.#close(running);
   }
 
