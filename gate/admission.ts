@@ -1,5 +1,6 @@
 /** Every stream that comes in: counted against the limits, and made a connection that is served. */
 import { Census } from "./census.ts";
+import { Challenges } from "./challenges.ts";
 import { Connection } from "./connection.ts";
 import type { AskForFiles, ProxyHeader } from "./connector.ts";
 import type { Peer, Protocol, Protocols, Stream, Target } from "./contracts.ts";
@@ -47,6 +48,7 @@ export class Admission {
   readonly census: Census;
   readonly roster: Roster;
   readonly tlsContexts: TlsContexts;
+  readonly challenges = new Challenges();
   readonly #registry: Registry;
   readonly #start: Start;
   readonly #ownDials: OwnDials;
@@ -127,6 +129,7 @@ export class Admission {
     return new EngineGate({
       connector: () => this.#ruling.connector,
       terminations: () => this.#ruling.terminations,
+      challenges: this.challenges,
       questions: this.questions,
       roster: this.roster,
       pool: this.#pool,

@@ -334,8 +334,8 @@ export interface Termination {
   readonly context: Context;
   /** What a ticket has to be issued under to resume: at most 32 bytes. */
   readonly tickets: Uint8Array;
-  /** Where the inner bytes go: to the route's targets, or in again. */
-  readonly inside: "connect" | "enter";
+  /** Where the inner bytes go: to the route's targets, or in again; "nothing": there are none, the handshake was all. */
+  readonly inside: "connect" | "enter" | "nothing";
 }
 
 /** Everything a protocol may do. */
@@ -347,6 +347,10 @@ export interface Gate {
    * idle upstream will do. Throws or rejects with GateError.
    */
   connect(to: Target | Routed | undefined, conn: Conn, reuse?: boolean): Stream | Promise<Stream>;
+  /** Whether some path is a challenge now: see challenge. */
+  readonly challenged: boolean;
+  /** What a GET of this path is answered with before any route, for an authority that certifies; undefined: nothing. */
+  challenge(path: string, conn: Conn): string | undefined;
   /** Whether requests of this connection are routed one by one, instead of its bytes as they come. */
   handles(conn: Conn): boolean;
   /** Route and policy of one request. Throws GateError; Misdirected where TLS for its host does not end here. */

@@ -41,11 +41,12 @@ export class Decider {
   certificate(asking: Asking, plan: Plan): CertificateRule | undefined {
     if (asking.naming !== "serverName" || plan.kind !== "route" || !endsTls(plan.route)) return undefined;
     const found = this.router.certificate(asking);
-    if (found) return found;
+    if (found && !found.pending) return found;
+    const state = found ? "its certificate is not issued yet" : "no certificate has this name";
     throw new GateError(
       "no-route",
       "gate",
-      `Cannot end TLS for ${JSON.stringify(asking.serverName)}: no certificate has this name`,
+      `Cannot end TLS for ${JSON.stringify(asking.serverName)}: ${state}`,
     );
   }
 

@@ -77,11 +77,14 @@ class DryGate implements Gate {
   asked:
     | { readonly target: Target | undefined; readonly request?: Requested; readonly named?: boolean }
     | undefined;
+  readonly challenged = false;
   readonly #requests: AskedNames | undefined;
 
   constructor(requests: AskedNames | undefined) {
     this.#requests = requests;
   }
+
+  challenge(): undefined {}
 
   connect(to: Target | Routed | undefined): Promise<Stream> {
     this.asked = { target: to && "host" in to ? to : undefined };

@@ -117,6 +117,8 @@ class Engine {
         return void this.#certificates.push(...order.certificates);
       case "ticketKeys":
         return this.#admission.tlsContexts.setTicketKeys(order.keys);
+      case "challenges":
+        return this.#admission.challenges.replace(order.challenges);
       case "snapshot":
         this.#admission.apply({
           ...order.snapshot,

@@ -90,5 +90,6 @@ function renderExplanation(explanation: Explanation): string[] {
 
 function renderTermination({ certificate, names, expires }: ExplainedTermination): string {
   const whose = names.length > 0 ? names.join(", ") : "addresses alone";
-  return `    TLS ends here, with ${certificate} (${whose}; until ${expires.slice(0, 10)})`;
+  const end = expires === undefined ? "once it is issued" : `until ${expires.slice(0, 10)}`;
+  return `    TLS ends here, with ${certificate} (${whose}; ${end})`;
 }

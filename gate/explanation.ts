@@ -35,11 +35,14 @@ export interface ExplainedTermination {
   /** The place of the certificate. */
   readonly certificate: string;
   readonly names: readonly string[];
-  /** ISO 8601. */
-  readonly expires: string;
+  /** ISO 8601; absent: an authority issues it, and when is not known here. */
+  readonly expires?: string;
   /** What is inside comes in again at the same listener, and nothing is dialed for it yet. */
   readonly enters: boolean;
 }
+
+/** In place of the end of a certificate that only a running gate has. */
+export const UNKNOWN_END = 0;
 
 /** Rejects where a name is known and cannot be resolved; undefined: nobody knows it. */
 export type Resolve = (target: Target) => Promise<Destination | undefined>;
@@ -123,7 +126,7 @@ function terminationOf(decider: Decider, asking: Asking, plan: Plan): ExplainedT
   return {
     certificate: place,
     names,
-    expires: new Date(notAfter).toISOString(),
+    expires: notAfter === UNKNOWN_END ? undefined : new Date(notAfter).toISOString(),
     enters: entersAgain(plan.route),
   };
 }

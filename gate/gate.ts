@@ -1,5 +1,6 @@
 /** The gate's verbs for protocols, on an engine thread. */
 import type { NamedRequest } from "./asked.ts";
+import type { Challenges } from "./challenges.ts";
 import type { Connection } from "./connection.ts";
 import type { Connector } from "./connector.ts";
 import type {
@@ -37,6 +38,7 @@ const SWITCHING = 101;
 export interface GateParts {
   readonly connector: () => Connector;
   readonly terminations: () => Terminations;
+  readonly challenges: Challenges;
   readonly questions: Questions;
   readonly roster: Pick<Roster, "requesting" | "requested">;
   readonly pool: UpstreamPool;
@@ -54,7 +56,16 @@ export class EngineGate implements Gate {
   }
 
   termination(target: Target | undefined, conn: Conn): Termination | undefined {
-    return this.#parts.terminations().of(target, conn as Connection);
+    const { challenges, terminations } = this.#parts;
+    return challenges.termination(conn as Connection) ?? terminations().of(target, conn as Connection);
+  }
+
+  get challenged(): boolean {
+    return this.#parts.challenges.byPath;
+  }
+
+  challenge(path: string, conn: Conn): string | undefined {
+    return this.#parts.challenges.text(path, conn as Connection);
   }
 
   connect(to: Target | Routed | undefined, conn: Conn, reuse = false): Stream | Promise<Stream> {

@@ -1,4 +1,6 @@
 /** What holds: one configuration, and the parts that serve it. Another one takes its place by difference. */
+import type { AcmeAgent, NameState, OrderCounts, Prepared } from "./acme/agent.ts";
+import type { Issued } from "./acme/issued.ts";
 import { parseTarget } from "./address.ts";
 import { type Admin, startAdmin } from "./admin/server.ts";
 import { compileSnapshot, freeNumbers, makeNumbering } from "./config/compile.ts";
@@ -18,6 +20,7 @@ import type { Operations } from "./operations.ts";
 import type { Report } from "./orders.ts";
 import type { Users } from "./passwords.ts";
 import type { Scope } from "./scope.ts";
+import type { CertificateRule } from "./snapshot.ts";
 import { type Desired, Supervisor } from "./supervisor.ts";
 import { throttledMessage } from "./throttle.ts";
 
@@ -33,6 +36,8 @@ export interface Means {
   readonly namesOf: (config: Configuration) => Names;
   readonly bind: (wanted: Wanted) => ListeningSocket;
   readonly formatOf: (config: Configuration) => LogFormat;
+  /** A thread for orders of certificates. */
+  readonly acmeWorker: () => Worker;
   readonly scope: Scope;
 }
 
@@ -43,6 +48,8 @@ export interface Owner {
   /** What engines tell of connections and endpoints. */
   hear(report: Report, engine: number): void;
   say(message: Message): void;
+  /** Runs between two configurations that are applied. */
+  inTurn(act: () => Promise<void>): Promise<void>;
 }
 
 export class InForce {
@@ -52,9 +59,10 @@ export class InForce {
   readonly #started: Configuration;
   readonly #numbering = makeNumbering();
   readonly #logins: Logins;
+  /** There since a configuration first asked for it. */
+  #acme: AcmeAgent | undefined;
   #config: Configuration;
-  /** Of the configuration that it starts with. */
-  readonly #credentials: Credentials;
+  #credentials: Credentials;
   #names: Names;
   #admin: Admin | undefined;
   #supervisor: Supervisor | undefined;
@@ -75,6 +83,7 @@ export class InForce {
     await this.#logins.prepare(users);
     this.#logins.replace(users);
     this.#admin = await this.#startAdmin(this.#config);
+    const prepared = await this.#prepareAcme(this.#config, this.#credentials);
     this.#supervisor = await Supervisor.start({
       threads: this.#config.engine.threads,
       worker,
@@ -84,8 +93,9 @@ export class InForce {
       hear: (report, engine) => this.#owner.hear(report, engine),
       log: (message) => this.#owner.say(message),
       scope,
-    }, this.#desired(this.#config, this.#credentials));
+    }, this.#desired(this.#config, this.#credentials, prepared));
     this.#follow(this.#names);
+    this.#acme?.hold(prepared);
   }
 
   get config(): Configuration {
@@ -118,10 +128,13 @@ export class InForce {
     await this.#logins.prepare(usersOf(config));
     const admin = same(before.admin, config.admin) ? undefined : await this.#startAdmin(config);
     const names = sameNames(before, config) ? undefined : this.#means.namesOf(config);
+    const prepared = await this.#prepareAcme(config, credentials);
     try {
       freeNumbers(this.#numbering, this.supervisor.snapshot, this.supervisor);
-      await this.supervisor.apply(this.#desired(config, credentials, admin), () => {
+      await this.supervisor.apply(this.#desired(config, credentials, prepared, admin), () => {
         this.#config = config;
+        this.#credentials = credentials;
+        this.#acme?.hold(prepared);
         this.#logins.replace(usersOf(config));
         if (names) this.#follow(names);
       });
@@ -139,21 +152,66 @@ export class InForce {
     return { changes, warnings: [...loaded.warnings, ...restart] };
   }
 
+  /** No certificate is ordered after this: no authority could come in to ask. */
+  stopOrders(): void {
+    this.#acme?.stop();
+  }
+
   /** Cuts who is left. */
   async stop(): Promise<void> {
+    this.#acme?.stop();
     await this.#supervisor?.stop();
     await this.#admin?.close();
     this.#names[Symbol.dispose]();
   }
 
+  /** Names whose certificates an authority issues. */
+  get names(): readonly NameState[] {
+    return this.#acme?.states ?? [];
+  }
+
+  get orders(): OrderCounts {
+    return this.#acme?.counts ?? { issued: 0, failed: 0 };
+  }
+
+  /** What this needs of an authority. The code for it is loaded where there is one. */
+  async #prepareAcme({ acme }: Configuration, { acmeRoots }: Credentials): Promise<Prepared> {
+    if (acme && !this.#acme) {
+      const { AcmeAgent } = await import("./acme/agent.ts");
+      const owner = this.#owner, { acmeWorker: worker, scope } = this.#means;
+      this.#acme = new AcmeAgent({
+        state: this.#started.node.state,
+        worker,
+        publish: (pending) => this.supervisor.challenge(pending),
+        changed: () => owner.inTurn(() => this.#renewed()),
+        say: (message) => owner.say(message),
+        scope,
+      });
+    }
+    return await this.#acme?.prepare(acme, acmeRoots) ??
+      { acme: undefined, roots: undefined, entries: new Map() };
+  }
+
+  /** What an authority issued holds beside the files. */
+  async #renewed(): Promise<void> {
+    const prepared = await this.#prepareAcme(this.#config, this.#credentials);
+    this.supervisor.refresh(this.#desired(this.#config, this.#credentials, prepared).snapshot);
+  }
+
   /** `admin`: the page that will be there then. */
-  #desired(config: Configuration, credentials: Credentials, admin = this.#admin): Desired {
+  #desired(
+    config: Configuration,
+    credentials: Credentials,
+    { entries }: Prepared,
+    admin = this.#admin,
+  ): Desired {
     const snapshot = compileSnapshot(config, {
       version: ++this.#version,
       numbering: this.#numbering,
       users: this.#logins.digests(usersOf(config)),
       format: this.#means.formatOf(config),
       credentials,
+      issued: Array.from(entries.values(), ({ name, issued }) => issued ? ruleOf(issued) : pendingRule(name)),
     });
     const wanted = Object.values(config.listeners).flatMap(({ name, addresses }) =>
       addresses.map((address) => ({ listener: name, address }))
@@ -187,6 +245,14 @@ export class InForce {
     }
   }
 }
+
+const ruleOf = ({ facts: { names, notAfter, digest }, keyPair }: Issued): CertificateRule => (
+  { place: "acme", names, notAfter, digest, ...keyPair }
+);
+
+const pendingRule = (name: string): CertificateRule => (
+  { place: "acme", names: [name], notAfter: 0, digest: "", chain: "", key: "", pending: true }
+);
 
 /** By listener, what each user gives as password. */
 const usersOf = ({ listeners }: Configuration): Users =>

@@ -34,7 +34,7 @@ export const LOG_FIELDS = {
   tls: "the version of TLS that ended here, around it or its own",
   alpn: "the protocol that this TLS agreed on",
   clientCertificate: "SHA-256 of the certificate that its client proved to have, in hex",
-  route: "place of the route it took, or `fallback`",
+  route: "place of the route it took, or `fallback`, or `acme`: an authority's challenge was answered",
   layers: "what was unwrapped around it, outermost first, comma between",
   requests: "how many requests of the connection were handled one by one: each has a line of its own",
   waitMs: "from the beginning of the request until the head of its response had come",
@@ -52,6 +52,7 @@ export const LOG_FIELDS = {
   since: "when the burst began",
   source: "address of who gave wrong passwords",
   failures: "wrong passwords of this source since the line before",
+  certificate: "the name that a certificate is for",
   lines: "how many lines of the log are missing",
 } as const;
 
@@ -78,6 +79,7 @@ export const LOG_EVENTS = {
   "auth-throttled": "a source gave so many wrong passwords that it has to wait: see fail2ban below",
   endpoint: "an endpoint of a route is left out because it fails, or is back",
   reload: "the configuration was read again: what is different now, or why nothing is",
+  certificate: "an authority issued or renewed a certificate, or did not: when it is asked again",
   engine: "an engine thread died, or was started again",
   life: "the gate drains, or stops",
   warning: "something that an operator should know, and that stops nothing",

@@ -12,6 +12,8 @@ export interface Measured {
   readonly endpoints: readonly EndpointState[];
   readonly totals: Totals;
   readonly reloads: ReloadHistory;
+  /** Of certificates. */
+  readonly orders: Facts["orders"];
   readonly linesLost: number;
   /** What metrics call the routes whose requests are handled one by one. */
   readonly requestRoutes: readonly string[];
@@ -21,7 +23,7 @@ export interface Measured {
 }
 
 export function measure(facts: Facts): Measured {
-  const { tally, reloads, linesLost, snapshot } = facts;
+  const { tally, reloads, orders, linesLost, snapshot } = facts;
   const status = statusOf(facts), labels = new Map(snapshot.routes.map(({ place, label }) => [place, label]));
   const asking = Object.values(snapshot.listeners).filter(({ asksUser }) => asksUser);
   return {
@@ -29,6 +31,7 @@ export function measure(facts: Facts): Measured {
     endpoints: status.endpoints.map((state) => ({ ...state, route: labels.get(state.route)! })),
     totals: tally.status(),
     reloads,
+    orders,
     linesLost,
     requestRoutes: snapshot.routes.filter(({ http }) => http).map(({ label }) => label),
     askingUsers: asking.map(({ name }) => name),

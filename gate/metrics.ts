@@ -173,8 +173,15 @@ export const METRICS: readonly Metric[] = [
     "When the certificate of a name expires, in seconds since the epoch.",
     ({ status }) =>
       status.certificates.flatMap(({ names, expires }) =>
-        names.map((name): Sample => [seconds(Date.parse(expires)), name])
+        expires === undefined ? [] : names.map((name): Sample => [seconds(Date.parse(expires)), name])
       ),
+  ),
+  metric(
+    "counter",
+    "ugate_acme_orders_total",
+    ["result"],
+    "Certificates that were ordered: issued, or failed.",
+    ({ orders }) => [[orders.issued, "issued"], [orders.failed, "failed"]],
   ),
   metric(
     "counter",

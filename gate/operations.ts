@@ -96,14 +96,21 @@ export interface RequestState {
 
 /** A certificate with which TLS ends here. */
 export interface CertificateState {
+  /** A file of the configuration, or an authority, of which a copy is kept. */
+  readonly source: "file" | "acme";
   /** Those it is used for; none: addresses alone. */
   readonly names: readonly string[];
   readonly file: string;
-  readonly issuer: string;
+  /** This and what follows is not there before the authority has issued it. */
+  readonly issuer?: string;
   /** The end of its validity: ISO 8601. */
-  readonly expires: string;
+  readonly expires?: string;
   /** SHA-256 of the DER, in hex. */
-  readonly fingerprint: string;
+  readonly fingerprint?: string;
+  /** When the authority is asked next: ISO 8601; absent where it is asked now. */
+  readonly nextAttempt?: string;
+  /** Why it issued none when it was asked last. */
+  readonly failure?: string;
 }
 
 /** How many connections ended like this; `outcome` is `ok` or a Failure, which has a side. */

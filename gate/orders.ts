@@ -1,4 +1,5 @@
 /** What main and the engine threads tell each other: plain data over a MessagePort. */
+import type { PendingChallenges } from "./acme/pending.ts";
 import type { Destination, FilesSite, Target } from "./contracts.ts";
 import type { Failure, LimitName, Side } from "./errors.ts";
 import type { JournalBatch } from "./journal.ts";
@@ -69,6 +70,8 @@ export type Order =
   | { readonly op: "snapshot"; readonly snapshot: Snapshot; readonly handed: readonly Bound[] }
   | { readonly op: "answer"; readonly answer: Answer }
   | { readonly op: "changed"; readonly patterns: readonly string[] }
+  /** Authorities are answered these from now on, and no others. */
+  | { readonly op: "challenges"; readonly challenges: PendingChallenges }
   /** Tickets of TLS are issued and accepted under these from now on. */
   | { readonly op: "ticketKeys"; readonly keys: Uint8Array }
   /** Tell the live connections, `most` of them, the newest first. */

@@ -142,6 +142,11 @@ export class Reloads {
     });
   }
 
+  /** Runs `act` when no attempt is under way: what holds does not change meanwhile. */
+  between(act: () => Promise<void>): Promise<void> {
+    return this.#alone(act);
+  }
+
   /** No attempt begins after this; resolves when the last one is over. */
   async stop(): Promise<void> {
     this.#stopped = true;

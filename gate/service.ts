@@ -46,6 +46,7 @@ export class Service implements Operations {
       operations: this,
       hear: (report, engine) => this.#hear(report, engine),
       say,
+      inTurn: (act) => this.#reloads.between(act),
     });
     this.#reloads = new Reloads({
       current: loaded,
@@ -95,6 +96,7 @@ export class Service implements Operations {
   async drain(): Promise<void> {
     this.#draining = true;
     const { supervisor } = this.#inForce, ended = this.#endReloads();
+    this.#inForce.stopOrders();
     await supervisor.stopListening(); // not behind a reload that waits for its file
     await ended;
     const { connections } = supervisor.limits, { grace } = this.config.limits;
@@ -188,11 +190,13 @@ export class Service implements Operations {
   }
 
   #facts(): Facts {
-    const { config, supervisor: { snapshot, listening, engines, limits, health } } = this.#inForce;
+    const { config, names, orders, supervisor: { snapshot, listening, engines, limits, health } } =
+      this.#inForce;
     const { history: reloads, trial, current } = this.#reloads;
     return {
       config,
       files: current.files,
+      ...{ names, orders },
       ...{ snapshot, listening, engines, limits, health, reloads, trial },
       tally: this.#tally,
       startedAt: this.#startedAt,

@@ -50,7 +50,7 @@ export interface ListenerRules {
 
 /** A certificate of this gate. It holds a private key: never printed. */
 export interface CertificateRule extends KeyPair {
-  /** `ugate.yaml:3:5 certificates[0]` */
+  /** `ugate.yaml:3:5 certificates[0]`, or `acme` where an authority issued it. */
   readonly place: string;
   /** Normal names and `*.name`; none: it is for addresses alone. */
   readonly names: readonly string[];
@@ -58,6 +58,8 @@ export interface CertificateRule extends KeyPair {
   readonly notAfter: number;
   /** Of the chain: the same one has the same key. */
   readonly digest: string;
+  /** An authority was asked for it, and did not issue it yet: there is no chain, and no key. */
+  readonly pending?: true;
 }
 
 export interface ClientCertificateRule {

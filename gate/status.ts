@@ -1,4 +1,5 @@
 /** What `/status` tells: the state of a running gate as plain data. */
+import type { NameState, OrderCounts } from "./acme/agent.ts";
 import { CertificateIndex } from "./certificate_index.ts";
 import type { Configuration } from "./config/configuration.ts";
 import type { EndpointHealth } from "./health.ts";
@@ -24,6 +25,9 @@ import { VERSION } from "./version.ts";
 export interface Facts {
   readonly config: Configuration;
   readonly files: readonly string[];
+  /** Names whose certificates an authority issues, and what became of the orders. */
+  readonly names: readonly NameState[];
+  readonly orders: OrderCounts;
   readonly snapshot: Snapshot;
   readonly listening: readonly Bound[];
   readonly engines: readonly EngineState[];
@@ -57,7 +61,7 @@ export function statusOf(facts: Facts): Status {
     engines,
     endpoints: endpointStates(facts),
     requests: requestStates(facts),
-    certificates: certificateStates(facts.config),
+    certificates: [...certificateStates(facts.config), ...facts.names.map(nameState)],
     connections: limits.connections,
     limitHits,
     authFailures: authFailures.reduce((sum, { count }) => sum + count, 0),
@@ -85,12 +89,29 @@ function listenerStates({ config, snapshot, listening, limits, tally }: Facts): 
 export function certificateStates({ certificates }: Pick<Configuration, "certificates">): CertificateState[] {
   const index = new CertificateIndex(certificates);
   return certificates.map((certificate) => ({
+    source: "file",
     names: certificate.names.filter((name) => index.of(name) === certificate),
     file: certificate.file,
     issuer: certificate.issuer,
     expires: new Date(certificate.notAfter).toISOString(),
     fingerprint: certificate.fingerprint,
   }));
+}
+
+function nameState({ name, file, issued, next, failure }: NameState): CertificateState {
+  const at = (ms: number) => new Date(ms).toISOString();
+  return {
+    source: "acme",
+    names: [name],
+    file,
+    ...issued && {
+      issuer: issued.facts.issuer,
+      expires: at(issued.facts.notAfter),
+      fingerprint: issued.facts.fingerprint,
+    },
+    nextAttempt: next === undefined ? undefined : at(next),
+    failure,
+  };
 }
 
 function endpointStates({ snapshot, health }: Facts): EndpointState[] {

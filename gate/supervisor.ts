@@ -1,4 +1,5 @@
 /** Main's side of the engines: it binds, gives them what holds, and answers what they ask. */
+import { NO_CHALLENGES, type PendingChallenges } from "./acme/pending.ts";
 import type { Destination, Resolver, Target } from "./contracts.ts";
 import type { ListeningSocket } from "./engine/bind.ts";
 import type { EngineHost } from "./engine_host.ts";
@@ -40,6 +41,7 @@ export class Supervisor implements Owner {
   readonly #engines: Engines;
   readonly #files: FilesHost;
   #snapshot: Snapshot;
+  #challenges = NO_CHALLENGES;
 
   private constructor(options: SupervisorOptions, snapshot: Snapshot) {
     this.#options = options;
@@ -80,6 +82,19 @@ export class Supervisor implements Owner {
     this.#engines.forEach((engine) => this.#tellSnapshot(engine, handed));
     this.#files.want(snapshot.routes.some(({ http }) => http?.files !== undefined));
     await this.#listening.commit(change);
+  }
+
+  /** These rules hold from now on, and what listens stays as it is. */
+  refresh(snapshot: Snapshot): void {
+    this.#snapshot = withOwn(snapshot, this.#listening.addresses());
+    this.#engines.forEach((engine) => this.#tellSnapshot(engine, []));
+  }
+
+  /** Authorities are answered these from now on; resolves when every engine that answers has them. */
+  async challenge(challenges: PendingChallenges): Promise<void> {
+    this.#challenges = challenges;
+    this.#engines.tell({ op: "challenges", challenges });
+    await this.#engines.count(); // orders are obeyed one after the other
   }
 
   /** What holds. */
@@ -148,6 +163,7 @@ export class Supervisor implements Owner {
 
   serves(engine: EngineHost): void {
     this.#tellSnapshot(engine, []);
+    engine.tell({ op: "challenges", challenges: this.#challenges });
     for (const bound of this.#listening.bound) engine.tell({ op: "listen", bound });
   }
 

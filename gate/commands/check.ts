@@ -37,19 +37,26 @@ function tell(verdict: Verdict): number {
 }
 
 /** Where TLS ends, and with what. */
-function terminations({ routes, certificates }: Configuration): string[] {
+function terminations({ routes, certificates, acme }: Configuration): string[] {
   const names = certificates.map(({ names, file, notAfter }) => {
     const expires = new Date(notAfter).toISOString().slice(0, 10);
     return `certificate ${file}: ${names.join(", ") || "for addresses alone"}, until ${expires}`;
   });
+  const authority = acme && `one that ${new URL(acme.directory).host} issues`;
   const index = new CertificateIndex(certificates);
   const ends = routes.filter(({ tls }) => tls !== undefined).map(({ host = "*", listener, to }) => {
     const where = listener === undefined ? "" : ` on ${listener}`;
     const inside = to.map(({ target }) => formatTarget(target)).join(", ") || "what is inside comes in again";
     const file = index.of(host)?.file ?? index.find(host === "*" ? undefined : host)?.file;
-    return `TLS of ${host}${where} ends here, with ${file ?? "the certificate of each name"}: ${inside}`;
+    const issued = acme?.names.includes(host) ? authority : undefined;
+    return `TLS of ${host}${where} ends here, with ${
+      issued ?? file ?? "the certificate of each name"
+    }: ${inside}`;
   });
-  return [...names, ...ends];
+  const ordered = acme && acme.names.length > 0
+    ? [`certificates of ${acme.names.join(", ")}: ${authority}`]
+    : [];
+  return [...names, ...ordered, ...ends];
 }
 
 function facts(config: Configuration, files: readonly string[]): string[] {

@@ -43,7 +43,7 @@ export function isStatus(value: unknown): value is Status {
       up: "number",
       down: "number",
     }) &&
-    each(value.certificates, { names: "list", file: "string", expires: "string" }) &&
+    each(value.certificates, { source: "string", names: "list", file: "string" }) &&
     each(value.ended, { listener: "string", protocol: "string", outcome: "string", count: "number" });
 }
 

@@ -2,6 +2,7 @@
 import { Argument, Command, CommanderError } from "commander";
 import { VERSION } from "../version.ts";
 import { type Shell, SHELLS } from "./completion/shells.ts";
+import type { DevCertOptions } from "./dev_cert.ts";
 import type { ExplainOptions } from "./explain.ts";
 import { addOperating } from "./operating.ts";
 import { CONFIG, JSON_DATA, refuseFile } from "./options.ts";
@@ -95,6 +96,17 @@ function addConfiguration(ugate: Command, finish: (code: number) => void): void 
     .action(async () => {
       const { hash } = await import("./hash.ts");
       finish(await hash());
+    });
+  ugate.command("dev-cert").description(
+    "a certificate for development, of an authority of this machine's own",
+  )
+    .argument("[names...]", "names, *.name and addresses; localhost, 127.0.0.1 and ::1 in any case")
+    .option("--out <directory>", "where its files are put", ".")
+    .option("--state <directory>", "node.state, where the authority is (default: as without a configuration)")
+    .option(...JSON_DATA)
+    .action(async (names: string[], options: DevCertOptions) => {
+      const { devCert } = await import("./dev_cert.ts");
+      finish(await devCert(names, options));
     });
 }
 

@@ -26,6 +26,7 @@ export function statusLines(status: Status, width: number, now: Date): string[] 
     status.endpoints.length > 0 ? table(ENDPOINTS, status.endpoints, width) : [],
     requests.length > 0 ? table(REQUESTS, requests, width) : [],
     certificates.length > 0 ? table(CERTIFICATES, certificates, width) : [],
+    certificates.flatMap((certificate) => failureLine(certificate, now)),
     status.ended.length > 0 ? table(ENDED, byOutcome(status.ended), width) : [],
     countLines(status),
   ];
@@ -65,9 +66,19 @@ const REQUESTS: Column<Status["requests"][number]>[] = [
 
 const CERTIFICATES: Column<Status["certificates"][number]>[] = [
   { title: "CERTIFICATE", cell: ({ names, file }) => names.join(",") || file, least: 16 },
-  { title: "EXPIRES", cell: ({ expires }) => expires.slice(0, 10) },
+  { title: "EXPIRES", cell: ({ expires }) => expires?.slice(0, 10) ?? "not issued" },
+  { title: "SOURCE", cell: ({ source }) => source },
   { title: "FILE", cell: ({ file }) => file, least: 12, spare: 1 },
 ];
+
+/** Why an authority issued none when it was asked last. */
+function failureLine({ names, failure, nextAttempt }: Status["certificates"][number], now: Date): string[] {
+  if (failure === undefined) return [];
+  const again = nextAttempt === undefined
+    ? "asked again now"
+    : `asked again ${clockText(new Date(nextAttempt), now)}`;
+  return [`certificate of ${visible(names.join(","))}: ${visible(failure)} (${again})`];
+}
 
 type Outcome = Omit<EndedCount, "listener" | "protocol">;
 const ENDED: Column<Outcome>[] = [

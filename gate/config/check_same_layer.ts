@@ -6,7 +6,7 @@ import { lacking, type TlsLayers } from "./tls_layers.ts";
 
 type Kind = "handled" | "passed";
 /** The place of the first route, by kind, listener and host. */
-type Places = Map<string, string>;
+export type Places = Map<string, string>;
 
 export function checkSameLayer(
   routes: readonly Located<RouteConfiguration>[],
@@ -45,7 +45,7 @@ const kindOf = ({ http, tls }: RouteConfiguration): Kind | undefined =>
   http ? "handled" : tls === undefined ? "passed" : undefined;
 
 /** The first route of the kind that takes all names of the host, on one of the listeners. */
-function firstAbove(
+export function firstAbove(
   places: Places,
   kind: Kind,
   listeners: readonly string[],
@@ -61,7 +61,7 @@ function firstAbove(
   return undefined;
 }
 
-const keyOf = (kind: Kind, listener: string, host: string): string => `${kind} ${listener} ${host}`;
+export const keyOf = (kind: Kind, listener: string, host: string): string => `${kind} ${listener} ${host}`;
 
 /** The pattern itself, and those that cover all that it covers. */
 function patternsAbove(host: string): string[] {

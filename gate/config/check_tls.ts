@@ -1,14 +1,21 @@
 /** What ends TLS against what there is for it: protocols, certificates, roots. */
 import type { Protocols } from "../contracts.ts";
+import type { AcmeWants } from "./acme_wants.ts";
 import { checkSameLayer } from "./check_same_layer.ts";
 import { checkUpstreams } from "./check_upstreams.ts";
 import type { RouteConfiguration } from "./configuration.ts";
 import type { Findings } from "./problems.ts";
 import type { Located } from "./read.ts";
+import type { Sections } from "./sections.ts";
 import { lacking, TlsLayers, type TlsParts } from "./tls_layers.ts";
 
-export function checkTls(parts: TlsParts, protocols: Protocols, findings: Findings): void {
-  const layers = new TlsLayers(parts, protocols), { certificates, whole } = parts;
+export function checkTls(
+  parts: TlsParts & AcmeWants & Pick<Sections, "acme">,
+  protocols: Protocols,
+  findings: Findings,
+): void {
+  const layers = new TlsLayers(parts, protocols, parts.names), { certificates } = parts;
+  const whole = parts.whole && parts.acme.whole;
   for (const route of parts.routes.items) checkEnding(route, layers, whole, protocols, findings);
   if (whole) checkSameLayer(parts.routes.items, layers, findings);
   checkUpstreams(parts.routes.items, findings);
@@ -18,6 +25,19 @@ export function checkTls(parts: TlsParts, protocols: Protocols, findings: Findin
   checkClients(parts, ending, layers.byName, findings);
   if (certificates.length > 0 && ending.length === 0 && parts.routes.whole) {
     findings.warn(["certificates"], "nothing uses them: TLS ends for no route");
+  }
+  if (parts.acme.value) checkAcme(parts, findings);
+}
+
+function checkAcme(
+  { names, challenges, routes, listeners, whole }: TlsParts & AcmeWants,
+  findings: Findings,
+): void {
+  if (names.length > 0 && challenges.length === 0 && listeners.whole) {
+    findings.error(["acme"], "no listener has tls or http among its protocols, by which an authority asks");
+  }
+  if (names.length === 0 && routes.whole && whole) {
+    findings.warn(["acme"], "it has nothing to do: no route ends TLS for a name that no file is for");
   }
 }
 

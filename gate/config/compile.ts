@@ -6,7 +6,7 @@ import type { LogFormat } from "../log_line.ts";
 import { type ConnectionLimits, MOST_LISTENERS, MOST_RESERVED } from "../limits.ts";
 import { Numbers } from "../numbers.ts";
 import { routeLabels } from "../route_labels.ts";
-import type { ListenerRules, RouteEndpoint, RouteRule, Snapshot } from "../snapshot.ts";
+import type { CertificateRule, ListenerRules, RouteEndpoint, RouteRule, Snapshot } from "../snapshot.ts";
 import { type Configuration, LOG_LEVELS, type LogLevel } from "./configuration.ts";
 import type { ListenerConfiguration, RouteConfiguration } from "./configuration.ts";
 import type { Credentials } from "./credentials.ts";
@@ -34,6 +34,8 @@ export interface Compiling {
   readonly format: LogFormat;
   /** Keys and roots of the files that the configuration names. */
   readonly credentials: Credentials;
+  /** Certificates that an authority issued, or will. */
+  readonly issued: readonly CertificateRule[];
 }
 
 /** Rows that nothing of this snapshot has are free for others, unless somebody is counted there. */
@@ -61,12 +63,13 @@ const ALONE = (): Compiling => ({
   users: {},
   format: "json",
   credentials: NO_CREDENTIALS,
+  issued: [],
 });
 
 /** Plain data. Throws GateError where there is more than the tables hold. */
 export function compileSnapshot(config: Configuration, compiling = ALONE()): Snapshot {
   const { routes, listeners, policy, certificates, limits, log } = config;
-  const { version, numbering, users, format, credentials } = compiling;
+  const { version, numbering, users, format, credentials, issued } = compiling;
   const labels = routeLabels(routes);
   return {
     version,
@@ -81,10 +84,13 @@ export function compileSnapshot(config: Configuration, compiling = ALONE()): Sna
       routeRule(route, labels.get(route.place)!, numbering.endpoints, credentials)
     ),
     policy,
-    certificates: certificates.map(({ place, names, notAfter, digest }, i) => {
-      const { chain, key, der } = credentials.keyPairs[i] ?? { chain: "", key: "" };
-      return { place, names, notAfter, digest, chain, key, der };
-    }),
+    certificates: [
+      ...certificates.map(({ place, names, notAfter, digest }, i) => {
+        const { chain, key, der } = credentials.keyPairs[i] ?? { chain: "", key: "" };
+        return { place, names, notAfter, digest, chain, key, der };
+      }),
+      ...issued,
+    ],
     limits,
     reserved: Object.entries(limits.reserve).map(([protocol, slots]) => (
       { protocol, slots, number: numbering.reserved.of(protocol) }

@@ -1,4 +1,5 @@
 /** The configuration as everything else sees it: typed, complete and checked. Times in ms, sizes in bytes. */
+import type { Challenge } from "../acme/messages.ts";
 import type { Limits, Target } from "../contracts.ts";
 import type { CertificateFacts } from "./certificate.ts";
 import type { PolicyRule, RouteRule } from "../snapshot.ts";
@@ -13,6 +14,8 @@ export interface Configuration {
   readonly hosts: Readonly<Record<string, HostConfiguration>>;
   /** In the order of the file; their keys are in the credentials that were read with it. */
   readonly certificates: readonly CertificateConfiguration[];
+  /** Who issues certificates for names that none of those is for. */
+  readonly acme?: AcmeConfiguration;
   readonly discovery: readonly DiscoverySource[];
   readonly dns: DnsConfiguration;
   readonly policy: readonly PolicyRule[];
@@ -72,6 +75,20 @@ export interface CertificateConfiguration extends CertificateFacts {
   readonly place: string;
   /** Absolute. */
   readonly file: string;
+}
+
+export interface AcmeConfiguration {
+  readonly email?: string;
+  /** A URL. */
+  readonly directory: string;
+  /** The file of the roots that vouch for the directory, as it is written; absent: those of the system. */
+  readonly ca?: string;
+  /** Of these roots, once the file is read. */
+  readonly digest?: string;
+  /** What the listeners let an authority see, the likelier first. */
+  readonly challenges: readonly Challenge[];
+  /** Normal names, each to get a certificate of its own: `acme.names` and hosts of routes; none that a file covers. */
+  readonly names: readonly string[];
 }
 
 export interface RouteConfiguration extends Omit<RouteRule, "to" | "label" | "upstreamTls"> {

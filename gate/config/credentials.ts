@@ -30,6 +30,8 @@ export interface Credentials {
   readonly roots: Readonly<Record<string, string>>;
   /** By the place of the route, of its `upstreamTls`. */
   readonly upstreams: Readonly<Record<string, UpstreamCredentials>>;
+  /** PEM, of who vouches for the ACME directory; absent: the system's. */
+  readonly acmeRoots?: string;
 }
 
 export interface UpstreamCredentials {
@@ -44,12 +46,15 @@ export interface NamedFiles {
   readonly listeners: Iterable<Located<ListenerConfiguration>>;
   /** Those that have targets over TLS. */
   readonly routes: readonly Located<RouteConfiguration>[];
+  readonly acme?: { readonly ca?: string };
 }
 
 export interface ReadFiles extends Credentials {
   readonly certificates: readonly CertificateConfiguration[];
   /** By listener: of its roots; by the place of a route: of its `upstreamTls`. */
   readonly digests: Readonly<Record<string, string>>;
+  /** Of those of the ACME directory. */
+  readonly acmeDigest?: string;
   /** Nothing is wrong with any certificate. */
   readonly whole: boolean;
 }
@@ -59,14 +64,14 @@ export type BaseOf = (file: string) => string;
 
 /** Mistakes are found where the file is named. */
 export async function readCredentials(
-  { certificates, listeners, routes }: NamedFiles,
+  { certificates, listeners, routes, acme }: NamedFiles,
   files: ReferencedFiles,
   findings: Findings,
   baseOf: BaseOf,
 ): Promise<ReadFiles> {
-  const [first] = [...certificates.items, ...listeners, ...routes], missing = attempt(openssl);
+  const first = [...certificates.items, ...listeners, ...routes].at(0), missing = attempt(openssl);
   if (missing !== undefined) {
-    findings.error(first.path, missing);
+    findings.error(first?.path ?? ["acme"], missing);
     return { certificates: [], keyPairs: [], roots: {}, upstreams: {}, digests: {}, whole: false };
   }
   const reader = new Reader(files, findings, baseOf);
@@ -76,6 +81,7 @@ export async function readCredentials(
     if (one) read.push(one);
   }
   warnOfDoubles(read.map(({ facts }) => facts), findings);
+  const acmeRoots = acme?.ca === undefined ? undefined : await reader.roots(["acme", "ca"], acme.ca);
   const roots: Record<string, string> = {}, digests: Record<string, string> = {};
   for (const { path, value: { name, clientCertificates } } of listeners) {
     if (!clientCertificates) continue;
@@ -95,6 +101,8 @@ export async function readCredentials(
     keyPairs: read.map(({ keyPair }) => keyPair),
     roots,
     upstreams,
+    acmeRoots,
+    acmeDigest: acmeRoots && digestOf(acmeRoots),
     digests,
     whole: certificates.whole && read.length === certificates.items.length,
   };

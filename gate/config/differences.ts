@@ -20,6 +20,7 @@ export function differences(before: Configuration, after: Configuration): Differ
     ...listenerChanges(before.listeners, after.listeners),
     ...listChanges("routes", before.routes, after.routes),
     ...namedChanges("certificates", certificatesOf(before), certificatesOf(after)),
+    ...keyChanges("acme.", ACME, acmeOf(before), acmeOf(after)),
     ...namedChanges("hosts", before.hosts, after.hosts),
     ...listChanges("policy", before.policy, after.policy),
     ...keyChanges("limits.", LIMITS, before.limits, after.limits),
@@ -134,6 +135,20 @@ const LIMITS: Spelling<Configuration["limits"]> = {
   bodySize: (bytes) => bytes === undefined ? "none" : formatSize(bytes),
   grace: formatDuration,
 };
+const ACME: Spelling<ReturnType<typeof acmeOf>> = {
+  email: (email) => email ?? "none",
+  directory: (directory) => directory ?? "none",
+  ca: (roots) => roots ?? "the system's roots",
+  names: list,
+};
+
+/** As far as it is written; roots that changed are other ones, though their file is the same. */
+const acmeOf = ({ acme }: Configuration) => ({
+  email: acme?.email,
+  directory: acme?.directory,
+  ca: acme?.ca && `${acme.ca} (${acme.digest?.slice(0, 8)})`,
+  names: acme?.names ?? [],
+});
 const DNS: Spelling<DnsConfiguration> = {
   servers: (servers) => orSystem(servers?.map(formatTarget)),
   search: orSystem,

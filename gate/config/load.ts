@@ -2,6 +2,7 @@
 import type { Protocols } from "../contracts.ts";
 import type { Configuration, ListenerConfiguration, RouteConfiguration } from "./configuration.ts";
 import { completeNode, DEFAULT_CONFIGURATION, DEFAULT_FILE } from "./defaults.ts";
+import type { AcmeWants } from "./acme_wants.ts";
 import type { BaseOf, Credentials, ReadFiles } from "./credentials.ts";
 import type { Environment } from "./environment.ts";
 import { type ConfigurationText, MOST_BYTES, TOO_LARGE } from "./files.ts";
@@ -74,21 +75,28 @@ export async function parseConfiguration(
   const { readSections } = await import("./sections.ts");
   const { checkSections } = await import("./check.ts");
   const { effective } = await import("./effective.ts");
+  const { acmeWants } = await import("./acme_wants.ts");
   const { checkTls } = await import("./check_tls.ts");
   const sections = readSections(findings), named = new ReferencedFiles();
   checkSections(sections, protocols, findings);
   const baseOf = basesOf(texts);
   const read = await readNamedFiles(sections, named, findings, baseOf);
-  checkTls({ ...sections, ...read }, protocols, findings);
+  const wants = acmeWants({ ...sections, ...read }, protocols);
+  checkTls({ ...sections, ...read, ...wants }, protocols, findings);
   const routes = await readContentOf(sections, findings, baseOf);
   const references = await named.references();
   if (problems.length > 0) throw new ConfigurationError(problems.sort(byPlace), references);
-  const config = configurationOf({ ...sections, routes }, read, env);
+  const config = configurationOf({ ...sections, routes }, read, wants, env);
   return {
     config,
     files: texts.map(({ file }) => file),
     texts,
-    credentials: { keyPairs: read.keyPairs, roots: read.roots, upstreams: read.upstreams },
+    credentials: {
+      keyPairs: read.keyPairs,
+      roots: read.roots,
+      upstreams: read.upstreams,
+      acmeRoots: read.acmeRoots,
+    },
     references,
     warnings: findings.warnings,
     shown: effective(shown(root), config),
@@ -97,19 +105,20 @@ export async function parseConfiguration(
 
 /** The code for certificates is loaded where one is named. */
 async function readNamedFiles(
-  { certificates, listeners, routes }: Sections,
+  { certificates, listeners, routes, acme: { value: acme } }: Sections,
   files: ReferencedFiles,
   findings: Findings,
   baseOf: BaseOf,
 ): Promise<ReadFiles> {
   const asking = Array.from(listeners.items.values()).filter(({ value }) => value.clientCertificates);
   const secure = routes.items.filter(({ value }) => value.to.some(({ secure }) => secure));
-  if (certificates.items.length + asking.length + secure.length === 0) {
+  if (certificates.items.length + asking.length + secure.length === 0 && !acme) {
     const nothing = { certificates: [], keyPairs: [], roots: {}, upstreams: {}, digests: {} };
     return { ...nothing, whole: certificates.whole };
   }
   const { readCredentials } = await import("./credentials.ts");
-  return await readCredentials({ certificates, listeners: asking, routes: secure }, files, findings, baseOf);
+  const named = { certificates, listeners: asking, routes: secure, acme };
+  return await readCredentials(named, files, findings, baseOf);
 }
 
 /** The same for what serves content. */
@@ -164,8 +173,9 @@ export async function readRoot(
 }
 
 function configurationOf(
-  { node, listeners, routes, hosts, policy, limits, admin, rest }: Sections,
-  { certificates, digests }: ReadFiles,
+  { node, listeners, routes, acme, hosts, policy, limits, admin, rest }: Sections,
+  { certificates, digests, acmeDigest }: ReadFiles,
+  wants: AcmeWants,
   env: Environment,
 ): Configuration {
   const values = <T>(items: ReadonlyMap<string, { readonly value: T }>): Record<string, T> =>
@@ -182,6 +192,7 @@ function configurationOf(
       Array.from(listeners.items, ([name, { value }]) => [name, withDigest(value)]),
     ),
     certificates,
+    ...acme.value && { acme: { ...acme.value, ...wants, digest: acmeDigest } },
     routes: routes.items.map(({ value }) => routeWithDigest(value)),
     hosts: values(hosts.items),
     policy: policy.items.map(({ value }) => value),

@@ -33,6 +33,11 @@ export const PATTERN = "a name, *.name or * (an address is none)";
 export const NAME = "a name of letters, digits, dashes, underscores and dots";
 export const DURATION = "a duration such as 500ms, 3s, 2m or 1h, at most 500h";
 export const SIZE = "a size such as 64KiB or 10MiB";
+export const EMAIL = "an address such as me@example.com";
+export const DIRECTORY = "a URL that begins with https://, or staging for Let's Encrypt's staging directory";
+export const EXACT_NAME = "a name (for a wildcard an authority wants to see the DNS changed: give a file)";
+export const LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory";
+const STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory";
 const HTTP_SCHEME = "http://", HTTPS_SCHEME = "https://";
 /** Below 2^31 ms, which timers and poll timeouts end at. */
 const LONGEST = 500 * MILLISECONDS.h;
@@ -160,6 +165,23 @@ export function readPattern(text: string): Reading<string> {
 
 export function readDomain(text: string): Reading<string> {
   return normalName(text) ?? new Mistake("a name");
+}
+
+/** As a mailto URL takes it without escapes. */
+export function readEmail(text: string): Reading<string> {
+  return /^[\w.+-]{1,64}@[A-Za-z0-9.-]{1,253}$/.test(text) ? text : new Mistake(EMAIL);
+}
+
+/** The URL of an ACME directory (RFC 8555 7.1.1), which has to be https. */
+export function readDirectory(text: string): Reading<string> {
+  if (text === "staging") return STAGING;
+  const url = text.startsWith("https://") && URL.canParse(text) ? new URL(text) : undefined;
+  return url && !url.username && !url.password && !url.hash ? url.href : new Mistake(DIRECTORY);
+}
+
+/** A name that stands for itself alone. */
+export function readExactName(text: string): Reading<string> {
+  return normalName(text) ?? new Mistake(EXACT_NAME);
 }
 
 /** `443` or `8000-8999`, inclusive. */

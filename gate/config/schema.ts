@@ -113,6 +113,22 @@ export const certificate = keys({
   key: ["its private key, without a passphrase", pemFile("a private key")],
 });
 
+export const acme = keys({
+  email: ["whom the authority writes to", scalar(scalars.EMAIL, scalars.readEmail).optional()],
+  directory: [
+    "the authority's ACME directory; by default Let's Encrypt's, whose terms are agreed to by this key",
+    scalar(scalars.DIRECTORY, scalars.readDirectory).prefault(scalars.LETS_ENCRYPT),
+  ],
+  ca: [
+    "who vouches for the directory itself, in place of this system's roots",
+    pemFile("root certificates").optional(),
+  ],
+  names: [
+    "names to get certificates for beside the hosts of routes that end TLS",
+    list(scalar(scalars.EXACT_NAME, scalars.readExactName)).optional(),
+  ],
+});
+
 const upstreamTls = related(
   keys({
     ca: [
@@ -298,6 +314,7 @@ export const file = keys({
   listeners: ["where connections come in, by a name for each", z.record(name, listener).optional()],
   routes: ["where what came in goes: the first that matches", z.array(route).optional()],
   certificates: ["who this gate is where TLS ends here", z.array(certificate).optional()],
+  acme: ["who issues certificates for names that no file is for", acme.optional()],
   hosts: ["where names live", z.record(pattern, host).optional()],
   discovery: ["who is asked for names, in this order", discovery],
   dns: ["how the DNS is asked", dns],

@@ -14,6 +14,7 @@ import { type Located, type Part, readList, readNamed, readPart, readRightKeys }
 import { readName, readPattern } from "./scalars.ts";
 import * as schema from "./schema.ts";
 import { suggestion } from "./suggest.ts";
+import { nodeAt } from "./tree.ts";
 
 export interface Sections {
   readonly node: z.output<typeof schema.node>;
@@ -21,6 +22,8 @@ export interface Sections {
   /** Plain forwards first. */
   readonly routes: Part<Located<RouteConfiguration>[]>;
   readonly certificates: Part<Located<z.output<typeof schema.certificate>>[]>;
+  /** Not whole: it is written, and wrong. */
+  readonly acme: { readonly whole: boolean; readonly value?: z.output<typeof schema.acme> };
   readonly hosts: Part<Map<string, Located<HostConfiguration>>>;
   readonly policy: Part<Located<PolicyRule>[]>;
   readonly limits: Limits;
@@ -43,6 +46,7 @@ export function readSections(findings: Findings): Sections {
     listeners: mapNamed(listeners, (name, value) => listenerOf(name, value, limits.sniffTimeout)),
     routes: { ...routes, items: [...forwards, ...routes.items] },
     certificates: readList(schema.certificate, "certificates", findings),
+    acme: readAcme(findings),
     hosts: mapNamed(readNamed(schema.host, "hosts", readPattern, findings), hostOf),
     policy: mapPart(readList(schema.rule, "policy", findings), ({ path, value }) => ({
       path,
@@ -57,6 +61,12 @@ export function readSections(findings: Findings): Sections {
       log: readOrDefault(schema.log, "log", findings),
     },
   };
+}
+
+function readAcme(findings: Findings): Sections["acme"] {
+  if (nodeAt(findings.root, ["acme"]) === undefined) return { whole: true };
+  const value = readPart(schema.acme, ["acme"], findings);
+  return { whole: value !== undefined, value };
 }
 
 function unknownKeys(findings: Findings): void {

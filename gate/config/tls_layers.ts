@@ -15,12 +15,13 @@ export interface TlsParts {
 export class TlsLayers {
   /** Protocols whose clients name a server. */
   readonly byName: readonly string[];
-  readonly index: CertificateIndex<CertificateConfiguration>;
+  readonly index: CertificateIndex<Pick<CertificateConfiguration, "names">>;
   /** Listeners that speak TLS, and those of them where requests may be inside. */
   readonly #secure: readonly string[];
   readonly #requested: readonly string[];
 
-  constructor({ listeners, certificates }: TlsParts, protocols: Protocols) {
+  /** `issued`: names that have a certificate besides. */
+  constructor({ listeners, certificates }: TlsParts, protocols: Protocols, issued: readonly string[] = []) {
     const speak = (naming: string) => {
       const able = Object.keys(protocols).filter((name) => protocols[name].naming === naming);
       return ({ value }: Located<ListenerConfiguration>) =>
@@ -29,7 +30,7 @@ export class TlsLayers {
     const names = (all: Located<ListenerConfiguration>[]) => all.map(({ value: { name } }) => name);
     const secure = Array.from(listeners.items.values()).filter(speak("serverName"));
     this.byName = Object.keys(protocols).filter((name) => protocols[name].naming === "serverName");
-    this.index = new CertificateIndex(certificates);
+    this.index = new CertificateIndex([...certificates, ...issued.length > 0 ? [{ names: issued }] : []]);
     this.#secure = names(secure);
     this.#requested = names(secure.filter(speak("host")));
   }

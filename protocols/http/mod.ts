@@ -7,7 +7,9 @@ import { sniffPrefix } from "../common/prefix.ts";
 import { connectOrRefuse } from "../common/refuse.ts";
 import { plainAnswer, STATUS, statusOf } from "./answer.ts";
 import { isAbsolute, requestedHost } from "./authority.ts";
+import { challengeAnswer } from "./challenge.ts";
 import { type Fault, requestHead } from "./head.ts";
+import { writeOwnAnswer } from "./own_answer.ts";
 import { proxies } from "./proxied.ts";
 import { refuseFault } from "./refuse_fault.ts";
 import { sniffRequestLine } from "./request_line.ts";
@@ -25,6 +27,8 @@ interface Asked {
   readonly absolute: boolean;
   readonly head: boolean;
   readonly target: Target | undefined;
+  /** Of a GET, as it came. */
+  readonly path?: string;
 }
 
 const STATUSES = { ...STATUS, "no-route": 404, unauthenticated: 403 };
@@ -40,12 +44,18 @@ async function serve(conn: Conn, gate: Gate): Promise<void> {
   conn.deadline(conn.limits.handshakeTimeout);
   const asked = await conn.stream.next(askedFor(conn.limits.headSize));
   if ("fault" in asked) return await refuseFault(conn, asked);
+  const text = gate.challenged && asked.path !== undefined ? gate.challenge(asked.path, conn) : undefined;
+  if (text !== undefined) return await conn.stream.write(challenge(text));
   if (asked.absolute && proxies(conn)) return await serveRequests(conn, gate, true);
   using upstream = await connectOrRefuse(conn, gate, asked.target, (reason) => {
     return plainAnswer(statusOf(reason, STATUSES), reason.failure, { head: asked.head });
   });
   gate.relay(conn, upstream);
 }
+
+/** The whole response, behind which the connection ends. */
+const challenge = (text: string): Uint8Array =>
+  writeOwnAnswer(challengeAnswer(text), { head: false, stays: false });
 
 function askedFor(limit: number): (bytes: Uint8Array) => Asked | Fault | number {
   const read = requestHead(limit);
@@ -57,7 +67,8 @@ function askedFor(limit: number): (bytes: Uint8Array) => Asked | Fault | number 
     if (typeof request === "number" || "fault" in request) return request;
     const target = requestedHost(request);
     if (target === false) return { used: 0, fault: 400, state: "not one valid Host" };
-    return { used: 0, absolute: isAbsolute(request.target), head: request.method === "HEAD", target };
+    const path = request.method === "GET" ? request.target : undefined;
+    return { used: 0, absolute: isAbsolute(request.target), head: request.method === "HEAD", target, path };
   };
 }
 

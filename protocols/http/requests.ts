@@ -7,6 +7,7 @@ import type { Fault } from "./faults.ts";
 import { KIND } from "./field_kinds.ts";
 import { bindsConnection, forwardRequest, OUT, REQUEST } from "./forward.ts";
 import { ForwardedLines } from "./forwarded.ts";
+import { challengeAnswer } from "./challenge.ts";
 import type { OwnAnswer } from "./own_answer.ts";
 import { parseRequest } from "./parse_head.ts";
 import { proxies, PROXY_RULES, UNJUDGED } from "./proxied.ts";
@@ -84,6 +85,7 @@ export class RequestSide {
     const session = this.#session, { exchange, conn, gate } = session;
     this.#incoming.bytes = bytes;
     if (session.upstream) return this.#send(bytes, session.upstream);
+    if (gate.challenged && !exchange.routed && this.#isChallenge(bytes)) return this.#step.is("own");
     if (!exchange.routed) this.#route(bytes);
     if (this.#waits()) return this.#step.is("admit");
     this.own ??= exchange.rules.answer?.(this.#incoming);
@@ -95,6 +97,19 @@ export class RequestSide {
       return this.#step.is("dial");
     }
     return this.#send(bytes, session.upstream = upstream);
+  }
+
+  /** An authority that certifies names asks without a login, in clear, and whatever routes there are. */
+  #isChallenge(bytes: Uint8Array): boolean {
+    const { exchange, conn, gate } = this.#session;
+    if (REQUEST.method !== "GET" || REQUEST.body !== "none") return false;
+    exchange.begin(REQUEST, bytes);
+    const text = gate.challenge(exchange.path, conn);
+    if (text === undefined) return false;
+    exchange.up.begin("none", 0, true);
+    conn.record.target ||= exchange.host;
+    this.own = challengeAnswer(text);
+    return true;
   }
 
   #route(bytes: Uint8Array): void {

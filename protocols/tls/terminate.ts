@@ -17,6 +17,7 @@ export async function terminate(
   conn.peer = { ...conn.peer, ...factsOfPeer(facts) };
   if (inside === "enter") return gate.enter(stream, conn, {});
   conn.stream = stream;
+  if (inside === "nothing") return; // and it ends
   using upstream = await gate.connect(target, conn);
   gate.relay(conn, upstream);
 }

@@ -54,7 +54,11 @@ export class FakeGate implements Gate {
     this.#script = script;
   }
 
+  readonly challenged: boolean = false;
+
   termination(): undefined {}
+
+  challenge(): undefined {}
 
   connect(to: Target | Routed | undefined, _conn?: Conn, reuse = false): Stream | Promise<Stream> {
     const idle = reuse ? this.idle.pop() : undefined;

@@ -39,7 +39,7 @@ const BROKEN: readonly (readonly [name: string, text: string, path: string, sent
   ["an unknown tag", `log: { level: ^!secret info }`, "", /a tag/],
   ["an alias without an anchor", `admin: ^*nobody`, "admin", /an alias without an anchor/],
   ["an unknown section", `^lisetners: {}\n`, "lisetners", /unknown key; did you mean "listeners"\?/],
-  ["a key of later", `${EDGE}^acme: {}\n`, "acme", /unknown key; expected one of node, listeners/],
+  ["a key of later", `${EDGE}^ssh: {}\n`, "ssh", /unknown key; expected one of node, listeners/],
   [
     "an unknown key",
     LOCAL("protocols: [socks], ^sniffTimout: 3s"),

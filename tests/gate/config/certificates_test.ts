@@ -45,6 +45,7 @@ Deno.test("a certificate is read with its names, and its key is nowhere that is 
     users: {},
     format: "json",
     credentials: loaded.credentials,
+    issued: [],
   });
   equal(certificates[0].key, site.key);
 });

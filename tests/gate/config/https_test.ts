@@ -134,7 +134,13 @@ Deno.test("targets over TLS: alone, in lists, weighted, beside others; with thei
   );
   const told = JSON.stringify([loaded.config, loaded.shown, loaded.references, loaded.texts]);
   ok(!told.includes("PRIVATE") && !told.includes(me.key.slice(40, 80)));
-  const compiling = { version: 1, numbering: makeNumbering(), users: {}, format: "json" as const };
+  const compiling = {
+    version: 1,
+    numbering: makeNumbering(),
+    users: {},
+    format: "json" as const,
+    issued: [],
+  };
   const { routes: rules } = compileSnapshot(loaded.config, { ...compiling, credentials: loaded.credentials });
   const { digest, roots, serverName, keyPair } = rules[1].upstreamTls!;
   equal([digest, roots, serverName, keyPair?.key], [
