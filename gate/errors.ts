@@ -2,7 +2,7 @@
 export const LIMIT_NAMES = [
   ...["connections", "listener", "perSource", "listenerPerSource", "reserve", "descriptors"] as const,
   ...["sniffTimeout", "handshakeTimeout", "dialTimeout", "idleTimeout", "headSize"] as const,
-  ...["headTimeout", "bodyTimeout", "bodySize", "names", "passwords"] as const,
+  ...["headTimeout", "bodyTimeout", "bodySize", "rateLimit", "mirror", "names", "passwords"] as const,
 ] as const;
 export type LimitName = typeof LIMIT_NAMES[number];
 

@@ -85,7 +85,7 @@ export class Roster {
 
   /** Called once for each connection, at its end. */
   ended(connection: Connection, failure: GateError | undefined): void {
-    if (failure?.limit) this.#census.hit(failure.limit);
+    this.#count(failure);
     this.#journal.write({
       id: connection.id,
       parent: connection.parent,
@@ -117,13 +117,20 @@ export class Roster {
     connection.requests++;
     connection.leaveRequests();
     (requests ?? this.#journal.requests.of(UNROUTED)).over(record, duration);
-    if (record.failure?.limit) this.#census.hit(record.failure.limit);
+    this.#count(record.failure);
     this.#journal.request({
       ...{ id, parent, listener, peer, protocol, endpoint, route },
       ended: Date.now(),
       duration,
       record,
     });
+  }
+
+  /** Once, where a request and its connection end of the same. */
+  #count(failure: GateError | undefined): void {
+    if (!failure?.limit) return;
+    this.#census.hit(failure.limit);
+    failure.limit = undefined;
   }
 
   /** Called once for each connection, when its descriptor is given back too: it counts no more. */

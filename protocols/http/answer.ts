@@ -19,6 +19,10 @@ const SENTENCE: Readonly<Record<Failure, string>> = {
   exhausted: "There is no room for another connection.",
   internal: "The gateway made a mistake.",
 };
+/** Where the status tells more than the failure. */
+const SENTENCE_OF_STATUS: Readonly<Record<number, string>> = {
+  429: "There were too many requests: come again later.",
+};
 
 /** By failure; what differs from protocol to protocol is theirs to say. */
 export const STATUS: Readonly<Record<Failure, number>> = {
@@ -53,7 +57,7 @@ interface Words {
 export function failureAnswer(
   status: number,
   failure: Failure,
-  { sentence = SENTENCE[failure], fields = [] }: Words = {},
+  { sentence = SENTENCE_OF_STATUS[status] ?? SENTENCE[failure], fields = [] }: Words = {},
 ): OwnAnswer {
   const body = encoder.encode(`${failure}: ${sentence}\n`);
   return { status, fields: ["Content-Type: text/plain; charset=utf-8", ...fields], body };
