@@ -24,6 +24,7 @@ export function checkRoutes(
   const covered = new Coverage(speakers);
   const own = new OwnListeners(Array.from(listeners.items.values(), ({ value }) => value));
   checkRequests(routes.items, protocols, findings);
+  checkMirrors(routes.items, own, findings);
   const known = routes.items.filter(({ value }) => isKnown(value, protocols, findings));
   for (const { path, value } of known) {
     const kinds = kindsOf(value, listeners, speakers, protocols);
@@ -43,6 +44,20 @@ export function checkRoutes(
   if (routes.whole && known.length === routes.items.length) {
     const handled = known.map(({ value }) => value).filter(({ http, protocol }) => http && !protocol);
     checkUnrouted(covered, handled, listeners, protocols, findings, allowed);
+  }
+}
+
+/** A copy that came in again would make another one. */
+function checkMirrors(
+  routes: readonly Located<RouteMatch>[],
+  own: OwnListeners,
+  findings: Findings,
+): void {
+  for (const { path, value } of routes) {
+    const name = value.http?.mirror && own.at(value.http.mirror);
+    if (name !== undefined) {
+      findings.expected([...path, "mirror"], `a target that is not listener ${name} itself`);
+    }
   }
 }
 
