@@ -166,10 +166,11 @@ function upstreamRule(
 
 function rowName(
   { target, secure }: Pick<RouteEndpoint, "target" | "secure">,
-  { check, upstreamTls }: Pick<RouteRule, "check" | "upstreamTls">,
+  { check, host = "", upstreamTls }: Pick<RouteRule, "check" | "host" | "upstreamTls">,
 ): string {
   const believing = secure ? ` tls ${upstreamTls?.digest ?? ""}` : "";
-  return `${formatTarget(target)}${believing}${check ? " checked" : ""}`;
+  const asked = check?.path === undefined ? "" : ` at ${host}${check.path}`;
+  return `${formatTarget(target)}${believing}${check ? ` checked${asked}` : ""}`;
 }
 
 /** Before anything is bound: a port 0 is for whoever binds it to replace. */
