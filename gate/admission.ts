@@ -6,12 +6,14 @@ import type { AskForFiles, ProxyHeader } from "./connector.ts";
 import type { Peer, Protocol, Protocols, Stream, Target } from "./contracts.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { Accepting } from "./engine/acceptor.ts";
+import type { AskHealth } from "./engine/checks.ts";
 import { AF_UNIX } from "./engine/layout.ts";
 import { closeOwned } from "./engine/owned.ts";
 import { OwnDials } from "./engine/own_dials.ts";
 import { Socket } from "./engine/socket.ts";
 import { UpstreamPool } from "./engine/upstream_pool.ts";
 import { type Entrance, Entry } from "./entry.ts";
+import { Errands } from "./errands.ts";
 import { GateError } from "./errors.ts";
 import { EngineGate } from "./gate.ts";
 import { type EndpointChanged, Health } from "./health.ts";
@@ -19,6 +21,7 @@ import type { Journal } from "./journal.ts";
 import { ConnectionLimits, type Place } from "./limits.ts";
 import type { Bound, Question, Start } from "./orders.ts";
 import { Questions } from "./questions.ts";
+import { RateLimits } from "./rate_limits.ts";
 import { Roster } from "./roster.ts";
 import { Ruling } from "./ruling.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -30,6 +33,8 @@ export interface Registry {
   readonly protocols: Protocols;
   readonly proxyProtocol: Protocol;
   readonly proxyHeader: ProxyHeader;
+  /** What health checks ask by HTTP. */
+  readonly askHealth: AskHealth;
 }
 
 /** What is told to main, besides the journal. */
@@ -133,6 +138,13 @@ export class Admission {
       questions: this.questions,
       roster: this.roster,
       pool: this.#pool,
+      census: this.census,
+      errands: new Errands({
+        pool: this.#pool,
+        resolve: (target) => this.questions.resolve(target),
+        own: () => this.#ruling.own,
+      }),
+      rates: new RateLimits(this.#start.memory.rates, this.#start.seed),
       authFailed: ({ listener, record }) => journal.authFailed(listener, record.protocol),
       admit: (stream, peer, entrance) => this.#admit(stream, peer, entrance),
     });

@@ -62,6 +62,8 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   ownUpstream: PooledUpstream | undefined;
   /** By what right that one was dialed, where its client named the target. */
   ownRight: Right | undefined;
+  /** Where its message has been, if its route sends it again. */
+  tried: Set<RouteEndpoint> | undefined;
   /** Requests that are over, and among whose the one counts that is not. */
   requests = 0;
   requesting: RouteRequests | undefined;

@@ -6,7 +6,7 @@ import type { Connection } from "./connection.ts";
 import type { FilesSite, Requested, Stream, Target } from "./contracts.ts";
 import type { Decider, Plan } from "./decide.ts";
 import { Dialer, type DialerParts } from "./dialer.ts";
-import { now } from "./engine/loop.ts";
+import { after, now, promiseResolved } from "./engine/loop.ts";
 import { socketPair } from "./engine/socket_pair.ts";
 import { PooledUpstream, type UpstreamPool } from "./engine/upstream_pool.ts";
 import { asGateError, GateError, Misdirected } from "./errors.ts";
@@ -35,6 +35,9 @@ export interface ConnectorParts extends DialerParts, Deciding {
   readonly pool: UpstreamPool;
   readonly upstreamTls: UpstreamTls;
 }
+
+/** Before a message goes where it was already, ms. */
+const FIRST_PAUSE = 50, LONGEST_PAUSE = 1000;
 
 export class Connector {
   readonly #parts: ConnectorParts;
@@ -101,11 +104,21 @@ export class Connector {
   /** An upstream for a message that takes this route: an idle one of the kind, else a new one. */
   toRouted(route: RouteRule, conn: Connection, reuse: boolean): Stream | Promise<Stream> {
     leaveUpstream(conn);
+    conn.tried = undefined;
     conn.route = route.place;
     if (route.http?.files) return this.#toFiles(route.http.files, conn, reuse);
     const endpoints = this.#order(route); // for both: chance decides among equals, and would choose again
     return (reuse ? this.#toIdle(route, conn, endpoints[0]) : undefined) ??
       this.#toNew(route, conn, endpoints);
+  }
+
+  /** The same for a message that came to nothing: where it has not been, else after a pause. */
+  async again(route: RouteRule, conn: Connection, attempt: number, until: number): Promise<Stream> {
+    leaveUpstream(conn);
+    if (route.http?.files) return await this.#toFiles(route.http.files, conn, false);
+    if (route.to.every((endpoint) => conn.tried?.has(endpoint))) await rest(pauseBefore(attempt));
+    const endpoints = this.#order(route, conn.tried);
+    return await this.#toNew(route, conn, endpoints, Math.min(until, now + conn.limits.dialTimeout));
   }
 
   /** The same for a message whose client named the target; a route of its protocol may take that. */
@@ -150,15 +163,15 @@ export class Connector {
     if (endpoint === undefined) return undefined;
     const upstream = own?.upstream ?? pool.take(kindOf(endpoint, route));
     if (upstream === undefined) return undefined;
-    conn.enterEndpoint(endpoint, health);
+    enter(endpoint, route, conn, health);
     conn.dialed = upstream.dialed;
     conn.record.endpoint = upstream.endpoint;
     conn.upstream = upstream;
     return upstream.stream;
   }
 
-  #order({ to }: RouteRule): readonly RouteEndpoint[] {
-    return this.#parts.health.order(to);
+  #order({ to }: RouteRule, tried?: ReadonlySet<RouteEndpoint>): readonly RouteEndpoint[] {
+    return this.#parts.health.order(to, tried);
   }
 
   /** The upstream that is this connection's alone, if it goes where this route does; else it is closed. */
@@ -172,10 +185,14 @@ export class Connector {
     return undefined;
   }
 
-  async #toNew(route: RouteRule, conn: Connection, endpoints: readonly RouteEndpoint[]): Promise<Stream> {
+  async #toNew(
+    route: RouteRule,
+    conn: Connection,
+    endpoints: readonly RouteEndpoint[],
+    until = now + conn.limits.dialTimeout,
+  ): Promise<Stream> {
     conn.askedAt = now;
     conn.resolvedAt = 0;
-    const until = now + conn.limits.dialTimeout;
     const stream = await (this.#toOnly(route, conn, until) ?? this.#toRoute(route, conn, until, endpoints));
     conn.upstream = new PooledUpstream(
       kindOf(conn.endpoint!, route),
@@ -194,7 +211,7 @@ export class Connector {
       ? this.#literal.get(endpoint.target)
       : undefined;
     if (!literal) return undefined;
-    conn.enterEndpoint(endpoint, this.#parts.health);
+    enter(endpoint, route, conn, this.#parts.health);
     return this.#dialer.dial(literal, conn, until, (failure) => {
       if (!failure) this.#stood(endpoint);
       else this.#failed(endpoint, conn, failure);
@@ -213,7 +230,7 @@ export class Connector {
     for (const [i, endpoint] of endpoints.entries()) {
       if (failure && now >= until) break;
       const share = now + (until - now) / (endpoints.length - i); // one that never answers leaves time for the next
-      conn.enterEndpoint(endpoint, health);
+      enter(endpoint, route, conn, health);
       try {
         const literal = this.#literal.get(endpoint.target);
         const stream = await (literal
@@ -269,6 +286,24 @@ function leaveUpstream(conn: Connection): void {
   conn.upstream?.leavePool();
   conn.upstream = undefined;
   conn.leaveEndpoint();
+}
+
+function enter(endpoint: RouteEndpoint, route: RouteRule, conn: Connection, health: Health): void {
+  conn.enterEndpoint(endpoint, health);
+  if (route.http?.retries) (conn.tried ??= new Set()).add(endpoint);
+}
+
+/** ms: doubled with each attempt up to the longest, a half of it by chance. */
+const pauseBefore = (attempt: number): number =>
+  Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)) * (1 - Math.random() / 2);
+
+function rest(ms: number): Promise<void> {
+  return new Promise((resolve) =>
+    after(ms, () => {
+      promiseResolved();
+      resolve();
+    })
+  );
 }
 
 /**

@@ -3,7 +3,7 @@
  * these words. ARCHITECTURE.md tells how they fit.
  */
 import type { Context } from "./engine/openssl_context.ts";
-import type { GateError } from "./errors.ts";
+import type { GateError, LimitName } from "./errors.ts";
 
 /** More may come; the peer sent FIN; the time for first bytes is over. */
 export type Phase = "open" | "ended" | "late";
@@ -229,7 +229,28 @@ export interface RequestRules {
   readonly files?: FilesSite;
   /** In the order of preference; absent: content goes on as it came. */
   readonly compress?: readonly Coding[];
+  /** How often each source may come. */
+  readonly rateLimit?: RateLimit;
+  readonly retries?: Retries;
+  /** Where a copy of each request goes. */
+  readonly mirror?: Target;
 }
+
+/** So many requests at once, then one in `per / requests` ms. */
+export interface RateLimit {
+  readonly requests: number;
+  readonly per: number;
+}
+
+/** How often a request may be sent again, and after what. */
+export interface Retries {
+  readonly attempts: number;
+  readonly on: readonly RetryReason[];
+}
+
+/** Nothing was sent; or the status that the upstream answered, or that the gate would answer in its place. */
+export const RETRY_REASONS = ["connect", 502, 503, 504] as const;
+export type RetryReason = typeof RETRY_REASONS[number];
 
 /** The record of one request, as its protocol tells it at its end: it becomes a line of the journal. Times in ms. */
 export interface RequestRecord {
@@ -245,6 +266,8 @@ export interface RequestRecord {
   readonly began: number;
   /** From then until the response's head; absent: there was none. */
   readonly waited?: number;
+  /** How often it was sent again. */
+  readonly retried: number;
   /** Bytes of the content of request and response. */
   readonly up: number;
   readonly down: number;
@@ -351,6 +374,11 @@ export interface Gate {
   readonly challenged: boolean;
   /** What a GET of this path is answered with before any route, for an authority that certifies; undefined: nothing. */
   challenge(path: string, conn: Conn): string | undefined;
+  /**
+   * Another upstream for a message that the last one failed: where it has not been, else after a pause. `attempt`: 1 for
+   * the first time; `until`: in the loop's time. Rejects with GateError.
+   */
+  again(routed: Routed, conn: Conn, attempt: number, until: number): Promise<Stream>;
   /** Whether requests of this connection are routed one by one, instead of its bytes as they come. */
   handles(conn: Conn): boolean;
   /** Route and policy of one request. Throws GateError; Misdirected where TLS for its host does not end here. */
@@ -371,6 +399,20 @@ export interface Gate {
   requested(conn: Conn, record: RequestRecord): void;
   /** MOVES both; the record is written when the relay ends. */
   relay(conn: Conn, upstream: Stream): void;
+  /**
+   * Counts a request of `source` (an IP literal) by the `rateLimit` of its route: ms until it may come, 0 where it was
+   * counted.
+   */
+  rate(routed: Routed, source: string): number;
+  /**
+   * A connection of the gate's own, for no client: an idle one to this target, or a new one within `ms`. Rejects with
+   * GateError; "denied" where it leads to the gate itself.
+   */
+  reach(target: Target, ms: number): Promise<Stream>;
+  /** MOVES such a connection to where idle ones wait; with `reason` it is cut instead. */
+  rest(stream: Stream, reason?: GateError): void;
+  /** Counts a limit that bit, and ended nothing. */
+  hit(limit: LimitName): void;
   /** MOVES `inner`: it is sniffed like any other stream. */
   enter(inner: Stream, outer: Conn, facts: Partial<Peer>): void;
   /**

@@ -99,6 +99,18 @@ class DryGate implements Gate {
     return Promise.resolve(true);
   }
 
+  again(): Promise<Stream> {
+    return this.connect(undefined);
+  }
+
+  reach(): Promise<Stream> {
+    return this.connect(undefined);
+  }
+
+  rate(): number {
+    return 0;
+  }
+
   handles(): boolean {
     return this.#requests !== undefined;
   }
@@ -119,6 +131,8 @@ class DryGate implements Gate {
   }
 
   keep(): void {}
+  rest(): void {}
+  hit(): void {}
   requested(): void {}
   relay(): void {}
   enter(): void {}

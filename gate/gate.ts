@@ -1,5 +1,6 @@
 /** The gate's verbs for protocols, on an engine thread. */
 import type { NamedRequest } from "./asked.ts";
+import type { Census } from "./census.ts";
 import type { Challenges } from "./challenges.ts";
 import type { Connection } from "./connection.ts";
 import type { Connector } from "./connector.ts";
@@ -22,8 +23,10 @@ import type { Inspect } from "./engine/relay.ts";
 import { Socket } from "./engine/socket.ts";
 import { SpliceRelay } from "./engine/splice_relay.ts";
 import type { Entrance } from "./entry.ts";
-import { atLimit, GateError } from "./errors.ts";
+import type { Errands } from "./errands.ts";
+import { atLimit, GateError, type LimitName } from "./errors.ts";
 import type { Questions } from "./questions.ts";
+import { type RateLimits, scopeOf } from "./rate_limits.ts";
 import { digestOf } from "./right.ts";
 import { PROXIED } from "./request_counts.ts";
 import type { Roster } from "./roster.ts";
@@ -42,6 +45,9 @@ export interface GateParts {
   readonly questions: Questions;
   readonly roster: Pick<Roster, "requesting" | "requested">;
   readonly pool: UpstreamPool;
+  readonly rates: RateLimits;
+  readonly errands: Errands;
+  readonly census: Pick<Census, "hit">;
   /** Somebody gave a wrong password. */
   readonly authFailed: (conn: Conn) => void;
   /** Counts, sniffs and serves a stream that came in. */
@@ -73,6 +79,10 @@ export class EngineGate implements Gate {
     if (to === undefined || !("http" in to)) return connector.connect(to, conn as Connection);
     if (isNamed(to)) return connector.toNamed(to, conn as Connection, reuse);
     return connector.toRouted(to as RouteRule, conn as Connection, reuse);
+  }
+
+  again(routed: Routed, conn: Conn, attempt: number, until: number): Promise<Stream> {
+    return this.#parts.connector().again(routed as RouteRule, conn as Connection, attempt, until);
   }
 
   handles(conn: Conn): boolean {
@@ -116,6 +126,23 @@ export class EngineGate implements Gate {
 
   reused(conn: Conn): boolean {
     return (conn as Connection).upstream?.reused ?? false;
+  }
+
+  rate(routed: Routed, source: string): number {
+    const { rateLimit } = routed.http;
+    return rateLimit ? this.#parts.rates.take(source, scopeOf(routed as RouteRule), rateLimit) : 0;
+  }
+
+  reach(target: Target, ms: number): Promise<Stream> {
+    return this.#parts.errands.reach(target, ms);
+  }
+
+  rest(stream: Stream, reason?: GateError): void {
+    this.#parts.errands.rest(stream, reason);
+  }
+
+  hit(limit: LimitName): void {
+    this.#parts.census.hit(limit);
   }
 
   requested(conn: Conn, record: RequestRecord): void {

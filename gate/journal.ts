@@ -218,6 +218,7 @@ function requestFields(
     route: told(route),
     layers: told(peer.layers.join(",")),
     waitMs: whole(record.waited),
+    retries: record.retried || undefined,
     requestId: told(record.requestId),
     side: failure?.side,
     cause: failure && causeChain(failure),

@@ -38,6 +38,7 @@ export const LOG_FIELDS = {
   layers: "what was unwrapped around it, outermost first, comma between",
   requests: "how many requests of the connection were handled one by one: each has a line of its own",
   waitMs: "from the beginning of the request until the head of its response had come",
+  retries: "how often the request was sent again",
   requestId: "the X-Request-Id that went upstream",
   sniffMs: "how long it took to tell the protocol",
   handshakeMs: "from there until the client had said where to",
@@ -60,7 +61,17 @@ export type LogField = keyof typeof LOG_FIELDS;
 
 /** Fields that are numbers in JSON; all others are strings. */
 export const NUMBER_FIELDS = [
-  ...["ms", "sniffMs", "handshakeMs", "resolveMs", "dialMs", "waitMs", "status", "requests"] as const,
+  ...[
+    "ms",
+    "sniffMs",
+    "handshakeMs",
+    "resolveMs",
+    "dialMs",
+    "waitMs",
+    "status",
+    "requests",
+    "retries",
+  ] as const,
   ...["up", "down", "id", "parent", "times", "failures", "lines"] as const,
 ] as const;
 type NumberField = typeof NUMBER_FIELDS[number];

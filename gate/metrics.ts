@@ -121,6 +121,16 @@ export const METRICS: readonly Metric[] = [
   ),
   metric(
     "counter",
+    "ugate_retries_total",
+    ["route"],
+    "How often requests were sent again, by the `retries` of their route.",
+    ({ totals, requestRoutes }) => [
+      ...totals.requests.map(({ route, retries }): Sample => [retries, route]),
+      ...requestRoutes.map((route): Sample => [0, route]),
+    ],
+  ),
+  metric(
+    "counter",
     "ugate_request_bytes_total",
     ["route", "direction"],
     "Bytes of the content of requests (in) and of responses (out) that are over.",

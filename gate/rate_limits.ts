@@ -108,7 +108,14 @@ const scopes = new WeakMap<RouteRule, number>();
 export function scopeOf(route: RouteRule): number {
   let scope = scopes.get(route);
   if (scope !== undefined) return scope;
-  const unmatched = { place: "", to: [], http: undefined, check: undefined, proxyProtocol: undefined };
+  const unmatched = {
+    place: "",
+    label: "",
+    to: [],
+    http: undefined,
+    check: undefined,
+    proxyProtocol: undefined,
+  };
   scope = 0;
   for (const sign of JSON.stringify({ ...route, ...unmatched })) {
     scope = mixed(scope ^ sign.charCodeAt(0), 0x9e3779b1);

@@ -14,6 +14,8 @@ export interface CountedRequests {
   readonly route: string;
   /** In the order of STATUS_CLASSES. */
   readonly statuses: readonly number[];
+  /** How often one was sent again. */
+  readonly retries: number;
   /** To the end of the response, and to its head, where there was one. */
   readonly whole: Durations;
   readonly waited: Durations;
@@ -27,6 +29,7 @@ export interface CountedRequests {
 /** Those of one route. */
 export class RouteRequests {
   #statuses = zeros();
+  #retries = 0;
   #whole = new Histogram();
   #waited = new Histogram();
   #up = 0;
@@ -45,8 +48,9 @@ export class RouteRequests {
   }
 
   /** One is over, after so many ms. */
-  over({ status, waited, up, down }: RequestRecord, ms: number): void {
+  over({ status, waited, retried, up, down }: RequestRecord, ms: number): void {
     this.#statuses[Math.trunc(status / 100)]++;
+    this.#retries += retried;
     this.#whole.observe(ms);
     if (waited !== undefined) this.#waited.observe(waited);
     this.#up += up;
@@ -67,6 +71,7 @@ export class RouteRequests {
     const taken = {
       route,
       statuses: this.#statuses,
+      retries: this.#retries,
       whole: this.#whole.take(),
       waited: this.#waited.take(),
       up: this.#up,
@@ -75,7 +80,7 @@ export class RouteRequests {
     };
     this.#told = this.#inFlight;
     this.#statuses = zeros();
-    this.#up = this.#down = 0;
+    this.#retries = this.#up = this.#down = 0;
     return taken;
   }
 }

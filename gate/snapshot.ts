@@ -87,7 +87,12 @@ export interface RouteRule {
   readonly to: readonly RouteEndpoint[];
   readonly proxyProtocol?: "v1" | "v2";
   /** ms */
-  readonly check?: { readonly interval: number; readonly timeout: number };
+  readonly check?: {
+    readonly interval: number;
+    readonly timeout: number;
+    /** What is asked by HTTP, with its query; absent: a connect is enough. */
+    readonly path?: string;
+  };
   /** Requests are handled as HTTP; absent: the bytes go on as they came. */
   readonly http?: RequestRules;
   /** Of a route that is handled as HTTP, as all below; in normal form (request_path.ts). */

@@ -96,6 +96,7 @@ export class Tally {
 const addRequests = (a: CountedRequests, b: CountedRequests): CountedRequests => ({
   route: a.route,
   statuses: a.statuses.map((count, at) => count + b.statuses[at]),
+  retries: a.retries + b.retries,
   whole: addDurations(a.whole, b.whole),
   waited: addDurations(a.waited, b.waited),
   up: a.up + b.up,

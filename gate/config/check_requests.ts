@@ -9,7 +9,7 @@ import { nodeAt } from "./tree.ts";
 /** What says something of requests, and nothing of bytes that go on as they came. */
 const REQUEST_KEYS = [
   ...["path", "encodedSlash", "method", "headers", "query"],
-  ...["timeout", "bodySize", "compress"],
+  ...["timeout", "bodySize", "compress", "rateLimit", "retries", "mirror"],
 ];
 /** Headers by which nothing can be decided: claims that are believed from nobody, and what has a key of its own. */
 const CLAIM = /^(?:x-forwarded-(?:client-cert|user|email)|remote-user|client-cert.*)$/;
@@ -19,6 +19,12 @@ export function checkRequests(
   protocols: Protocols,
   findings: Findings,
 ): void {
+  for (const { path, value } of routes) {
+    const asks = [...path, "check", "path"], backends = value.to ?? [];
+    if (backends.length > 0 && backends.every(({ http }) => !http) && nodeAt(findings.root, asks)) {
+      findings.errorAtKey(asks, "needs a to of http://: others are checked by a connect");
+    }
+  }
   const handled = routes.filter(({ value }) => value.http !== undefined);
   for (const { path, value } of handled) checkHandled(path, value, protocols, findings);
   const places = new Map<string | undefined, string>();

@@ -1,5 +1,5 @@
 /** What the texts of a configuration mean. Each reader answers the value, or what it expected instead. */
-import type { Target } from "../contracts.ts";
+import { RETRY_REASONS, type RetryReason, type Target } from "../contracts.ts";
 import {
   formatIp,
   isUnixHost,
@@ -28,6 +28,9 @@ export const SERVER_NAME = "a name or an IP address";
 export const PATH = "a path such as /api, without query and dot segments";
 export const REGEX = "a regular expression for paths";
 export const METHOD = "a method such as GET, in upper case";
+export const MIRROR = `http:// and ${TARGET}`;
+export const CHECK_PATH = "a path such as /healthz";
+export const RETRY = `one of ${RETRY_REASONS.join(", ")}`;
 export const LISTEN = 'an address such as ":443", "127.0.0.1:443", "[::1]:443", "unix:/path" or "unix:@name"';
 export const PATTERN = "a name, *.name or * (an address is none)";
 export const NAME = "a name of letters, digits, dashes, underscores and dots";
@@ -67,6 +70,22 @@ export function readBackend(text: string): Reading<Backend> {
 export function readServerName(text: string): Reading<string> {
   const ip = parseIp(text);
   return (ip === undefined ? normalName(text) : formatIp(ip)) ?? new Mistake(SERVER_NAME);
+}
+
+/** What is asked: a path with its query, of visible ASCII as a request line has it. */
+export function readCheckPath(text: string): Reading<string> {
+  return /^\/[!-~]*$/.test(text) && !text.includes("#") ? text : new Mistake(CHECK_PATH);
+}
+
+/** Where copies of requests go. */
+export function readMirror(text: string): Reading<Target> {
+  const backend = readBackend(text);
+  if (backend instanceof Mistake) return backend.got ? backend : new Mistake(MIRROR);
+  return backend.http ? backend.target : new Mistake(MIRROR);
+}
+
+export function readRetryReason(text: string): Reading<RetryReason> {
+  return RETRY_REASONS.find((reason) => String(reason) === text) ?? new Mistake(RETRY);
 }
 
 /** The path of a route, in normal form; a slash at its end means nothing. */

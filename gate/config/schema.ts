@@ -1,6 +1,6 @@
 /** The keys of ugate.yaml: names, shapes, defaults, meanings. What keys mean together is in check_*.ts. */
 import { z } from "zod";
-import { CODINGS } from "../contracts.ts";
+import { CODINGS, RETRY_REASONS } from "../contracts.ts";
 import { DISCOVERY_SOURCES, LOG_FORMATS, LOG_LEVELS } from "./configuration.ts";
 import * as scalars from "./scalars.ts";
 import { Mistake } from "./scalars.ts";
@@ -102,6 +102,15 @@ const pathForms = related(
   }),
   { right: (has) => has("exact") !== has("regex"), error: "expected either exact or regex" },
 );
+const checkPath = scalar(scalars.CHECK_PATH, scalars.readCheckPath);
+const mirror = scalar(scalars.MIRROR, scalars.readMirror);
+/** Statuses may be numbers for a reader of YAML. */
+const retryReason = scalar(scalars.RETRY, scalars.readRetryReason, {
+  anyOf: [
+    ...[{ type: "integer", enum: RETRY_REASONS.slice(1) }, { enum: RETRY_REASONS.map(String) }],
+    { type: "string", pattern: "\\$\\{" },
+  ],
+});
 const weighted = keys({
   to: ["where connections go", backend],
   weight: ["its share, beside those of the others", integer(1, 1000).prefault("1")],
@@ -184,12 +193,28 @@ const routeKeys = keys({
     text("a directory").optional(),
   ],
   compress: ["how content may be compressed for clients, the best first", list(oneOf(CODINGS)).optional()],
+  rateLimit: [
+    "how often each source may ask; others get 429",
+    keys({
+      requests: ["so many at once", integer(1, 1_000_000)],
+      per: ["and as many again in this time, one after the other", duration()],
+    }).optional(),
+  ],
+  retries: [
+    "how often a request is sent again that failed, where that is safe",
+    keys({
+      attempts: ["times it is sent again", integer(1, 10).prefault("2")],
+      on: ["what is tried again", list(retryReason).prefault(["connect", "502", "503"])],
+    }).optional(),
+  ],
+  mirror: ["where a copy of each request goes, whose answer is thrown away", mirror.optional()],
   proxyProtocol: ["the PROXY header that is written to the target", oneOf(["v1", "v2"]).optional()],
   check: [
-    "the active health check of its targets: a TCP connect",
+    "the active health check of its targets: a TCP connect, or with a path an HTTP GET",
     keys({
       interval: ["the time between checks", duration().prefault("5s")],
       timeout: ["how long one may take", duration().prefault("2s")],
+      path: ["what is asked by HTTP, and has to be answered with 2xx or 3xx", checkPath.optional()],
     }).optional(),
   ],
 });

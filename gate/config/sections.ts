@@ -135,17 +135,17 @@ function forwardOf(
 /** Handled as HTTP where its targets say so; the checks see that all of them do. */
 function routeOf(
   place: string,
-  { to, path, encodedSlash, method, headers, query, timeout, bodySize, files, compress, ...rest }: z.output<
+  { to, path, encodedSlash, method, headers, query, timeout, bodySize, files, compress, ...more }: z.output<
     typeof schema.route
   >,
 ): RouteConfiguration {
+  const { rateLimit, retries, mirror, ...rest } = more;
   const backends = backendsOf(to), asked = { path, encodedSlash, method, headers, query };
-  const handled = backends.some(({ http }) => http) || asksOfRequests(asked) || timeout !== undefined ||
-    bodySize !== undefined || files !== undefined || compress !== undefined;
+  const said = { timeout, bodySize, compress, rateLimit, retries, mirror };
+  const handled = backends.some(({ http }) => http) || asksOfRequests(asked) || files !== undefined ||
+    Object.values(said).some((rule) => rule !== undefined);
   const rules = {
-    timeout,
-    bodySize,
-    compress,
+    ...said,
     files: files === undefined ? undefined : filesOf(files, path),
     ...rest.tls && { secureOnly: true as const },
   };

@@ -12,12 +12,20 @@ import { after, now } from "./loop.ts";
 
 /** Where a target lives; undefined: nobody knows. */
 export type Resolve = (target: Target) => Destination | undefined | Promise<Destination | undefined>;
+/** MOVES `lower` into TLS as its route has it, within `ms`. Rejects with GateError. */
+export type Secure = (
+  lower: Stream,
+  target: Target,
+  rule: RouteRule["upstreamTls"],
+  ms: number,
+) => Promise<Stream>;
 /** GETs `path` of `host`: the response's status. Rejects with GateError. */
 export type AskHealth = (stream: Stream, host: string, path: string) => Promise<number>;
 
 export interface ChecksParts {
   readonly health: Health;
   readonly resolve: Resolve;
+  readonly secure: Secure;
   readonly askHealth: AskHealth;
   readonly changed: EndpointChanged;
 }
@@ -26,6 +34,7 @@ export interface ChecksParts {
 interface Checked {
   readonly endpoint: RouteEndpoint;
   readonly check: NonNullable<RouteRule["check"]>;
+  readonly upstreamTls: RouteRule["upstreamTls"];
   /** Of the request, where there is one. */
   readonly host: string;
 }
@@ -40,13 +49,11 @@ export class Checks {
 
   constructor(routes: readonly RouteRule[], parts: ChecksParts) {
     this.#parts = parts;
-    for (const { check, to, host } of routes) {
+    for (const { check, to, host, upstreamTls } of routes) {
       if (!check) continue;
       for (const endpoint of to) {
-        this.#plan(
-          { endpoint, check, host: askedHost(host, endpoint.target) },
-          Math.random() * check.interval,
-        );
+        const checked = { endpoint, check, upstreamTls, host: askedHost(host, endpoint.target) };
+        this.#plan(checked, Math.random() * check.interval);
       }
     }
   }
@@ -75,8 +82,8 @@ export class Checks {
   }
 
   /** Why it is not well; undefined: it is. */
-  async #failure({ endpoint: { target }, check: { timeout, path }, host }: Checked) {
-    const until = now + timeout;
+  async #failure(checked: Checked): Promise<GateError | undefined> {
+    const { endpoint: { target }, check: { timeout, path } } = checked, until = now + timeout;
     try {
       const destination = await this.#parts.resolve(target);
       if (!destination) {
@@ -86,24 +93,24 @@ export class Checks {
       if (direct.length === 0) return undefined; // what lies behind layers is judged by its dials alone
       const socket = await dial(direct.map(({ address }) => address), timeout);
       if (path === undefined) socket.close();
-      else await this.#ask(socket, host, path, Math.max(1, until - now));
+      else await this.#ask(socket, checked, path, until);
       return undefined;
     } catch (thrown) {
       return asGateError(thrown);
     }
   }
 
-  /** MOVES the stream. Rejects with GateError where the answer is not good, or does not come within `ms`. */
-  async #ask(stream: Stream, host: string, path: string, ms: number): Promise<void> {
-    const stop = after(ms, () => stream.abort(tooSlow()));
+  /** MOVES the socket. Rejects with GateError where the answer is not good, or is not there by `until`. */
+  async #ask(socket: Stream, checked: Checked, path: string, until: number): Promise<void> {
+    const { endpoint: { target, secure }, upstreamTls, host } = checked;
+    const left = () => Math.max(1, until - now);
+    const stream = secure ? await this.#parts.secure(socket, target, upstreamTls, left()) : socket;
+    const stop = after(left(), () => stream.abort(tooSlow()));
     try {
       const status = await this.#parts.askHealth(stream, host, path);
       if (status >= GOOD_FROM && status <= GOOD_TO) return;
-      throw new GateError(
-        "unsupported",
-        "upstream",
-        `Cannot use an endpoint: ${path} is answered with ${status}`,
-      );
+      const state = `${path} is answered with ${status}`;
+      throw new GateError("unsupported", "upstream", `Cannot use an endpoint: ${state}`);
     } finally {
       stop();
       stream[Symbol.dispose]();

@@ -86,6 +86,8 @@ export interface Passing {
   readonly side: Side;
   /** Whether the other direction is quiet, so that the streams may be moved to where bytes flow. */
   readonly free: () => boolean;
+  /** What went on, unless it was copied without being looked at; valid during the call. */
+  readonly seen?: (bytes: Uint8Array) => void;
   /** Something has to be waited for: bytes of the source, room in the sink, or a copy, which keeps the pace itself. */
   readonly waits: (what: "source" | "sink" | "copy") => void;
 }
@@ -108,7 +110,12 @@ export async function passContent(
     if (bytes.length === 0 && phase === "open") return 1;
     const size = content.place(bytes, 0, OUT, 0, passing.side);
     step.used = content.used;
-    step.wrote = size > 0 ? to.write(OUT.subarray(0, size)) : undefined;
+    step.wrote = undefined;
+    if (size > 0) {
+      const piece = OUT.subarray(0, size);
+      step.wrote = to.write(piece);
+      passing.seen?.(piece);
+    }
     if (step.used === 0 && !content.done && !step.end) {
       if (phase === "open") return bytes.length + 1;
       step.end = true; // in the middle of a chunk's line

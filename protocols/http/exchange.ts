@@ -9,6 +9,7 @@ import { Content } from "./content.ts";
 import { ASKED, askedBy } from "./framing.ts";
 import { textOf } from "./interned.ts";
 import type { MessageHead, Method } from "./message_head.ts";
+import type { MirrorCopy } from "./mirror.ts";
 import { persists } from "./persistence.ts";
 import { NO_RULES, type Rules } from "./rules.ts";
 
@@ -37,8 +38,12 @@ export class Exchange {
   /** The client would go on with this connection. */
   persists = false;
   expectContinue = false;
+  /** Sent twice it does what it does once. */
+  idempotent = false;
   /** It may be sent again where the upstream closed before it answered. */
   repeatable = false;
+  /** How often it was sent again by the `retries` of its route. */
+  retried = 0;
   routed: Routed | undefined;
   /** Its client named the target, as a proxy's does. */
   proxied = false;
@@ -52,6 +57,8 @@ export class Exchange {
   readonly down = new Content();
   /** Why the request's content did not reach the upstream. */
   upFailure: GateError | undefined;
+  /** For the mirror, while it is made. */
+  copy: MirrorCopy | undefined;
   /** The request's content is on its way. */
   sending = false;
   /** Of the response; 0: there was none. */
@@ -82,7 +89,8 @@ export class Exchange {
     this.used = head.used;
     this.persists = persists(head) && head.body !== "tunnel";
     this.expectContinue = head.expectContinue;
-    this.repeatable = head.body === "none" && IDEMPOTENT.has(head.method) && !head.upgrade;
+    this.idempotent = IDEMPOTENT.has(head.method) && !head.upgrade;
+    this.repeatable = this.idempotent && head.body === "none";
     this.routed =
       this.upFailure =
       this.waited =
@@ -92,6 +100,7 @@ export class Exchange {
     this.rules = NO_RULES;
     this.requestId = "";
     this.admitted =
+      this.retried =
       this.status =
       this.interims =
       this.down.moved =
@@ -131,8 +140,13 @@ export class Exchange {
   }
 
   record(failure: GateError | undefined): RequestRecord {
-    const { method, host, path, requestId, status, began, waited, up, moved } = this;
-    return { method, host, path, requestId, status, began, waited, up: up.moved, down: moved, failure };
+    const { method, host, path, requestId, status, began, waited, retried, up, moved } = this;
+    return {
+      ...{ method, host, path, requestId, status, began, waited, retried },
+      up: up.moved,
+      down: moved,
+      failure,
+    };
   }
 }
 

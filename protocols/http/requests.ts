@@ -8,6 +8,7 @@ import { KIND } from "./field_kinds.ts";
 import { bindsConnection, forwardRequest, OUT, REQUEST } from "./forward.ts";
 import { ForwardedLines } from "./forwarded.ts";
 import { challengeAnswer } from "./challenge.ts";
+import type { Mirror } from "./mirror.ts";
 import type { OwnAnswer } from "./own_answer.ts";
 import { parseRequest } from "./parse_head.ts";
 import { proxies, PROXY_RULES, UNJUDGED } from "./proxied.ts";
@@ -91,7 +92,9 @@ export class RequestSide {
     this.own ??= exchange.rules.answer?.(this.#incoming);
     if (this.own) return this.#step.is("own");
     session.own ||= bindsConnection(REQUEST, bytes, KIND.authorization);
-    const upstream = gate.connect(exchange.routed, conn, true);
+    const upstream = exchange.retried === 0
+      ? gate.connect(exchange.routed, conn, true)
+      : gate.again(exchange.routed!, conn, exchange.retried, session.until);
     if (upstream instanceof Promise) {
       this.dialing = upstream;
       return this.#step.is("dial");
@@ -146,25 +149,34 @@ export class RequestSide {
   }
 
   #send(bytes: Uint8Array, upstream: Stream): Step {
-    const exchange = this.#session.exchange, conn = this.#session.conn;
+    const session = this.#session, { exchange, conn, gate } = session;
     const size = forwardRequest(bytes, this.#incoming, this.#lines);
     const request = OUT.subarray(0, size);
-    this.#session.repeat = exchange.repeatable && this.#session.gate.reused(conn)
-      ? request.slice()
-      : undefined;
+    session.stale = exchange.repeatable && gate.reused(conn);
+    const whole = exchange.routed!.http.retries !== undefined && exchange.idempotent && exchange.up.done;
+    session.repeat = session.stale || whole ? request.slice() : undefined;
     conn.record.up += exchange.used;
+    let wrote: void | Promise<void> = undefined;
     try {
-      return this.#step.is("sent", exchange.used, upstream.write(request));
+      wrote = upstream.write(request);
     } catch (thrown) {
       exchange.upFailure = asGateError(thrown); // the response, or its absence, tells more
-      return this.#step.is("sent", exchange.used);
     }
+    if (exchange.rules.mirror && !REQUEST.upgrade) this.#copy(request, exchange.rules.mirror);
+    return this.#step.is("sent", exchange.used, wrote);
+  }
+
+  #copy(request: Uint8Array, mirror: Mirror): void {
+    const { exchange, gate } = this.#session, copy = mirror.begin(request, exchange, gate);
+    if (exchange.up.done) copy.end();
+    else exchange.copy = copy;
   }
 
   /** The rest of the request's content. Never rejects: who waits for the response hears of it. */
   async passUp(wrote: void | Promise<void>, upstream: Stream): Promise<void> {
     const exchange = this.#session.exchange, conn = this.#session.conn, { bodyTimeout } = conn.limits;
-    const before = exchange.up.moved;
+    const before = exchange.up.moved, { copy } = exchange;
+    exchange.copy = undefined;
     conn.deadline(0);
     try {
       if (wrote instanceof Promise) {
@@ -176,7 +188,9 @@ export class RequestSide {
         pace: { source: bodyTimeout, sink: conn.limits.idleTimeout, least: LEAST_RATE },
         side: "client",
         free: () =>
-          this.#session.client.take !== undefined && upstream.take !== undefined && !exchange.answered,
+          this.#session.client.take !== undefined && upstream.take !== undefined && !exchange.answered &&
+          (!copy || copy.dropped),
+        seen: copy && ((bytes) => copy.add(bytes)),
         waits: (what) => {
           if (exchange.answered) return; // the deadline is the response's
           if (what === "copy") conn.deadline(0); // which has a pace of its own
@@ -185,10 +199,14 @@ export class RequestSide {
           else conn.patience(bodyTimeout);
         },
       });
+      copy?.end();
+      const wasSending = exchange.sending;
       exchange.sending = false;
-      if (!exchange.answered) this.#session.awaitResponse();
+      if (wasSending && !exchange.answered) this.#session.awaitResponse();
     } catch (thrown) {
-      const reason = exchange.upFailure = asGateError(thrown);
+      const reason = asGateError(thrown);
+      copy?.drop();
+      if (exchange.sending) exchange.upFailure = reason; // else it is sent to another upstream already
       if (reason.side === "client") upstream.abort(reason);
     }
     conn.record.up += exchange.up.moved - before;

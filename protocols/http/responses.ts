@@ -9,6 +9,7 @@ import type { Fault } from "./faults.ts";
 import { KIND } from "./field_kinds.ts";
 import { bindsConnection, forwardInterim, forwardResponse, OUT, RESPONSE } from "./forward.ts";
 import { parseResponse } from "./parse_head.ts";
+import { mayAskAgain, mayDialAnother, mayRepeat } from "./retries.ts";
 import { type Session, Step } from "./session.ts";
 import { failureOf } from "./status.ts";
 
@@ -20,6 +21,8 @@ export class ResponseSide {
   readonly #step = new Step();
   /** Octets that were there when the parser asked for more. */
   #looked = 0;
+  /** Another upstream is dialed for a request that was sent before. */
+  #dialing = false;
 
   constructor(session: Session) {
     this.#session = session;
@@ -28,9 +31,11 @@ export class ResponseSide {
   /** Until the head of the final response has gone to the client. */
   async respond(): Promise<void> {
     this.#looked = 0;
+    this.#dialing = false;
     const exchange = this.#session.exchange;
-    for (;;) {
+    for (let again = false;;) {
       try {
+        if (again) await this.#again();
         const read = this.#session.current.next(this.#read);
         const { what, wrote } = read instanceof Promise ? await read : read;
         if (wrote instanceof Promise) {
@@ -38,7 +43,8 @@ export class ResponseSide {
           await wrote;
         }
         if (what === "answered") return;
-        if (what === "interim") continue;
+        again = what === "again";
+        if (again || what === "interim") continue;
         throw new GateError(
           "closed",
           "upstream",
@@ -47,26 +53,38 @@ export class ResponseSide {
       } catch (thrown) {
         const reason = exchange.upFailure?.side === "client" ? exchange.upFailure : asGateError(thrown);
         if (!this.#mayRepeat(reason)) throw reason;
-        await this.#again();
+        again = true;
       }
     }
   }
 
   /** RFC 9112 9.3.1: an idle connection may be closed by the upstream just when a request is sent. */
-  #mayRepeat({ failure, side }: GateError): boolean {
-    return this.#session.repeat !== undefined && !this.#session.exchange.heard && side === "upstream" &&
-      (failure === "closed" || failure === "reset");
+  #mayRepeat(reason: GateError): boolean {
+    const { exchange, stale } = this.#session, { failure, side } = reason;
+    if (this.#dialing) return mayDialAnother(this.#session, reason);
+    if (stale && !exchange.heard && side === "upstream" && (failure === "closed" || failure === "reset")) {
+      return true;
+    }
+    return mayAskAgain(this.#session, reason);
   }
 
+  /** Sends the request once more: the upstream that had it is of no use any more. */
   async #again(): Promise<void> {
-    const request = this.#session.repeat!, { routed } = this.#session.exchange;
-    this.#session.repeat = this.#session.exchange.upFailure = undefined;
-    this.#session.upstream![Symbol.dispose]();
-    this.#session.conn.deadline(0);
-    this.#session.upstream = await this.#session.gate.connect(routed, this.#session.conn, false);
-    await this.#session.upstream.write(request);
-    this.#looked = 0;
-    this.#session.awaitResponse();
+    const session = this.#session, { exchange, conn, gate } = session, routed = exchange.routed!;
+    const stale = session.stale && !exchange.heard; // which is no attempt
+    session.upstream?.[Symbol.dispose]();
+    session.upstream = exchange.upFailure = undefined;
+    session.stale = exchange.heard = exchange.sending = false;
+    exchange.interims = this.#looked = 0;
+    conn.deadline(0);
+    if (!stale) exchange.retried++;
+    this.#dialing = true;
+    session.upstream = stale
+      ? await gate.connect(routed, conn, false)
+      : await gate.again(routed, conn, exchange.retried, session.until);
+    this.#dialing = false;
+    session.awaitResponse(true);
+    await session.upstream.write(session.repeat!);
   }
 
   #read = (bytes: Uint8Array, phase: Phase): Step | number => {
@@ -101,6 +119,8 @@ export class ResponseSide {
 
   #passResponse(bytes: Uint8Array): Step {
     const exchange = this.#session.exchange, conn = this.#session.conn;
+    if (mayRepeat(this.#session, RESPONSE.status)) return this.#step.is("again", RESPONSE.used);
+    this.#session.repeat = undefined;
     const stays = exchange.persists && !exchange.sending && exchange.upFailure === undefined &&
       !conn.stopping && this.#session.served + 1 < conn.limits.requestsPerConnection;
     this.#session.own ||= bindsConnection(RESPONSE, bytes, KIND.wwwAuthenticate);

@@ -5,7 +5,9 @@ import type { Edits } from "./edits.ts";
 import type { Exchange } from "./exchange.ts";
 import { admitReading } from "./file_requests.ts";
 import type { MessageHead } from "./message_head.ts";
+import { Mirror } from "./mirror.ts";
 import type { OwnAnswer } from "./own_answer.ts";
+import { limitRate } from "./rate_limit.ts";
 import { secureOnly } from "./secure_only.ts";
 
 /** A request whose head is there. Head and bytes are valid during the synchronous call only. */
@@ -28,6 +30,8 @@ export interface Rules {
   readonly admit: readonly Admit[];
   /** In place of an upstream's answer. */
   readonly answer?: (request: Incoming) => OwnAnswer;
+  /** Where copies go. */
+  readonly mirror?: Mirror;
   /** On the way to the upstream and back: behind what the gate itself changes. */
   readonly editRequest: readonly ((edits: Edits, request: Incoming) => void)[];
   readonly editResponse: readonly ((edits: Edits, response: MessageHead, bytes: Uint8Array) => void)[];
@@ -45,12 +49,13 @@ export function rulesOf(http: RequestRules): Rules {
   return rules;
 }
 
-function makeRules({ secureOnly: secure, files, compress }: RequestRules): Rules {
+function makeRules({ rateLimit, secureOnly: secure, files, compress, mirror }: RequestRules): Rules {
   const admit: Admit[] = [];
+  if (rateLimit) admit.push(limitRate);
   if (secure) admit.push(secureOnly);
   if (files) admit.push(admitReading);
   if (compress) admit.push(agreeWith(compress));
-  return { ...NO_RULES, admit };
+  return { ...NO_RULES, admit, mirror: mirror && new Mirror(mirror) };
 }
 
 /** Refuses nobody: what the client can decode is known while its head is there. */

@@ -5,6 +5,7 @@ import { failureAnswer } from "./answer.ts";
 import { type OwnAnswer, RequestRefused, writeOwnAnswer } from "./own_answer.ts";
 import { RequestSide } from "./requests.ts";
 import { ResponseSide } from "./responses.ts";
+import { mayDialAgain } from "./retries.ts";
 import { Session, type What } from "./session.ts";
 import { statusOfFailure } from "./status.ts";
 
@@ -49,7 +50,11 @@ class Server {
         if (what === "admit") await requests.admitting;
         else session.upstream = await requests.dialing!;
       } catch (thrown) {
-        return await this.#refuse(asGateError(thrown), session.exchange.used);
+        const reason = asGateError(thrown), { exchange } = session;
+        if (what === "admit" || !mayDialAgain(session, reason)) {
+          return await this.#refuse(reason, exchange.used);
+        }
+        exchange.retried++;
       }
     }
   }

@@ -1,5 +1,6 @@
 /** What the two directions of a client's connection share: the exchange, the upstream, and the one deadline. */
 import type { Conn, Gate, Stream } from "../../gate/contracts.ts";
+import { now } from "../../gate/engine/loop.ts";
 import { atLimit, GateError, type Side } from "../../gate/errors.ts";
 import { Exchange } from "./exchange.ts";
 
@@ -14,6 +15,7 @@ export type What =
   | "dial"
   | "sent"
   | "interim"
+  | "again"
   | "answered";
 
 /** One for each direction: nothing is made for each message. */
@@ -37,6 +39,10 @@ export class Session {
   upstream: Stream | undefined;
   /** The request as it was sent, while it may have to be sent again. */
   repeat: Uint8Array | undefined;
+  /** The upstream carried others before: it may have ended just when this request was sent. */
+  stale = false;
+  /** When the time for an answer is over, however often it is tried; in the loop's time. */
+  until = 0;
   /** Authentication holds for the upstream's connection: nobody else gets it. */
   own = false;
   /** Requests that were answered. */
@@ -59,10 +65,11 @@ export class Session {
     this.upstream = undefined;
   }
 
-  /** From the request's end to the response's head. */
-  awaitResponse(): void {
+  /** From the request's end to the response's head; `again`: the time that is left of that. */
+  awaitResponse(again = false): void {
     const { timeout = this.conn.limits.idleTimeout } = this.exchange.routed!.http;
-    this.conn.deadline(timeout, () => this.upstream?.abort(silent("upstream")));
+    if (!again) this.until = now + timeout;
+    this.conn.deadline(Math.max(1, this.until - now), () => this.upstream?.abort(silent("upstream")));
   }
 
   /** Bytes of the response's content. */

@@ -58,6 +58,7 @@ Deno.test("names, types and labels of the metrics are those that were promised",
     "histogram ugate_dial_seconds{}",
     "counter ugate_requests_total{route,status}",
     "gauge ugate_requests_in_flight{route}",
+    "counter ugate_retries_total{route}",
     "counter ugate_request_bytes_total{route,direction}",
     "histogram ugate_request_duration_seconds{route}",
     "histogram ugate_request_wait_seconds{route}",
@@ -151,7 +152,7 @@ Deno.test("durations are cumulative, in seconds", () => {
 Deno.test("requests are told by route: their answers, bytes and times, also of a route that is gone", () => {
   const quick = { counts: none.counts.with(0, 3), sum: 1.5 };
   const requests = [{
-    ...{ route: "host=old.test", statuses: [1, 0, 3, 0, 0, 0], up: 7, down: 9, inFlight: 2 },
+    ...{ route: "host=old.test", statuses: [1, 0, 3, 0, 0, 0], retries: 5, up: 7, down: 9, inFlight: 2 },
     ...{ whole: quick, waited: quick },
   }];
   const given: Partial<Measured> = { totals: totalsOf({ requests }), requestRoutes: ["host=a.test"] };
@@ -160,6 +161,7 @@ Deno.test("requests are told by route: their answers, bytes and times, also of a
     ["host=old.test 2xx", 3],
   ]);
   equal(samplesOf("ugate_requests_in_flight", given), [["host=old.test", 2], ["host=a.test", 0]]);
+  equal(samplesOf("ugate_retries_total", given), [["host=old.test", 5], ["host=a.test", 0]]);
   equal(samplesOf("ugate_request_bytes_total", given).slice(0, 2), [
     ["host=old.test in", 7],
     ["host=old.test out", 9],

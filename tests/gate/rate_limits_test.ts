@@ -110,6 +110,7 @@ Deno.test("a limit of another size finds what was counted under the one before",
 Deno.test("a route keeps its number, wherever it stands and whatever it does", () => {
   const route: RouteRule = {
     place: "a.yaml:1:1 routes[0]",
+    label: "host=a.example path=/login",
     host: "a.example",
     path: { prefix: "/login" },
     to: [],
@@ -118,7 +119,14 @@ Deno.test("a route keeps its number, wherever it stands and whatever it does", (
   const scope = scopeOf(route);
   const to = [{ target: { host: "10.0.0.1", port: 80 }, weight: 1, health: 0 }];
   equal(
-    scopeOf({ ...route, place: "a.yaml:9:9 routes[7]", to, http: { timeout: 5 }, proxyProtocol: "v1" }),
+    scopeOf({
+      ...route,
+      place: "a.yaml:9:9 routes[7]",
+      label: "x",
+      to,
+      http: { timeout: 5 },
+      proxyProtocol: "v1",
+    }),
     scope,
   );
   for (const other of [{ host: "b.example" }, { path: { prefix: "/logout" } }, { listener: "edge" }]) {

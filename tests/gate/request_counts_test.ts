@@ -8,7 +8,7 @@ import { connect } from "../support/net.ts";
 import { parseExposition } from "../support/exposition.ts";
 
 const record = (status: number, waited?: number): RequestRecord => ({
-  ...{ method: "GET", host: "a", path: "/", requestId: "", began: 0, up: 1, down: 2 },
+  ...{ method: "GET", host: "a", path: "/", requestId: "", began: 0, retried: 1, up: 1, down: 2 },
   ...{ status, waited },
 });
 
@@ -20,7 +20,10 @@ Deno.test("requests are told once, and what is in flight as it is", () => {
   requests.over(record(204, 3), 4);
   requests.over(record(0), 4);
   const [told] = counts.take();
-  equal([told.route, told.statuses, told.up, told.down, told.inFlight], ["a", [1, 0, 1, 0, 0, 0], 2, 4, 1]);
+  equal([told.route, told.statuses, told.retries, told.up, told.down, told.inFlight], [
+    ...["a", [1, 0, 1, 0, 0, 0]],
+    ...[2, 2, 4, 1],
+  ]);
   equal([told.whole.sum, told.waited.sum], [8, 3]);
   equal(counts.take(), []);
   requests.left();

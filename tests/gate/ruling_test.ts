@@ -9,7 +9,7 @@ import { Ruling } from "../../gate/ruling.ts";
 import { nextTicketKeys } from "../../gate/ticket_keys.ts";
 import { TlsContexts } from "../../gate/tls_contexts.ts";
 import { UpstreamTls } from "../../gate/upstream_tls.ts";
-import { protocols, proxyHeader } from "../../protocols/mod.ts";
+import { askHealth, protocols, proxyHeader } from "../../protocols/mod.ts";
 import { equal } from "../support/assert.ts";
 import { onLoop, pause } from "../support/on_loop.ts";
 import { snapshotOf } from "../support/rules.ts";
@@ -40,6 +40,7 @@ function rulingOf(connections: readonly Connection[]): Ruling {
     askForFiles: () => {},
     protocols,
     proxyHeader,
+    askHealth,
     roster: { connections, configure: () => {} },
     questions: new Questions(() => {}),
     health: new Health(memory.health, makeLedger().health),

@@ -8,7 +8,7 @@ const quick = (times: number): Durations => ({ counts: none().counts.with(0, tim
 const EMPTY = { lines: "", counts: [], bytes: [], sniff: none(), dial: none(), authFailures: [] };
 /** So many answers of 2xx. */
 const requests = (route: string, times: number, inFlight: number): CountedRequests => ({
-  ...{ route, inFlight, statuses: [0, 0, times, 0, 0, 0], up: times, down: 2 * times },
+  ...{ route, inFlight, statuses: [0, 0, times, 0, 0, 0], retries: 0, up: times, down: 2 * times },
   ...{ whole: quick(times), waited: quick(times) },
 });
 

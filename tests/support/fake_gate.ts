@@ -72,6 +72,10 @@ export class FakeGate implements Gate {
     return upstream;
   }
 
+  again(routed: Routed, conn: Conn): Promise<Stream> {
+    return Promise.resolve(this.connect(routed, conn));
+  }
+
   handles(): boolean {
     return this.#script.route !== undefined;
   }
@@ -93,6 +97,20 @@ export class FakeGate implements Gate {
   keep(upstream: Stream): void {
     this.idle.push(upstream);
   }
+
+  rate(): number {
+    return 0;
+  }
+
+  reach(target: Target): Promise<Stream> {
+    return Promise.reject(new GateError("refused", "upstream", `Cannot reach ${target.host}`));
+  }
+
+  rest(stream: Stream): void {
+    stream[Symbol.dispose]();
+  }
+
+  hit(): void {}
 
   requested(_conn: Conn, record: RequestRecord): void {
     this.requests.push(record);

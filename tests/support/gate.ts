@@ -35,6 +35,7 @@ export interface RequestLine {
   readonly path: string;
   readonly status?: number;
   readonly requestId: string;
+  readonly retries?: number;
   readonly route?: string;
   readonly endpoint?: string;
   readonly up: number;

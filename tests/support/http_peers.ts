@@ -73,6 +73,7 @@ export interface RawUpstream extends TestServer {
 
 export async function rawUpstream(
   serve: (peer: RawPeer) => void | Promise<void> = () => {},
+  port = 0,
 ): Promise<RawUpstream> {
   const peers: RawPeer[] = [];
   let taken = 0, wake = Promise.withResolvers<void>();
@@ -82,7 +83,7 @@ export async function rawUpstream(
     wake.resolve();
     wake = Promise.withResolvers();
     Promise.resolve(serve(peer)).catch(() => socket.destroy());
-  });
+  }, port);
   return Object.assign(server, {
     peers,
     async next() {
