@@ -1,8 +1,14 @@
 /** Health checks that ask by HTTP, through a running gate. */
+import https from "node:https";
+import type { AddressInfo } from "node:net";
+import { openssl } from "../../gate/engine/openssl_library.ts";
 import { equal, ok } from "../support/assert.ts";
+import { Authority } from "../support/certificates.ts";
 import { startGate, type TestGate } from "../support/gate.ts";
 import { type RawPeer, rawUpstream, readResponse } from "../support/http_peers.ts";
 import { connect } from "../support/net.ts";
+
+openssl(); // it stays open: not in a test
 
 /** A backend that says its name, and answers its checks with what `health` is by then. */
 async function backend(name: string) {
@@ -89,4 +95,55 @@ Deno.test("a check asks for its path of the route's host, or of the target where
         "Connection: close\r\n\r\n",
     );
   }
+});
+
+/** The same over TLS, by node. */
+async function secureBackend(name: string, certificate: https.ServerOptions) {
+  const state = { status: 200, checks: 0 };
+  const server = https.createServer(certificate, ({ url }, response) => {
+    const isCheck = url === "/healthz";
+    state.checks += Number(isCheck);
+    response.writeHead(isCheck ? state.status : 200).end(name);
+  });
+  server.on("tlsClientError", (_error, socket) => socket.destroy());
+  await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
+  return {
+    port: (server.address() as AddressInfo).port,
+    state,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((closed) => server.close(closed));
+    },
+  };
+}
+
+Deno.test("a target over TLS is asked over TLS, and has to be believed there", async () => {
+  const authority = await Authority.make("checks");
+  const { chain: cert, key } = await authority.issue(["127.0.0.1"]);
+  await using first = await secureBackend("first", { cert, key });
+  await using second = await secureBackend("second", { cert, key });
+  const ca = `upstreamTls: { ca: "${authority.root.chainFile}" }`;
+  const [a, b] = [first, second].map(({ port }) => `https://127.0.0.1:${port}`);
+  await using gate = await startGate(`
+listeners: { web: { address: "127.0.0.1:0", protocols: [http] } }
+routes:
+  - { to: [{ to: "${a}", weight: 1000 }, "${b}"], check: { interval: 50ms, timeout: 1s, path: /healthz }, ${ca} }
+admin: { address: off }
+`);
+  await until(gate, "first");
+  first.state.status = 500;
+  await until(gate, "second");
+  first.state.status = 200;
+  await until(gate, "first");
+  const { checks } = first.state;
+  await gate.reload(`
+listeners: { web: { address: "127.0.0.1:0", protocols: [http] } }
+routes: [{ to: ["${a}"], check: { interval: 50ms, timeout: 1s, path: /healthz } }]
+admin: { address: off }
+`);
+  const left = `endpoint 127.0.0.1:${first.port} is left out`;
+  while (!gate.messages.some((message) => message.startsWith(left) && message.includes("Cannot speak TLS"))) {
+    await new Promise((done) => setTimeout(done, 20));
+  }
+  ok(checks > 0);
 });
