@@ -150,6 +150,10 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     return this.rules.asksUser;
   }
 
+  believes(address: string): boolean {
+    return this.entrance.entry.believes(address);
+  }
+
   /** Nothing is to be done for it any more. */
   get over(): boolean {
     return this.#over || this.#aborted !== undefined;

@@ -83,7 +83,8 @@ export class Connector {
 
   /** The route of one request. Throws GateError. */
   route(request: Requested, conn: Connection): RouteRule {
-    const asking = askingOf(conn, "host", conn.entrance.entry.trusted, request.target, request);
+    const asked = askingOf(conn, "host", conn.entrance.entry.trusted, request.target, request);
+    const asking = request.source === undefined ? asked : { ...asked, source: request.source };
     const { outer } = conn.entrance;
     if (outer?.endedBy) this.#refuseMisdirected(asking, outer.endedBy, outer.record.protocol);
     const plan = this.#parts.decider.plan(asking);

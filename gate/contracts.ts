@@ -168,6 +168,8 @@ export interface Conn {
   readonly protocols: readonly string[];
   /** Whether the listener has `users` now: who comes in has to say who it is. */
   readonly asksUser: boolean;
+  /** Whether the listener believes what this IP literal says of where requests come from (`trustedProxies`). */
+  believes(address: string): boolean;
   /** One per connection: when it passes, the stream is aborted with "timeout", unless `late` is to be called. 0: none. */
   deadline(ms: number, late?: () => void): void;
   /** In its place: after `ms` a read of the stream that still waits is shown the phase "late", and so is every other. */
@@ -188,6 +190,8 @@ export interface Requested {
   readonly target?: Target;
   /** As it came, without the query; `*` for a whole server. */
   readonly path: string;
+  /** IP literal of the client, as trusted proxies tell it; absent: the connection's peer is the client. */
+  readonly source?: string;
   readonly method: string;
   /**
    * The value of a field by its name in lower case, an octet a character: lines of one name put together (RFC 9110
@@ -229,6 +233,8 @@ export interface RequestRules {
   readonly files?: FilesSite;
   /** In the order of preference; absent: content goes on as it came. */
   readonly compress?: readonly Coding[];
+  /** Who may make requests; absent: anybody. */
+  readonly auth?: AuthRule;
   /** How often each source may come. */
   readonly rateLimit?: RateLimit;
   readonly retries?: Retries;
@@ -252,6 +258,36 @@ export interface Retries {
 export const RETRY_REASONS = ["connect", 502, 503, 504] as const;
 export type RetryReason = typeof RETRY_REASONS[number];
 
+/** What has to be proven of who makes a request: all that is given. */
+export interface AuthRule {
+  readonly basic?: PasswordRule;
+  readonly jwt?: TokenRule;
+  /** A client certificate that the listener's roots vouch for. */
+  readonly certificate?: true;
+}
+
+/** The name of a set of users that main knows, and the realm that clients are told of (RFC 9110 11.5). */
+export interface PasswordRule {
+  readonly users: string;
+  readonly realm: string;
+}
+
+/** Which tokens are believed: of this issuer, for one of these audiences, with all of these claims. */
+export interface TokenRule {
+  readonly issuer: string;
+  readonly audiences: readonly string[];
+  readonly claims: Readonly<Record<string, string>>;
+}
+
+/**
+ * What a token proves. "right": until then (ms since the epoch) nothing has to be verified again; the subject can be told
+ * in a field. "misfit": it is right, and has not the claims of the rule. "wrong": `why` is for the client too.
+ */
+export type TokenAnswer =
+  | { readonly verdict: "right"; readonly subject: string | undefined; readonly until: number }
+  | { readonly verdict: "misfit" }
+  | { readonly verdict: "wrong"; readonly why: string };
+
 /** The record of one request, as its protocol tells it at its end: it becomes a line of the journal. Times in ms. */
 export interface RequestRecord {
   readonly method: string;
@@ -271,6 +307,10 @@ export interface RequestRecord {
   /** Bytes of the content of request and response. */
   readonly up: number;
   readonly down: number;
+  /** Who the route's `auth` proved to have made it; absent: nobody. */
+  readonly user?: string;
+  /** IP literal of the client, as trusted proxies tell it. */
+  readonly client?: string;
   readonly failure?: GateError;
 }
 
@@ -422,6 +462,15 @@ export interface Gate {
   copy(from: Stream, to: Stream, bytes: number, pace?: Pace): Promise<number>;
   /** Checks a password off this thread, bounded and throttled by source: then it rejects. true sets conn.peer.user. */
   login(conn: Conn, user: string, password: string): Promise<boolean>;
+  /** The same for one request, by the users of its route: nothing is set. `source` is who is throttled. */
+  checkPassword(rule: PasswordRule, given: Credentials, source: string, conn: Conn): Promise<boolean>;
+  /** Verifies a token off this thread. Rejects where the source has to wait, or the issuer's keys are not known. */
+  checkToken(rule: TokenRule, token: string, source: string, conn: Conn): Promise<TokenAnswer>;
+}
+
+export interface Credentials {
+  readonly user: string;
+  readonly password: string;
 }
 
 /** Registry name -> protocol. The key is its only name: configuration, logs, metrics and layers use it. */

@@ -10,6 +10,7 @@ import type {
   Routed,
   Stream,
   Target,
+  TokenAnswer,
 } from "./contracts.ts";
 import { asGateError, GateError } from "./errors.ts";
 
@@ -56,6 +57,7 @@ export async function dryRun(name: string, protocol: Protocol, client: DryClient
     limits: client.limits,
     protocols: client.protocols,
     asksUser: client.asksUser,
+    believes: () => false,
     deadline: () => {},
     patience: () => {},
     idle: () => {},
@@ -109,6 +111,15 @@ class DryGate implements Gate {
 
   rate(): number {
     return 0;
+  }
+
+  /** Requests are routed, and what they prove is not looked at. */
+  checkPassword(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
+  checkToken(): Promise<TokenAnswer> {
+    return Promise.resolve({ verdict: "misfit" });
   }
 
   handles(): boolean {

@@ -6,8 +6,10 @@ import type { Connection } from "./connection.ts";
 import type { Connector } from "./connector.ts";
 import type {
   Conn,
+  Credentials,
   Gate,
   Pace,
+  PasswordRule,
   Peer,
   Requested,
   RequestRecord,
@@ -15,6 +17,8 @@ import type {
   Stream,
   Target,
   Termination,
+  TokenAnswer,
+  TokenRule,
 } from "./contracts.ts";
 import { copyBytes } from "./engine/copy.ts";
 import { JointRelay } from "./engine/joint_relay.ts";
@@ -25,6 +29,7 @@ import { SpliceRelay } from "./engine/splice_relay.ts";
 import type { Entrance } from "./entry.ts";
 import type { Errands } from "./errands.ts";
 import { atLimit, GateError, type LimitName } from "./errors.ts";
+import type { Login } from "./orders.ts";
 import type { Questions } from "./questions.ts";
 import { type RateLimits, scopeOf } from "./rate_limits.ts";
 import { digestOf } from "./right.ts";
@@ -181,16 +186,9 @@ export class EngineGate implements Gate {
   async login(conn: Conn, user: string, password: string): Promise<boolean> {
     const connection = conn as Connection, { address } = conn.peer;
     const digest = digestOf(connection.rules.users, user);
-    const answer = await this.#parts.questions.login({
-      listener: conn.listener,
-      protocol: conn.record.protocol,
-      source: address,
-      user,
-      password,
-    });
-    if (answer === "throttled" || answer === "busy") throw cannotLogIn(answer, address);
+    const verified = await this.#verify({ ...whereOf(conn), source: address, user, password });
     // A reload may have taken the user away while main verified what holds no more.
-    const right = answer === "right" && digestOf(connection.rules.users, user) === digest;
+    const right = verified && digestOf(connection.rules.users, user) === digest;
     if (right) {
       conn.peer = { ...conn.peer, user };
       conn.record.user = user;
@@ -198,18 +196,40 @@ export class EngineGate implements Gate {
     } else this.#parts.authFailed(conn);
     return right;
   }
+
+  async checkPassword(
+    { users }: PasswordRule,
+    { user, password }: Credentials,
+    source: string,
+    conn: Conn,
+  ): Promise<boolean> {
+    const right = await this.#verify({ ...whereOf(conn), source, user, password, users });
+    if (!right) this.#parts.authFailed(conn);
+    return right;
+  }
+
+  async checkToken(rule: TokenRule, token: string, source: string, conn: Conn): Promise<TokenAnswer> {
+    const answer = await this.#parts.questions.token({ ...whereOf(conn), source, rule, token });
+    if (answer === "throttled") throw mustWait(`${source} gave too many forged tokens`);
+    if (answer.verdict === "wrong") this.#parts.authFailed(conn);
+    return answer;
+  }
+
+  async #verify(login: Login): Promise<boolean> {
+    const answer = await this.#parts.questions.login(login);
+    if (answer === "throttled") throw mustWait(`${login.source} gave too many wrong passwords`);
+    if (answer !== "busy") return answer === "right";
+    throw atLimit(
+      "passwords",
+      new GateError("exhausted", "gate", "Cannot log in: too many passwords wait to be verified"),
+    );
+  }
 }
+
+const whereOf = ({ listener, record }: Conn) => ({ listener, protocol: record.protocol });
 
 const isNamed = (to: Routed): to is NamedRequest => "right" in to;
 const isRouted = (route: RouteRule): route is RouteRule & Routed => route.http !== undefined;
 
-function cannotLogIn(answer: "throttled" | "busy", source: string): GateError {
-  const reason = answer === "busy"
-    ? new GateError("exhausted", "gate", "Cannot log in: too many passwords wait to be verified")
-    : new GateError(
-      "exhausted",
-      "client",
-      `Cannot log in: ${source} gave too many wrong passwords, and has to wait`,
-    );
-  return atLimit("passwords", reason);
-}
+const mustWait = (why: string): GateError =>
+  atLimit("passwords", new GateError("exhausted", "client", `Cannot log in: ${why}, and has to wait`));

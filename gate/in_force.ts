@@ -22,7 +22,8 @@ import type { Users } from "./passwords.ts";
 import type { Scope } from "./scope.ts";
 import type { CertificateRule } from "./snapshot.ts";
 import { type Desired, Supervisor } from "./supervisor.ts";
-import { throttledMessage } from "./throttle.ts";
+import { type Throttled, throttledMessage } from "./throttle.ts";
+import { Tokens } from "./tokens.ts";
 
 /** Where names live, while one configuration holds. */
 export interface Names extends Resolver, Disposable {
@@ -59,6 +60,7 @@ export class InForce {
   readonly #started: Configuration;
   readonly #numbering = makeNumbering();
   readonly #logins: Logins;
+  readonly #tokens: Tokens;
   /** There since a configuration first asked for it. */
   #acme: AcmeAgent | undefined;
   #config: Configuration;
@@ -74,14 +76,16 @@ export class InForce {
     this.#config = this.#started = config;
     this.#credentials = credentials;
     this.#names = means.namesOf(config);
-    this.#logins = new Logins({ throttled: (throttled) => owner.say(throttledMessage(throttled)) });
+    const throttled = (source: Throttled) => owner.say(throttledMessage(source));
+    this.#logins = new Logins({ throttled });
+    this.#tokens = new Tokens({ throttled, scope: means.scope, say: (message) => owner.say(message) });
   }
 
   /** Binds everything, then serves. Throws GateError; stop() closes what is open then. */
   async start(): Promise<void> {
-    const users = usersOf(this.#config), { worker, scope } = this.#means;
-    await this.#logins.prepare(users);
-    this.#logins.replace(users);
+    const { worker, scope } = this.#means;
+    await this.#prepare(this.#config);
+    this.#believe(this.#config);
     this.#admin = await this.#startAdmin(this.#config);
     const prepared = await this.#prepareAcme(this.#config, this.#credentials);
     this.#supervisor = await Supervisor.start({
@@ -90,6 +94,7 @@ export class InForce {
       bind: (wanted) => this.#bind(wanted),
       discovery: () => this.#names,
       login: (login) => this.#logins.check(login),
+      token: (given) => this.#tokens.check(given),
       hear: (report, engine) => this.#owner.hear(report, engine),
       log: (message) => this.#owner.say(message),
       scope,
@@ -125,7 +130,7 @@ export class InForce {
   /** Makes a configuration hold, by difference. Throws GateError: then everything is as it was. */
   async apply(loaded: Loaded): Promise<{ changes: readonly string[]; warnings: readonly string[] }> {
     const before = this.#config, { config, credentials } = loaded;
-    await this.#logins.prepare(usersOf(config));
+    await this.#prepare(config);
     const admin = same(before.admin, config.admin) ? undefined : await this.#startAdmin(config);
     const names = sameNames(before, config) ? undefined : this.#means.namesOf(config);
     const prepared = await this.#prepareAcme(config, credentials);
@@ -135,7 +140,7 @@ export class InForce {
         this.#config = config;
         this.#credentials = credentials;
         this.#acme?.hold(prepared);
-        this.#logins.replace(usersOf(config));
+        this.#believe(config);
         if (names) this.#follow(names);
       });
     } catch (thrown) {
@@ -208,7 +213,8 @@ export class InForce {
     const snapshot = compileSnapshot(config, {
       version: ++this.#version,
       numbering: this.#numbering,
-      users: this.#logins.digests(usersOf(config)),
+      users: this.#logins.digests(listenerUsers(config)),
+      setName: (users) => this.#logins.nameOf(users),
       format: this.#means.formatOf(config),
       credentials,
       issued: Array.from(entries.values(), ({ name, issued }) => issued ? ruleOf(issued) : pendingRule(name)),
@@ -217,6 +223,19 @@ export class InForce {
       addresses.map((address) => ({ listener: name, address }))
     );
     return { snapshot: { ...snapshot, own: [...snapshot.own, ...pageTargets(admin)] }, wanted };
+  }
+
+  /** Loads what verifies passwords and tokens, where some may be given. */
+  async #prepare(config: Configuration): Promise<void> {
+    await this.#logins.prepare(listenerUsers(config), routeUsers(config));
+    await this.#tokens.prepare(config.issuers);
+  }
+
+  /** These users and issuers hold from now on. */
+  #believe(config: Configuration): void {
+    const sets = routeUsers(config).map((users) => [this.#logins.nameOf(users), users] as const);
+    this.#logins.replace({ ...listenerUsers(config), ...Object.fromEntries(sets) });
+    this.#tokens.replace(config.issuers);
   }
 
   /** Names live where this says from now on. */
@@ -255,8 +274,12 @@ const pendingRule = (name: string): CertificateRule => (
 );
 
 /** By listener, what each user gives as password. */
-const usersOf = ({ listeners }: Configuration): Users =>
-  Object.fromEntries(Object.values(listeners).map(({ name, users }) => [name, users ?? {}]));
+const listenerUsers = ({ listeners }: Configuration): Users =>
+  Object.fromEntries(Object.values(listeners).flatMap(({ name, users }) => users ? [[name, users]] : []));
+
+/** The same of routes that handle requests: a set for each. */
+const routeUsers = ({ routes }: Configuration): Users[string][] =>
+  routes.map(({ http }) => http?.auth?.basic).filter((users) => users !== undefined);
 
 const pageTargets = (admin: Admin | undefined): Target[] =>
   (admin?.addresses ?? []).map(parseTarget).filter((target) => target !== undefined);

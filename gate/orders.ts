@@ -1,6 +1,6 @@
 /** What main and the engine threads tell each other: plain data over a MessagePort. */
 import type { PendingChallenges } from "./acme/pending.ts";
-import type { Destination, FilesSite, Target } from "./contracts.ts";
+import type { Destination, FilesSite, Target, TokenAnswer, TokenRule } from "./contracts.ts";
 import type { Failure, LimitName, Side } from "./errors.ts";
 import type { JournalBatch } from "./journal.ts";
 import type { Ledger, SharedMemory } from "./memory.ts";
@@ -38,6 +38,18 @@ export interface Login {
   readonly source: string;
   readonly user: string;
   readonly password: string;
+  /** The name of the set of users that it is for; absent: those of the listener. */
+  readonly users?: string;
+}
+
+/** A token that a request gave; `rule` is its route's. */
+export interface GivenToken {
+  readonly listener: string;
+  readonly protocol?: string;
+  /** IP literal, or "unix". */
+  readonly source: string;
+  readonly rule: TokenRule;
+  readonly token: string;
 }
 
 /** "throttled": this source failed too often lately. "busy": too many passwords wait to be verified. */
@@ -54,6 +66,7 @@ export interface Failed {
 export type Answer =
   | { readonly id: number; readonly destination: Destination | undefined }
   | { readonly id: number; readonly login: LoginAnswer }
+  | { readonly id: number; readonly token: TokenAnswer | "throttled" }
   | { readonly id: number; readonly failed: Failed };
 
 /** Main to engine. */
@@ -84,7 +97,8 @@ export type Order =
 
 export type Question =
   | { readonly ask: "resolve"; readonly target: Target }
-  | { readonly ask: "login"; readonly login: Login };
+  | { readonly ask: "login"; readonly login: Login }
+  | { readonly ask: "token"; readonly given: GivenToken };
 
 /** Engine to main. */
 export type Report =

@@ -42,6 +42,8 @@ export interface ListenerRules {
   readonly users?: Readonly<Record<string, string>>;
   /** CIDRs; empty: no PROXY header is read. */
   readonly proxyProtocol: readonly string[];
+  /** CIDRs; absent: what requests say of where they come from is believed of nobody. */
+  readonly trustedProxies?: readonly string[];
   readonly connections?: number;
   readonly perSource?: number;
   /** Of clients whose TLS ends here. */

@@ -1,6 +1,6 @@
 /** Main's side of the engines: it binds, gives them what holds, and answers what they ask. */
 import { NO_CHALLENGES, type PendingChallenges } from "./acme/pending.ts";
-import type { Destination, Resolver, Target } from "./contracts.ts";
+import type { Destination, Resolver, Target, TokenAnswer } from "./contracts.ts";
 import type { ListeningSocket } from "./engine/bind.ts";
 import type { EngineHost } from "./engine_host.ts";
 import { Engines, type EnginesOptions, type Owner } from "./engines.ts";
@@ -10,7 +10,7 @@ import type { EndpointHealth } from "./health.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import { Listening, type Wanted } from "./listening.ts";
 import type { EngineState, LiveConnection } from "./operations.ts";
-import type { Answer, Bound, Login, LoginAnswer, Question, Report } from "./orders.ts";
+import type { Answer, Bound, GivenToken, Login, LoginAnswer, Question, Report } from "./orders.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 export interface SupervisorOptions extends EnginesOptions {
@@ -20,6 +20,8 @@ export interface SupervisorOptions extends EnginesOptions {
   readonly discovery: () => Resolver;
   /** Whether the password is right. */
   readonly login: (login: Login) => Promise<LoginAnswer>;
+  /** What a token proves; rejects with GateError where the keys for it are not known. */
+  readonly token: (given: GivenToken) => Promise<TokenAnswer | "throttled">;
   /** What engines tell of connections and endpoints. */
   readonly hear: (report: Report, engine: number) => void;
 }
@@ -168,17 +170,26 @@ export class Supervisor implements Owner {
   }
 
   async #answer(engine: EngineHost, id: number, question: Question): Promise<void> {
-    const { login } = this.#options;
     let answer: Answer;
     try {
-      answer = question.ask === "resolve"
-        ? { id, destination: await this.#resolve(question.target) }
-        : { id, login: await login(question.login) };
+      answer = { id, ...await this.#told(question) };
     } catch (thrown) {
       const { failure, side, limit } = asGateError(thrown);
       answer = { id, failed: { failure, side, message: causeChain(thrown), limit } };
     }
     engine.tell({ op: "answer", answer });
+  }
+
+  async #told(question: Question) {
+    const { login, token } = this.#options;
+    switch (question.ask) {
+      case "resolve":
+        return { destination: await this.#resolve(question.target) };
+      case "login":
+        return { login: await login(question.login) };
+      case "token":
+        return { token: await token(question.given) };
+    }
   }
 
   /** A reload may end who is asked: then who holds now is asked. */

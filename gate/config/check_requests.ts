@@ -9,7 +9,7 @@ import { nodeAt } from "./tree.ts";
 /** What says something of requests, and nothing of bytes that go on as they came. */
 const REQUEST_KEYS = [
   ...["path", "encodedSlash", "method", "headers", "query"],
-  ...["timeout", "bodySize", "compress", "rateLimit", "retries", "mirror"],
+  ...["timeout", "bodySize", "compress", "rateLimit", "retries", "mirror", "auth"],
 ];
 /** Headers by which nothing can be decided: claims that are believed from nobody, and what has a key of its own. */
 const CLAIM = /^(?:x-forwarded-(?:client-cert|user|email)|remote-user|client-cert.*)$/;

@@ -7,6 +7,7 @@ import { type ConnectionLimits, MOST_LISTENERS, MOST_RESERVED } from "../limits.
 import { Numbers } from "../numbers.ts";
 import { routeLabels } from "../route_labels.ts";
 import type { CertificateRule, ListenerRules, RouteEndpoint, RouteRule, Snapshot } from "../snapshot.ts";
+import { authRule, type Believing } from "./compile_auth.ts";
 import { type Configuration, LOG_LEVELS, type LogLevel } from "./configuration.ts";
 import type { ListenerConfiguration, RouteConfiguration } from "./configuration.ts";
 import type { Credentials } from "./credentials.ts";
@@ -30,6 +31,8 @@ export interface Compiling {
   readonly numbering: Numbering;
   /** Digests of passwords, by listener and user. */
   readonly users: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Under which engines know a set of users. */
+  readonly setName: Believing["setName"];
   /** `auto` as it was decided. */
   readonly format: LogFormat;
   /** Keys and roots of the files that the configuration names. */
@@ -61,6 +64,7 @@ const ALONE = (): Compiling => ({
   version: 1,
   numbering: makeNumbering(),
   users: {},
+  setName: () => "",
   format: "json",
   credentials: NO_CREDENTIALS,
   issued: [],
@@ -68,9 +72,9 @@ const ALONE = (): Compiling => ({
 
 /** Plain data. Throws GateError where there is more than the tables hold. */
 export function compileSnapshot(config: Configuration, compiling = ALONE()): Snapshot {
-  const { routes, listeners, policy, certificates, limits, log } = config;
-  const { version, numbering, users, format, credentials, issued } = compiling;
-  const labels = routeLabels(routes);
+  const { routes, listeners, policy, certificates, issuers, limits, log } = config;
+  const { version, numbering, users, setName, format, credentials, issued } = compiling;
+  const labels = routeLabels(routes), believing = { setName, issuers };
   return {
     version,
     listeners: Object.fromEntries(
@@ -80,9 +84,9 @@ export function compileSnapshot(config: Configuration, compiling = ALONE()): Sna
         return [name, { ...rules, clientCertificates: clientRule(listener, credentials) }];
       }),
     ),
-    routes: routes.map((route) =>
-      routeRule(route, labels.get(route.place)!, numbering.endpoints, credentials)
-    ),
+    routes: routes.map((route) => {
+      return routeRule(route, labels.get(route.place)!, numbering.endpoints, credentials, believing);
+    }),
     policy,
     certificates: [
       ...certificates.map(({ place, names, notAfter, digest }, i) => {
@@ -110,7 +114,7 @@ function listenerRules(
   number: number,
   digests: Readonly<Record<string, string>> | undefined,
 ): ListenerRules {
-  const { name, addresses, protocols, fallback, sniffTimeout, users, proxyProtocol, limits } = listener;
+  const { name, addresses, protocols, fallback, sniffTimeout, users, limits } = listener;
   return {
     name,
     number,
@@ -120,7 +124,8 @@ function listenerRules(
     sniffTimeout,
     asksUser: users !== undefined,
     users: users && digests,
-    proxyProtocol,
+    proxyProtocol: listener.proxyProtocol,
+    trustedProxies: listener.trustedProxies,
     connections: limits.connections,
     perSource: limits.perSource,
   };
@@ -145,10 +150,12 @@ function routeRule(
   label: string,
   endpoints: Numbers,
   credentials: Credentials,
+  believing: Believing,
 ): RouteRule {
   const upstreamTls = upstreamRule(route, credentials);
-  const { upstreamTls: _files, ...written } = route,
-    rule = upstreamTls ? { ...written, upstreamTls } : written;
+  const { upstreamTls: _files, http: asked, ...written } = route;
+  const http = asked && { ...asked, auth: asked.auth && authRule(asked.auth, route.path, believing) };
+  const rule = { ...written, ...upstreamTls && { upstreamTls }, ...http && { http } };
   const to = route.to.map(({ http: _handled, ...endpoint }) => {
     return { ...endpoint, health: endpoints.of(rowName(endpoint, rule)) };
   });

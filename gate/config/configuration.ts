@@ -1,6 +1,7 @@
 /** The configuration as everything else sees it: typed, complete and checked. Times in ms, sizes in bytes. */
 import type { Challenge } from "../acme/messages.ts";
-import type { Limits, Target } from "../contracts.ts";
+import type { Limits, RequestRules, Target } from "../contracts.ts";
+import type { Issuer } from "../key_set.ts";
 import type { CertificateFacts } from "./certificate.ts";
 import type { PolicyRule, RouteRule } from "../snapshot.ts";
 
@@ -16,6 +17,7 @@ export interface Configuration {
   readonly certificates: readonly CertificateConfiguration[];
   /** Who issues certificates for names that none of those is for. */
   readonly acme?: AcmeConfiguration;
+  readonly issuers: readonly IssuerConfiguration[];
   readonly discovery: readonly DiscoverySource[];
   readonly dns: DnsConfiguration;
   readonly policy: readonly PolicyRule[];
@@ -59,6 +61,8 @@ export interface ListenerConfiguration {
   readonly users?: Readonly<Record<string, string>>;
   /** CIDRs; empty: no PROXY header is read. */
   readonly proxyProtocol: readonly string[];
+  /** CIDRs; absent: nobody is believed. */
+  readonly trustedProxies?: readonly string[];
   readonly limits: { readonly connections?: number; readonly perSource?: number };
   /** Of clients whose TLS ends here. */
   readonly clientCertificates?: {
@@ -91,7 +95,26 @@ export interface AcmeConfiguration {
   readonly names: readonly string[];
 }
 
-export interface RouteConfiguration extends Omit<RouteRule, "to" | "label" | "upstreamTls"> {
+export interface IssuerConfiguration extends Issuer {
+  /** Where a route does not say; absent: it has to. */
+  readonly audiences?: readonly string[];
+}
+
+/** What has to be proven of who makes a request. */
+export interface AuthConfiguration {
+  /** Password or `scrypt:...` by user name. Never printed. */
+  readonly basic?: Readonly<Record<string, string>>;
+  readonly jwt?: {
+    readonly issuer: string;
+    readonly audiences?: readonly string[];
+    readonly claims: Readonly<Record<string, string>>;
+  };
+  readonly certificate?: boolean;
+}
+
+export interface RouteConfiguration extends Omit<RouteRule, "to" | "label" | "http" | "upstreamTls"> {
+  /** Handled as HTTP. */
+  readonly http?: Omit<RequestRules, "auth"> & { readonly auth?: AuthConfiguration };
   /** `http`: what comes in is handled as HTTP, and goes there as that; `secure`: over TLS. */
   readonly to: readonly {
     readonly target: Target;

@@ -16,11 +16,11 @@ import type {
   RouteConfiguration,
   UpstreamTlsConfiguration,
 } from "./configuration.ts";
+import { type BaseOf, namedPath } from "./named_path.ts";
 import type { Findings } from "./problems.ts";
 import type { Located, Part } from "./read.ts";
 import type { ReferencedFiles } from "./references.ts";
-import { absolute } from "./source.ts";
-import { nodeAt, type Path } from "./tree.ts";
+import type { Path } from "./tree.ts";
 
 /** What is secret of them, or long: never printed. */
 export interface Credentials {
@@ -58,9 +58,6 @@ export interface ReadFiles extends Credentials {
   /** Nothing is wrong with any certificate. */
   readonly whole: boolean;
 }
-
-/** From the file or place of a text to the directory that relative paths in it are from. */
-export type BaseOf = (file: string) => string;
 
 /** Mistakes are found where the file is named. */
 export async function readCredentials(
@@ -174,10 +171,8 @@ class Reader {
     return undefined;
   }
 
-  /** A relative one is from where the text is that names it. */
   #path(path: Path, file: string): string {
-    const source = nodeAt(this.#findings.root, path)?.source.file ?? "";
-    return absolute(file.startsWith("/") ? file : `${this.#baseOf(source)}/${file}`);
+    return namedPath(path, file, this.#findings, this.#baseOf);
   }
 
   #warnOfValidity(path: Path, { notBefore, notAfter }: CertificateFacts): void {

@@ -21,6 +21,7 @@ export function differences(before: Configuration, after: Configuration): Differ
     ...listChanges("routes", before.routes, after.routes),
     ...namedChanges("certificates", certificatesOf(before), certificatesOf(after)),
     ...keyChanges("acme.", ACME, acmeOf(before), acmeOf(after)),
+    ...namedChanges("issuers", issuersOf(before), issuersOf(after)),
     ...namedChanges("hosts", before.hosts, after.hosts),
     ...listChanges("policy", before.policy, after.policy),
     ...keyChanges("limits.", LIMITS, before.limits, after.limits),
@@ -110,6 +111,9 @@ function namedChanges(
 /** By their names, or the file of one without. */
 const certificatesOf = ({ certificates }: Configuration): Record<string, string> =>
   Object.fromEntries(certificates.map(({ names, file, digest }) => [names.join("+") || file, digest]));
+
+const issuersOf = ({ issuers }: Configuration): Record<string, unknown> =>
+  Object.fromEntries(issuers.map((one) => [one.issuer, one]));
 
 /** How each key of a section is spelled in ugate.yaml. */
 type Spelling<T> = { readonly [K in keyof T]-?: (value: T[K]) => string };

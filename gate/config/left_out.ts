@@ -43,7 +43,8 @@ export function routeMatches(
     else {
       const { listener, protocol, host, tls, to, ...keys } = readRightKeys(shape, path, findings);
       const backends = to && backendsOf(to);
-      const http = asksOfRequests(keys) || keys.files || backends?.some((one) => one.http) ? {} : undefined;
+      const asks = asksOfRequests(keys) || keys.files || keys.auth;
+      const http = asks || backends?.some((one) => one.http) ? {} : undefined;
       const match = {
         place: findings.locate(path),
         ...{ listener, protocol, tls, http },

@@ -1,17 +1,23 @@
 /** From files to a configuration: the one way in. What parses and checks is loaded when it is first needed. */
 import type { Protocols } from "../contracts.ts";
-import type { Configuration, ListenerConfiguration, RouteConfiguration } from "./configuration.ts";
+import type {
+  Configuration,
+  IssuerConfiguration,
+  ListenerConfiguration,
+  RouteConfiguration,
+} from "./configuration.ts";
 import { completeNode, DEFAULT_CONFIGURATION, DEFAULT_FILE } from "./defaults.ts";
 import type { AcmeWants } from "./acme_wants.ts";
-import type { BaseOf, Credentials, ReadFiles } from "./credentials.ts";
+import type { Credentials, ReadFiles } from "./credentials.ts";
 import type { Environment } from "./environment.ts";
 import { type ConfigurationText, MOST_BYTES, TOO_LARGE } from "./files.ts";
 import { mergeTrees } from "./merge.ts";
+import { baseIn, type BaseOf, namedPath } from "./named_path.ts";
 import { byPlace, ConfigurationError, Findings, type Problem } from "./problems.ts";
 import type { Sections } from "./sections.ts";
 import { type Reference, ReferencedFiles } from "./references.ts";
-import { absolute, ConfigurationSource } from "./source.ts";
-import { type Node, nodeAt, type Path, shown } from "./tree.ts";
+import { ConfigurationSource } from "./source.ts";
+import { type Node, type Path, shown } from "./tree.ts";
 
 export { ConfigurationError, type Problem } from "./problems.ts";
 
@@ -77,16 +83,17 @@ export async function parseConfiguration(
   const { effective } = await import("./effective.ts");
   const { acmeWants } = await import("./acme_wants.ts");
   const { checkTls } = await import("./check_tls.ts");
-  const sections = readSections(findings), named = new ReferencedFiles();
+  const { readIssuers } = await import("./issuers.ts");
+  const sections = readSections(findings), named = new ReferencedFiles(), baseOf = baseIn(texts);
   checkSections(sections, protocols, findings);
-  const baseOf = basesOf(texts);
   const read = await readNamedFiles(sections, named, findings, baseOf);
+  const issuers = await readIssuers(sections.issuers.items, named, findings, baseOf);
   const wants = acmeWants({ ...sections, ...read }, protocols);
   checkTls({ ...sections, ...read, ...wants }, protocols, findings);
   const routes = await readContentOf(sections, findings, baseOf);
   const references = await named.references();
   if (problems.length > 0) throw new ConfigurationError(problems.sort(byPlace), references);
-  const config = configurationOf({ ...sections, routes }, read, wants, env);
+  const config = configurationOf({ ...sections, routes }, { ...read, issuers }, wants, env);
   return {
     config,
     files: texts.map(({ file }) => file),
@@ -129,19 +136,9 @@ async function readContentOf(
 ): Promise<Sections["routes"]> {
   if (!routes.items.some(({ value: { http } }) => http?.files || http?.compress)) return routes;
   const { readContent } = await import("./content.ts");
-  const pathOf = (path: Path, file: string) => {
-    return absolute(
-      file.startsWith("/") ? file : `${baseOf(nodeAt(findings.root, path)?.source.file ?? "")}/${file}`,
-    );
-  };
+  const pathOf = (path: Path, file: string) => namedPath(path, file, findings, baseOf);
   return { ...routes, items: await readContent(routes.items, findings, pathOf) };
 }
-
-/** Relative paths are from where the text is that has them. */
-const basesOf = (texts: readonly ConfigurationText[]): BaseOf => (file) => {
-  const { base = file } = texts.find((text) => text.file === file) ?? {};
-  return base.includes("/") ? base.replace(/[^/]*$/, "") : ".";
-};
 
 /** One tree of all files, with the default listeners where there are none; undefined: there is nothing to check. */
 export async function readRoot(
@@ -174,7 +171,9 @@ export async function readRoot(
 
 function configurationOf(
   { node, listeners, routes, acme, hosts, policy, limits, admin, rest }: Sections,
-  { certificates, digests, acmeDigest }: ReadFiles,
+  { certificates, digests, acmeDigest, issuers }: ReadFiles & {
+    readonly issuers: readonly IssuerConfiguration[];
+  },
   wants: AcmeWants,
   env: Environment,
 ): Configuration {
@@ -193,6 +192,7 @@ function configurationOf(
     ),
     certificates,
     ...acme.value && { acme: { ...acme.value, ...wants, digest: acmeDigest } },
+    issuers,
     routes: routes.items.map(({ value }) => routeWithDigest(value)),
     hosts: values(hosts.items),
     policy: policy.items.map(({ value }) => value),

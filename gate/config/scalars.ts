@@ -35,6 +35,8 @@ export const LISTEN = 'an address such as ":443", "127.0.0.1:443", "[::1]:443", 
 export const PATTERN = "a name, *.name or * (an address is none)";
 export const NAME = "a name of letters, digits, dashes, underscores and dots";
 export const DURATION = "a duration such as 500ms, 3s, 2m or 1h, at most 500h";
+export const ISSUER = "the URL of an issuer, as https://login.example.com";
+export const KEY_SOURCE = "an https:// URL, or the path of a file";
 export const SIZE = "a size such as 64KiB or 10MiB";
 export const EMAIL = "an address such as me@example.com";
 export const DIRECTORY = "a URL that begins with https://, or staging for Let's Encrypt's staging directory";
@@ -238,6 +240,27 @@ export function readPassword(text: string): Reading<string> {
 /** A user name; a colon would end it in Basic authentication (RFC 7617 2). */
 export function readUser(text: string): Reading<string> {
   return isSecretText(text) && !/[:\p{Cc}]/u.test(text) ? text : new Mistake("a user name without a colon");
+}
+
+/** As it is written: tokens have to say exactly that. */
+export function readIssuer(text: string): Reading<string> {
+  return httpUrl(text) ? text : new Mistake(ISSUER);
+}
+
+/** Where the keys of an issuer are. */
+export type KeyPlace = { readonly url: string } | { readonly file: string };
+
+export function readKeySource(text: string): Reading<KeyPlace> {
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
+    return text === "" || text.includes("\n") ? new Mistake(KEY_SOURCE) : { file: text };
+  }
+  return httpUrl(text) ? { url: text } : new Mistake(KEY_SOURCE);
+}
+
+/** Without a login, which would be told wherever the URL is. */
+function httpUrl(text: string): URL | undefined {
+  const url = /^https?:\/\/[^\s#]+$/.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+  return url?.username === "" && url.password === "" ? url : undefined;
 }
 
 /** `user:password` */

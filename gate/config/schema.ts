@@ -16,6 +16,9 @@ const user = scalar("a user name without a colon", scalars.readUser);
 const target = scalar(scalars.TARGET, scalars.readTarget);
 const backend = scalar(scalars.BACKEND, scalars.readBackend);
 const CONTENT = size(0, 1024 ** 4);
+const issuerUrl = scalar(scalars.ISSUER, scalars.readIssuer);
+const keySource = scalar(scalars.KEY_SOURCE, scalars.readKeySource);
+const claims = z.record(z.string().min(1), text("a text"), { error: "expected a map of claims and values" });
 const listen = scalar(scalars.LISTEN, scalars.readListen);
 const cidrs = oneOrMany(scalar("a network such as 10.0.0.0/8 or fd00::/8", scalars.readCidr));
 const pattern = scalar(scalars.PATTERN, scalars.readPattern);
@@ -55,6 +58,7 @@ export const listener = related(
     sniffTimeout: ["how long first bytes may take", duration().optional()],
     users: ["who may use the proxies of this listener: user names and passwords", users.optional()],
     proxyProtocol: ["who has to send a PROXY header first", cidrs.optional()],
+    trustedProxies: ["whose X-Forwarded-* and Forwarded of requests are believed", cidrs.optional()],
     limits: [
       "bounds of this listener alone",
       keys({
@@ -156,6 +160,39 @@ const upstreamTls = related(
   { right: (has) => !has("key") || has("certificate"), error: "needs certificate", key: "key" },
 );
 
+export const issuer = keys({
+  issuer: ["who signs the tokens: exactly as their `iss` has it", issuerUrl],
+  jwks: ["its public keys, a JWK Set: fetched from a URL, or a file", keySource],
+  audiences: [
+    "whom its tokens have to be for, where the route does not say",
+    list(text("an audience")).optional(),
+  ],
+});
+
+export const auth = related(
+  keys({
+    basic: ["user names and passwords (Basic)", users.optional()],
+    jwt: [
+      "which bearer tokens are taken",
+      keys({
+        issuer: ["the one of issuers that has to have signed it", issuerUrl],
+        audiences: ["whom it has to be for, one of these", list(text("an audience")).optional()],
+        claims: ["what it has to say, all of these", claims.prefault({})],
+      }).optional(),
+    ],
+    certificate: ["true: who has a certificate that the listener's roots vouch for", flag().optional()],
+  }),
+  {
+    right: (has) => has("basic") || has("jwt") || has("certificate"),
+    error: "expected basic, jwt or certificate",
+  },
+  {
+    right: (has) => !has("basic") || !has("jwt"),
+    error: "excludes basic: a request has one Authorization",
+    key: "jwt",
+  },
+);
+
 const routeKeys = keys({
   listener: ["the only listener it is for", name.optional()],
   protocol: ["the only protocol it is for", protocol.optional()],
@@ -208,6 +245,7 @@ const routeKeys = keys({
     }).optional(),
   ],
   mirror: ["where a copy of each request goes, whose answer is thrown away", mirror.optional()],
+  auth: ["who may make requests: all that is given has to be proven", auth.optional()],
   proxyProtocol: ["the PROXY header that is written to the target", oneOf(["v1", "v2"]).optional()],
   check: [
     "the active health check of its targets: a TCP connect, or with a path an HTTP GET",
@@ -340,6 +378,7 @@ export const file = keys({
   routes: ["where what came in goes: the first that matches", z.array(route).optional()],
   certificates: ["who this gate is where TLS ends here", z.array(certificate).optional()],
   acme: ["who issues certificates for names that no file is for", acme.optional()],
+  issuers: ["whose tokens are believed", z.array(issuer).optional()],
   hosts: ["where names live", z.record(pattern, host).optional()],
   discovery: ["who is asked for names, in this order", discovery],
   dns: ["how the DNS is asked", dns],

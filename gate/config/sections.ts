@@ -24,6 +24,7 @@ export interface Sections {
   readonly certificates: Part<Located<z.output<typeof schema.certificate>>[]>;
   /** Not whole: it is written, and wrong. */
   readonly acme: { readonly whole: boolean; readonly value?: z.output<typeof schema.acme> };
+  readonly issuers: Part<Located<z.output<typeof schema.issuer>>[]>;
   readonly hosts: Part<Map<string, Located<HostConfiguration>>>;
   readonly policy: Part<Located<PolicyRule>[]>;
   readonly limits: Limits;
@@ -47,6 +48,7 @@ export function readSections(findings: Findings): Sections {
     routes: { ...routes, items: [...forwards, ...routes.items] },
     certificates: readList(schema.certificate, "certificates", findings),
     acme: readAcme(findings),
+    issuers: readList(schema.issuer, "issuers", findings),
     hosts: mapNamed(readNamed(schema.host, "hosts", readPattern, findings), hostOf),
     policy: mapPart(readList(schema.rule, "policy", findings), ({ path, value }) => ({
       path,
@@ -139,17 +141,16 @@ function routeOf(
     typeof schema.route
   >,
 ): RouteConfiguration {
-  const { rateLimit, retries, mirror, ...rest } = more;
+  const { rateLimit, retries, mirror, auth, ...rest } = more;
   const backends = backendsOf(to), asked = { path, encodedSlash, method, headers, query };
-  const said = { timeout, bodySize, compress, rateLimit, retries, mirror };
-  const handled = backends.some(({ http }) => http) || asksOfRequests(asked) || files !== undefined ||
-    Object.values(said).some((rule) => rule !== undefined);
   const rules = {
-    ...said,
+    ...{ timeout, bodySize, compress, rateLimit, retries, mirror, auth },
     files: files === undefined ? undefined : filesOf(files, path),
-    ...rest.tls && { secureOnly: true as const },
   };
-  const http = handled ? { ...requestMatch(asked), http: rules } : {};
+  const handled = backends.some(({ http }) => http) || asksOfRequests(asked) ||
+    Object.values(rules).some((rule) => rule !== undefined);
+  const secureOnly = rest.tls && { secureOnly: true as const };
+  const http = handled ? { ...requestMatch(asked), http: { ...rules, ...secureOnly } } : {};
   const route = { ...rest, place, to: backends, ...http };
   return rest.tls === undefined ? route : { ...route, host: routedHost(rest) };
 }

@@ -30,6 +30,11 @@ export class Exchange {
   path = "";
   target: Target | undefined;
   requestId = "";
+  /** Whom trusted proxies tell of; undefined: the peer is the client. */
+  client: string | undefined;
+  /** Who was proven to make it, and the line that tells the upstream. */
+  user: string | undefined;
+  userLine: Uint8Array | undefined;
   /** ASKED bits. */
   asked = 0;
   minor = 1;
@@ -97,6 +102,7 @@ export class Exchange {
       this.agreed =
       this.coded =
         undefined;
+    this.client = this.user = this.userLine = undefined;
     this.rules = NO_RULES;
     this.requestId = "";
     this.admitted =
@@ -140,9 +146,9 @@ export class Exchange {
   }
 
   record(failure: GateError | undefined): RequestRecord {
-    const { method, host, path, requestId, status, began, waited, retried, up, moved } = this;
+    const { method, host, path, requestId, status, began, waited, retried, user, client, up, moved } = this;
     return {
-      ...{ method, host, path, requestId, status, began, waited, retried },
+      ...{ method, host, path, requestId, status, began, waited, retried, user, client },
       up: up.moved,
       down: moved,
       failure,

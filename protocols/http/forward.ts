@@ -8,7 +8,7 @@ import { dropClaims, dropKind } from "./drop_lines.ts";
 import { Edits } from "./edits.ts";
 import type { Exchange } from "./exchange.ts";
 import { KIND } from "./field_kinds.ts";
-import { type ForwardedLines, viaLine } from "./forwarded.ts";
+import { addForwarded, type ForwardedLines, viaLine } from "./forwarded.ts";
 import { countForward } from "./max_forwards.ts";
 import { MessageHead } from "./message_head.ts";
 import { isToken } from "./octets.ts";
@@ -34,14 +34,15 @@ export function forwardRequest(
   request: Incoming,
   lines: ForwardedLines,
 ): number {
-  const { exchange, conn } = request;
+  const { exchange, conn } = request, { client, host, minor, proxied } = exchange;
   EDITS.begin(REQUEST, bytes, true);
-  dropClaims(REQUEST, false);
+  dropClaims(REQUEST, client !== undefined && !proxied);
   dropKind(REQUEST, KIND.proxyAuthorization);
   countForward(REQUEST, bytes, EDITS);
-  if (exchange.proxied) EDITS.add(viaLine(exchange.minor)); // who asks is nobody's business
+  if (proxied) EDITS.add(viaLine(minor)); // who asks is nobody's business
   else {
-    EDITS.add(lines.of(conn, exchange.host, exchange.minor));
+    if (client === undefined) EDITS.add(lines.of(conn, host, minor));
+    else addForwarded(REQUEST, bytes, EDITS, { conn, host, minor, client });
     exchange.requestId = nameRequest(REQUEST, bytes, EDITS);
   }
   for (const edit of exchange.rules.editRequest) edit(EDITS, request);

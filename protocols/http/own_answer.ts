@@ -15,6 +15,7 @@ export interface OwnAnswer {
 export class RequestRefused extends GateError {
   /** What the client reads in place of the failure's own sentence. */
   sentence: string | undefined;
+
   constructor(
     readonly status: number,
     /** Whole lines of the head, without CRLF. */

@@ -1,13 +1,12 @@
 /** Who a client of a proxy is (RFC 9110 11.7): the challenge, Basic credentials (RFC 7617), and what is said of wrong ones. */
-import { Buffer } from "node:buffer";
 import type { Conn, Gate } from "../../gate/contracts.ts";
 import { asGateError } from "../../gate/errors.ts";
 import { quote } from "../common/named.ts";
+import { basicCredentials } from "./basic.ts";
 import { RequestRefused } from "./own_answer.ts";
 
 /** A line of the head of a 407. */
 export const PROXY_CHALLENGE = ['Proxy-Authenticate: Basic realm="ugate", charset="UTF-8"'];
-const BASIC = /^basic +([A-Za-z0-9+/]{1,1024}={0,2})$/i;
 /** RFC 6585 4: a source that guessed too often has to wait. */
 const WAIT = "Too many wrong passwords came from this address; wait a few seconds.";
 
@@ -21,7 +20,7 @@ export async function logInToProxy(
   values: readonly string[],
   what: string,
 ): Promise<void> {
-  const credentials = basicCredentials(values);
+  const credentials = values.length === 1 ? basicCredentials(values[0]) : undefined;
   if (!credentials) throw unauthenticated(`Cannot serve ${what}: the client sent no Basic credentials`);
   const { user, password } = credentials;
   let right: boolean;
@@ -39,12 +38,3 @@ export async function logInToProxy(
 
 const unauthenticated = (message: string) =>
   new RequestRefused(407, PROXY_CHALLENGE, "unauthenticated", "client", message);
-
-/** RFC 7617 2: the first colon ends the user. */
-function basicCredentials(values: readonly string[]): { user: string; password: string } | undefined {
-  const match = values.length === 1 ? BASIC.exec(values[0]) : undefined;
-  if (!match) return undefined;
-  const text = Buffer.from(match[1], "base64").toString("utf8");
-  const colon = text.indexOf(":");
-  return colon < 0 ? undefined : { user: text.slice(0, colon), password: text.slice(colon + 1) };
-}

@@ -1,11 +1,12 @@
 /** `rateLimit`: how often a source may come by a route. */
 import { atLimit } from "../../gate/errors.ts";
+import { clientAddress } from "./client_address.ts";
 import { RequestRefused } from "./own_answer.ts";
-import type { Admit, Incoming } from "./rules.ts";
+import type { Admit } from "./rules.ts";
 
 /** Refuses who comes too often with 429, and says when to come again (RFC 9110 10.2.3: whole seconds). */
 export const limitRate: Admit = (request) => {
-  const source = sourceOf(request);
+  const source = clientAddress(request);
   if (source === "unix") return; // nobody is behind it that could be told apart
   const wait = request.gate.rate(request.exchange.routed!, source);
   if (wait === 0) return;
@@ -16,6 +17,3 @@ export const limitRate: Admit = (request) => {
     new RequestRefused(429, fields, "exhausted", "client", `Cannot serve a request: ${state}`),
   );
 };
-
-/** Whom the request is counted under. */
-const sourceOf = ({ conn }: Incoming): string => conn.peer.address;

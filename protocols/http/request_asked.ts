@@ -15,25 +15,27 @@ export class RequestAsked implements Requested {
   target: Target | undefined;
   path = "";
   method = "";
+  source: string | undefined;
   #bytes = NOTHING as Uint8Array;
   #parameters: Map<string, string> | undefined;
 
-  of({ target, path, method }: Exchange, bytes: Uint8Array): this {
+  of({ target, path, method, client }: Exchange, bytes: Uint8Array): this {
     this.target = target;
     this.path = path;
     this.method = method;
+    this.source = client;
     this.#bytes = bytes;
     this.#parameters = undefined;
     return this;
   }
 
-  /** Claims of who the client is or where it came from, which do not go on, are not there. */
+  /** Claims of who the client is, and where it came from unless a trusted proxy says so, are not there. */
   header(name: string): string | undefined {
     const bytes = this.#bytes, lower = nameOctets(name);
     let value: string | undefined;
     for (let line = REQUEST.findName(bytes, lower); line >= 0;) {
       const kind = REQUEST.kinds[line];
-      if (!isIdentityClaim(kind) && !isForwardingClaim(kind)) {
+      if (!isIdentityClaim(kind) && (this.source !== undefined || !isForwardingClaim(kind))) {
         const text = textOf(bytes, REQUEST.lines[4 * line + 2], REQUEST.lines[4 * line + 3]);
         value = value === undefined ? text : `${value}, ${text}`;
       }

@@ -2,6 +2,7 @@
 import type { Phase, Stream } from "../../gate/contracts.ts";
 import { LOOK_MAX } from "../../gate/engine/look.ts";
 import { asGateError, atLimit, GateError } from "../../gate/errors.ts";
+import { toldClient } from "./client_address.ts";
 import { passContent } from "./content.ts";
 import type { Fault } from "./faults.ts";
 import { KIND } from "./field_kinds.ts";
@@ -124,6 +125,7 @@ export class RequestSide {
       throw new GateError("unsupported", "client", "Cannot serve CONNECT: it is another protocol here");
     }
     conn.record.target ||= exchange.host;
+    exchange.client = toldClient(REQUEST, bytes, conn);
     exchange.proxied = this.#session.proxies && REQUEST.form === "absolute" && proxies(conn);
     const routed = exchange.routed = exchange.proxied
       ? UNJUDGED

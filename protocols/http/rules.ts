@@ -1,5 +1,6 @@
 /** What a route asks of its requests beside where they go: made ready once for each snapshot of its configuration. */
 import type { Coding, Conn, Gate, RequestRules } from "../../gate/contracts.ts";
+import { authentication } from "./auth.ts";
 import { agreement } from "./compress/accept_encoding.ts";
 import type { Edits } from "./edits.ts";
 import type { Exchange } from "./exchange.ts";
@@ -49,13 +50,15 @@ export function rulesOf(http: RequestRules): Rules {
   return rules;
 }
 
-function makeRules({ rateLimit, secureOnly: secure, files, compress, mirror }: RequestRules): Rules {
-  const admit: Admit[] = [];
+function makeRules({ rateLimit, secureOnly: secure, auth, files, compress, mirror }: RequestRules): Rules {
+  const admit: Admit[] = [], proven = auth && authentication(auth);
   if (rateLimit) admit.push(limitRate);
   if (secure) admit.push(secureOnly);
+  if (proven) admit.push(proven.admit);
   if (files) admit.push(admitReading);
   if (compress) admit.push(agreeWith(compress));
-  return { ...NO_RULES, admit, mirror: mirror && new Mirror(mirror) };
+  const editRequest = proven ? [proven.edit] : [];
+  return { ...NO_RULES, admit, editRequest, mirror: mirror && new Mirror(mirror) };
 }
 
 /** Refuses nobody: what the client can decode is known while its head is there. */

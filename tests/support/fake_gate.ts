@@ -1,14 +1,18 @@
 /** A gate that writes down what a protocol asks of it, and a connection, both in memory. */
 import type {
   Conn,
+  Credentials,
   Gate,
   Limits,
+  PasswordRule,
   Peer,
   Requested,
   RequestRecord,
   Routed,
   Stream,
   Target,
+  TokenAnswer,
+  TokenRule,
 } from "../../gate/contracts.ts";
 import { asGateError, GateError } from "../../gate/errors.ts";
 import type { MemoryStream } from "./memory_stream.ts";
@@ -34,6 +38,8 @@ export interface Script {
   /** What connect gives; a GateError is thrown. Without: "no-route". */
   readonly upstream?: (target: Target | undefined) => Stream | GateError | Promise<Stream>;
   readonly login?: (user: string, password: string) => boolean;
+  /** A GateError is thrown. */
+  readonly token?: (rule: TokenRule, token: string) => TokenAnswer | GateError;
   /** The route of a request, or why there is none; without, nothing is handled request by request. */
   readonly route?: (request: Requested) => Routed | GateError;
 }
@@ -146,6 +152,16 @@ export class FakeGate implements Gate {
     if (right) conn.peer = { ...conn.peer, user };
     return Promise.resolve(right);
   }
+
+  checkPassword(_rule: PasswordRule, { user, password }: Credentials): Promise<boolean> {
+    this.logins.push([user, password]);
+    return Promise.resolve(this.#script.login?.(user, password) ?? false);
+  }
+
+  checkToken(rule: TokenRule, token: string): Promise<TokenAnswer> {
+    const answer = this.#script.token?.(rule, token) ?? { verdict: "wrong", why: "nobody is believed" };
+    return answer instanceof GateError ? Promise.reject(answer) : Promise.resolve(answer);
+  }
 }
 
 async function relay(client: MemoryStream, server: MemoryStream): Promise<void> {
@@ -185,6 +201,7 @@ export function fakeConn(
     limits,
     protocols,
     asksUser,
+    believes: () => false,
     deadlines,
     deadline: (ms) => void deadlines.push(ms),
     patience: (ms) => void deadlines.push(ms),

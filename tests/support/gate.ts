@@ -36,6 +36,8 @@ export interface RequestLine {
   readonly status?: number;
   readonly requestId: string;
   readonly retries?: number;
+  readonly user?: string;
+  readonly client?: string;
   readonly route?: string;
   readonly endpoint?: string;
   readonly up: number;

@@ -43,6 +43,7 @@ Deno.test("a certificate is read with its names, and its key is nowhere that is 
     version: 1,
     numbering: makeNumbering(),
     users: {},
+    setName: () => "",
     format: "json",
     credentials: loaded.credentials,
     issued: [],

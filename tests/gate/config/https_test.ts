@@ -138,6 +138,7 @@ Deno.test("targets over TLS: alone, in lists, weighted, beside others; with thei
     version: 1,
     numbering: makeNumbering(),
     users: {},
+    setName: () => "",
     format: "json" as const,
     issued: [],
   };

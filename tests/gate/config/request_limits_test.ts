@@ -43,7 +43,7 @@ Deno.test("what is written is what the engines get, and what /config shows", asy
     "http://[::1]:9000",
     { interval: "5s", timeout: "2s", path: "/healthz?full=1" },
   ]);
-  equal((await parsed(JSON.stringify(shown))).config.routes[0].http, http);
+  equal((await parsed(JSON.stringify(shown))).config.routes[0].http, config.routes[0].http);
 });
 
 Deno.test("retries have defaults, and handle the route as HTTP as every key of requests does", async () => {
