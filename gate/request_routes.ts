@@ -13,6 +13,8 @@ const MOST_REMEMBERED = 1024;
 interface Candidates {
   readonly routes: readonly RouteRule[];
   readonly byPath: boolean;
+  /** What takes them all: nothing of the request has to be looked at. */
+  readonly only: RouteRule | undefined;
 }
 
 /** What a route asks for and a request has not: the key of the route, or the name of the header or the parameter. */
@@ -47,7 +49,9 @@ export class RequestRoutes {
    * and this one can be read in several ways that lead to different routes, or into the unknown.
    */
   match({ listener, request }: Asking, name = ""): RouteRule | undefined {
-    const { routes, byPath } = this.#remembered.get(listener)?.get(name) ?? this.#candidates(listener, name);
+    const candidates = this.#remembered.get(listener)?.get(name) ?? this.#candidates(listener, name);
+    if (candidates.only) return candidates.only;
+    const { routes, byPath } = candidates;
     const path = request?.path ?? "/";
     return !byPath || isPlainPath(path)
       ? firstOf(routes, request, path, path)
@@ -58,7 +62,9 @@ export class RequestRoutes {
     const routes = patternsOf(name).flatMap((pattern) => this.#patterns.get(pattern) ?? [])
       .filter((route) => route.listener === undefined || route.listener === listener)
       .sort((a, b) => this.#order.get(a)! - this.#order.get(b)!);
-    const candidates = { routes, byPath: routes.some(({ path }) => path !== undefined) };
+    const byPath = routes.some(({ path }) => path !== undefined);
+    const only = !byPath && routes.length > 0 && !asksMore(routes[0]) ? routes[0] : undefined;
+    const candidates = { routes, byPath, only };
     if (this.#count++ === MOST_REMEMBERED) {
       this.#remembered = new Map();
       this.#count = 1;
