@@ -288,6 +288,8 @@ Deno.test("the JSON Schema accepts what is right and refuses what an editor shou
     "limits: { connections: '${N}' }",
     "log: { level: '${LEVEL}' }",
     "policy: [{ deny: { ports: [25, '8000-8999'], sources: 10.0.0.0/8 } }]",
+    "routes: [{ path: /a, method: PUT, headers: { x-a: 1 }, query: { b: true }, to: 'http://x:1' }]",
+    "routes: [{ path: { regex: '^/v[0-9]+/' }, method: [PUT], encodedSlash: keep, to: 'http://x:1' }]",
   ];
   for (const text of right) equal(schema.safeParse(parse(text)).success, true, text);
   const wrong = [
@@ -301,6 +303,9 @@ Deno.test("the JSON Schema accepts what is right and refuses what an editor shou
     "limits: { grace: 5 }",
     "log: { level: loud }",
     "routes: [{ host: a.x, tls: passthrough }]",
+    "routes: [{ path: { prefix: /a }, to: 'http://x:1' }]",
+    "routes: [{ encodedSlash: maybe, to: 'http://x:1' }]",
+    "routes: [{ headers: [x-a], to: 'http://x:1' }]",
     "listeners: { a: { address: ':1', protocols: [tls], clientCertificates: { require: yes, ca: x } } }",
     "certificates: [{ cert: x }]",
     "routes: { host: a.x, to: 'x:1' }",
