@@ -9,7 +9,7 @@ import { Dialer, type DialerParts } from "./dialer.ts";
 import { after, now, promiseResolved } from "./engine/loop.ts";
 import { socketPair } from "./engine/socket_pair.ts";
 import { PooledUpstream, type UpstreamPool } from "./engine/upstream_pool.ts";
-import { asGateError, GateError, Misdirected } from "./errors.ts";
+import { asGateError, GateError } from "./errors.ts";
 import type { EndpointChanged, Health } from "./health.ts";
 import { lostUser } from "./right.ts";
 import type { RouteEndpoint, RouteRule } from "./snapshot.ts";
@@ -96,10 +96,8 @@ export class Connector {
   #refuseMisdirected(asking: Asking, endedBy: Decider, layer: string): void {
     const { decider } = this.#parts, { target, serverName } = asking;
     if (target === undefined || (target.host === serverName && decider === endedBy)) return;
-    const place = decider.passesOn(asking, layer);
-    if (place === undefined) return;
-    const state = `its TLS ended here, and ${place} passes TLS for ${JSON.stringify(target.host)} on`;
-    throw new Misdirected("no-route", "client", `Cannot route a request: ${state}`);
+    const reason = decider.misdirected(asking, layer);
+    if (reason) throw reason;
   }
 
   /** An upstream for a message that takes this route: an idle one of the kind, else a new one. */

@@ -2,7 +2,7 @@
 import { canonicalHost, formatTarget, type Ip, isUnixHost } from "./address.ts";
 import { askedName, type Asking } from "./asking.ts";
 import type { Destination, Endpoint, Target } from "./contracts.ts";
-import { type Failure, GateError } from "./errors.ts";
+import { type Failure, GateError, Misdirected } from "./errors.ts";
 import { Router } from "./match.ts";
 import { type Judgement, Policy, type Request } from "./policy.ts";
 import type { Right } from "./right.ts";
@@ -50,13 +50,15 @@ export class Decider {
     );
   }
 
-  /** The place of the route by which TLS for the host of a request is passed on; undefined: it is not. */
-  passesOn({ listener, target }: Asking, protocol: string): string | undefined {
+  /** What refuses a request that came in TLS where TLS (`protocol`) for its host is passed on; undefined: it is not. */
+  misdirected({ listener, target }: Asking, protocol: string): Misdirected | undefined {
     const route = this.router.match({
       ...{ listener, protocol, naming: "serverName", trusted: false, asksUser: false },
       ...{ target, serverName: target?.host },
     });
-    return route === undefined || endsTls(route) ? undefined : route.place;
+    if (route === undefined || endsTls(route)) return undefined;
+    const state = `its TLS ended here, and ${route.place} passes TLS for ${JSON.stringify(target?.host)} on`;
+    return new Misdirected("no-route", "client", `Cannot route a request: ${state}`);
   }
 
   /** The endpoints of an answer that may be dialed, all of a route's. None left throws GateError "denied". */

@@ -125,7 +125,10 @@ async function within(
   const protocol = client.request && named(rules, "host", world.protocols)[0];
   if (protocol === undefined) return outer;
   const asking = imagine(rules, false, client, protocol, world);
-  return { ...outer, inside: await explain(world.decider, asking, world.resolve, true) };
+  const misdirected = world.decider.misdirected(asking, outer.asking.protocol);
+  if (!misdirected) return { ...outer, inside: await explain(world.decider, asking, world.resolve, true) };
+  const { failure, message } = misdirected;
+  return { ...outer, inside: { asking, steps: [], endpoints: [], refusal: { failure, message } } };
 }
 
 /** The protocols for which it means something to ask for this: an SNI alone is TLS's. */

@@ -115,8 +115,8 @@ export async function explain(
 /** What the gate itself says to a request; undefined: an upstream does. */
 function answerOf({ naming }: Asking, plan: Plan, secure: boolean): string | undefined {
   if (naming !== "host" || plan.kind !== "route" || !plan.route.http) return undefined;
-  if (plan.route.tls && !secure) return "308 to https, for it came in clear";
-  return plan.route.to.length === 0 ? "as its route says" : undefined;
+  if (plan.route.http.secureOnly && !secure) return "308 to https, for it came in clear";
+  return plan.route.to.length === 0 && !plan.route.http.files ? "as its route says" : undefined;
 }
 
 function terminationOf(decider: Decider, asking: Asking, plan: Plan): ExplainedTermination | undefined {

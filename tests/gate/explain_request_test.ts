@@ -144,8 +144,33 @@ Deno.test("explain https://... tells with which certificate TLS ends, and the ro
   equal([exit, /goes to 10\.0\.0\.1:9/.test(text), text.includes("GET")], [0, true, false], text);
 });
 
+Deno.test("TLS ends for the hosts of routes that handle requests, and a Host of other TLS is misdirected", async () => {
+  const routes = [{ host: "p.example", to: to(9) }, http(1, { host: "a.example" }), http(2, { host: "*" })];
+  const edge = { listener: "edge" };
+  await says(
+    { target: "https://a.example/", ...edge },
+    routes,
+    0,
+    /route routes\[1\]: yes, it matches\n {4}TLS ends here, with certificates\[0\]/,
+    /http a\.example:443 GET \/\n[^]*goes to 10\.0\.0\.1:1/,
+  );
+  await says(
+    { target: "https://a.example/", header: ["Host: b.example"], ...edge },
+    routes,
+    0,
+    /http b\.example:443 GET \/\n[^]*goes to 10\.0\.0\.1:2/,
+  );
+  await says(
+    { target: "https://a.example/", header: ["Host: p.example"], ...edge },
+    routes,
+    1,
+    /refused \(no-route\): .*routes\[0\] passes TLS for "p\.example" on/,
+  );
+  await says({ target: "https://c.example/", ...edge }, routes, 1, /no certificate has this name/);
+});
+
 Deno.test("what the gate answers itself is served, and needs no target", async () => {
-  const secure = [http(1, { tls: "terminate", host: "*" })];
+  const secure = [http(1, { tls: "terminate", host: "*", http: { secureOnly: true } })];
   await says(
     { target: "http://a.example/", listener: "clear" },
     secure,

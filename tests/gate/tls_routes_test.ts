@@ -100,8 +100,11 @@ Deno.test("it is known by which route TLS for the host of a request is passed on
     }],
   });
   const by = (host: string) =>
-    decider.passesOn(asking({ naming: "host", listener: "edge", target: { host, port: 80 } }), "tls");
-  equal(["a.example", "b.example", "x.in.example", "c.example"].map(by), [
-    ...[undefined, "routes[1]", undefined, undefined],
-  ]);
+    decider.misdirected(asking({ naming: "host", listener: "edge", target: { host, port: 80 } }), "tls")
+      ?.message;
+  equal(["a.example", "x.in.example", "c.example"].map(by), [undefined, undefined, undefined]);
+  equal(
+    by("b.example"),
+    'Cannot route a request: its TLS ended here, and routes[1] passes TLS for "b.example" on',
+  );
 });
