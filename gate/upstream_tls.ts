@@ -4,8 +4,9 @@
  */
 import { formatTarget } from "./address.ts";
 import type { Protocols, Stream, Target } from "./contracts.ts";
-import { clientContext, type Context } from "./engine/openssl_context.ts";
+import { clientContext, type ClientSettings, type Context } from "./engine/openssl_context.ts";
 import { openssl } from "./engine/openssl_library.ts";
+import { systemStore } from "./engine/openssl_roots.ts";
 import { inSlices } from "./engine/slices.ts";
 import { asGateError, GateError } from "./errors.ts";
 import type { Snapshot, UpstreamTlsRule } from "./snapshot.ts";
@@ -73,7 +74,10 @@ export class UpstreamTls {
   /** Frees what this snapshot has no use for; connections keep what they have of it. */
   keep({ routes }: Pick<Snapshot, "routes">): void {
     const secure = routes.filter(({ to }) => to.some(({ secure }) => secure));
-    if (secure.length > 0) openssl(); // to find and open it takes longer than a handshake may
+    // To look for the library, and for the roots of the system, takes longer than a handshake may.
+    if (secure.some(({ upstreamTls = STANDARD }) => believed(upstreamTls) === "system")) {
+      systemStore(openssl());
+    } else if (secure.length > 0) openssl();
     if (this.#contexts.size === 0) return;
     const wanted = new Set(secure.map(({ upstreamTls = STANDARD }) => upstreamTls.digest));
     const gone: Context[] = [];
@@ -85,12 +89,14 @@ export class UpstreamTls {
     inSlices(gone, (context) => context[Symbol.dispose](), () => {});
   }
 
-  #contextOf({ digest, roots, keyPair, insecure }: UpstreamTlsRule): Context {
-    const kept = this.#contexts.get(digest);
+  #contextOf(rule: UpstreamTlsRule): Context {
+    const kept = this.#contexts.get(rule.digest);
     if (kept) return kept;
-    const believed = insecure ? "any" : roots === undefined ? "system" : { pem: roots };
-    const context = clientContext({ roots: believed, alpn: ALPN, keyPair });
-    this.#contexts.set(digest, context);
+    const context = clientContext({ roots: believed(rule), alpn: ALPN, keyPair: rule.keyPair });
+    this.#contexts.set(rule.digest, context);
     return context;
   }
 }
+
+const believed = ({ roots, insecure }: UpstreamTlsRule): ClientSettings["roots"] =>
+  insecure ? "any" : roots === undefined ? "system" : { pem: roots };

@@ -1,7 +1,9 @@
 /** Contexts of TLS (SSL_CTX): a certificate with its key, whom they believe and what they offer, made from memory. */
 import { createHash } from "node:crypto";
 import { GateError } from "../errors.ts";
-import { cString, OF_PEM, type OpenSsl, openssl, takeError } from "./openssl_library.ts";
+import { cString, type OpenSsl, openssl, takeError } from "./openssl_library.ts";
+import { eachCertificate, unusable, withBio } from "./openssl_certificates.ts";
+import { trustSystem } from "./openssl_roots.ts";
 import { sealTicketsHere, type TicketKey, ticketKeysOf } from "./openssl_tickets.ts";
 
 /** A certificate, the intermediate ones behind it, and its private key: PEM. */
@@ -57,7 +59,6 @@ const TLS_1_2 = 0x303n;
 const SECURITY_LEVEL = 2;
 /** What TLS 1.2 may use: forward secrecy and authenticated encryption (RFC 9325 4.2). TLS 1.3 has nothing else. */
 const CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20";
-const PEM_R_NO_START_LINE = 108;
 
 /** One SSL_CTX. It may be freed while connections use it: they keep what they need. */
 export class Context implements Disposable {
@@ -155,7 +156,7 @@ export function clientContext({ roots, alpn, keyPair }: ClientSettings): Context
   return filled(new Context(openssl(), false), (context) => {
     const { library: { ssl }, pointer } = context;
     ssl.SSL_CTX_set_verify(pointer, roots === "any" ? VERIFY_NONE : VERIFY_PEER, null);
-    if (roots === "system") ssl.SSL_CTX_set_default_verify_paths(pointer);
+    if (roots === "system") trustSystem(context.library, pointer);
     else if (roots !== "any") trust(context, roots.pem, () => 1);
     if (keyPair) useKeyPair(context, keyPair);
     const wire = alpnList(alpn);
@@ -181,6 +182,7 @@ function useKeyPair({ library, pointer }: Context, { chain, key, der }: KeyPair)
     library,
     chain,
     "a certificate",
+    (at) => at > 0,
     (certificate, at) =>
       at === 0
         ? ssl.SSL_CTX_use_certificate(pointer, certificate)
@@ -217,46 +219,9 @@ function trust({ library, pointer }: Context, pem: string, also: (root: Deno.Poi
     library,
     pem,
     "a root certificate",
+    () => true,
     (root) => library.crypto.X509_STORE_add_cert(store, root) === 1 ? also(root) : 0,
   );
-}
-
-/** Hands over each certificate of a PEM; `use` answers 1 where it could be used. What stands between is no matter. */
-function eachCertificate(
-  library: OpenSsl,
-  pem: string,
-  what: string,
-  use: (certificate: Deno.PointerObject, at: number) => number,
-): void {
-  const { crypto } = library;
-  withBio(library, pem, (bio) => {
-    for (let at = 0;; at++) {
-      const certificate = crypto.PEM_read_bio_X509(bio, null, null, cString(""));
-      if (certificate === null) {
-        const { reason, text } = takeError(library, OF_PEM);
-        if (at > 0 && reason === PEM_R_NO_START_LINE) return; // the end
-        throw new GateError("malformed", "gate", `Cannot use ${what}: number ${at + 1} of its PEM: ${text}`);
-      }
-      const used = use(certificate, at);
-      crypto.X509_free(certificate);
-      if (used !== 1) throw unusable(what, `number ${at + 1} of its PEM`, library);
-    }
-  });
-}
-
-function withBio(library: OpenSsl, text: string, use: (bio: Deno.PointerObject) => void): void {
-  const bytes = new TextEncoder().encode(text), { crypto } = library;
-  const bio = crypto.BIO_new_mem_buf(bytes, bytes.length); // reads where they are: until it is freed they stay
-  if (bio === null) throw unusable("a PEM", "no memory", library);
-  try {
-    use(bio);
-  } finally {
-    crypto.BIO_free(bio);
-  }
-}
-
-function unusable(what: string, state: string, library: OpenSsl): GateError {
-  return new GateError("malformed", "gate", `Cannot use ${what}: ${state} (${takeError(library).text})`);
 }
 
 /** RFC 7301 3.1: each name behind a byte that says its length. */
