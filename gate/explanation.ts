@@ -149,8 +149,9 @@ async function endpointsOf(
   const { to, http } = plan.route;
   if (http?.files) return [http.files.directory];
   const endpoints: string[] = [];
-  for (const { target } of to) {
-    endpoints.push(...(await known(target, resolve)).endpoints.map(formatEndpoint));
+  for (const { target, secure } of to) {
+    const found = (await known(target, resolve)).endpoints.map(formatEndpoint);
+    endpoints.push(...secure ? found.map((endpoint) => `${endpoint} in tls`) : found);
   }
   return endpoints;
 }

@@ -26,7 +26,7 @@ export function acmeWants(
   protocols: Protocols,
 ): AcmeWants {
   if (!acme) return { names: [], challenges: [] };
-  const hosts = endingHosts(parts.routes.items, new TlsLayers(parts, protocols));
+  const hosts = endingHosts(parts.routes.items, TlsLayers.of(parts, protocols));
   const files = new CertificateIndex(parts.certificates);
   const names = Array.from(new Set([...acme.names ?? [], ...hosts])).filter((name) => !files.find(name));
   return { names: names.sort(), challenges: challengesOf(parts, protocols) };

@@ -14,8 +14,8 @@ export function checkTls(
   protocols: Protocols,
   findings: Findings,
 ): void {
-  const layers = new TlsLayers(parts, protocols, parts.names), { certificates } = parts;
-  const whole = parts.whole && parts.acme.whole;
+  const { certificates } = parts, whole = parts.whole && parts.acme.whole;
+  const layers = TlsLayers.of(parts, protocols, parts.names);
   for (const route of parts.routes.items) checkEnding(route, layers, whole, protocols, findings);
   if (whole) checkSameLayer(parts.routes.items, layers, findings);
   checkUpstreams(parts.routes.items, findings);

@@ -21,18 +21,31 @@ export class TlsLayers {
   readonly #requested: readonly string[];
 
   /** `issued`: names that have a certificate besides. */
-  constructor({ listeners, certificates }: TlsParts, protocols: Protocols, issued: readonly string[] = []) {
+  constructor(
+    listeners: readonly ListenerConfiguration[],
+    certificates: readonly CertificateConfiguration[],
+    protocols: Protocols,
+    issued: readonly string[] = [],
+  ) {
     const speak = (naming: string) => {
       const able = Object.keys(protocols).filter((name) => protocols[name].naming === naming);
-      return ({ value }: Located<ListenerConfiguration>) =>
-        value.protocols.some((name) => able.includes(name));
+      return ({ protocols }: ListenerConfiguration) => protocols.some((name) => able.includes(name));
     };
-    const names = (all: Located<ListenerConfiguration>[]) => all.map(({ value: { name } }) => name);
-    const secure = Array.from(listeners.items.values()).filter(speak("serverName"));
+    const names = (all: ListenerConfiguration[]) => all.map(({ name }) => name);
+    const secure = listeners.filter(speak("serverName"));
     this.byName = Object.keys(protocols).filter((name) => protocols[name].naming === "serverName");
     this.index = new CertificateIndex([...certificates, ...issued.length > 0 ? [{ names: issued }] : []]);
     this.#secure = names(secure);
     this.#requested = names(secure.filter(speak("host")));
+  }
+
+  static of(
+    { listeners, certificates }: TlsParts,
+    protocols: Protocols,
+    issued?: readonly string[],
+  ): TlsLayers {
+    const all = Array.from(listeners.items.values(), ({ value }) => value);
+    return new TlsLayers(all, certificates, protocols, issued);
   }
 
   /** The listeners on which it takes TLS, whatever it does with that. */

@@ -227,7 +227,10 @@ Deno.test("certificates that are late, doubled or unused are told of, and hold",
 Deno.test("check tells where TLS ends and with what; without libssl it names the package, and so does run", async () => {
   await using folder = await Folder.make();
   const text = file(
-    '{ host: a.example, tls: terminate, to: "127.0.0.1:80" }, { host: "*.b.example", tls: terminate }',
+    '{ host: a.example, tls: terminate, to: "127.0.0.1:80" }, { host: "*.b.example", tls: terminate }, ' +
+      '{ host: y.b.example, path: /x, to: "http://h:80" }, { host: y.b.example, to: "https://h:443" }',
+    pair(),
+    'edge: { address: ":443", protocols: [tls, ssh, http] }',
   );
   const path = await folder.write("ugate.yaml", text.replace(":443", "127.0.0.1:0"));
   const { stdout } = await succeed(Deno.execPath(), ["run", "-A", MAIN, "check", "-c", path]);
@@ -237,6 +240,9 @@ Deno.test("check tells where TLS ends and with what; without libssl it names the
     stdout.includes(`TLS of *.b.example ends here, with ${site.chainFile}: what is inside comes in again`),
     stdout,
   );
+  const handled =
+    `TLS of y.b.example ends here, with ${site.chainFile}: each request takes a route of its own`;
+  equal(stdout.split(handled).length, 2, stdout);
   for (const name of ["libcrypto.so.3", "libssl.so.3"]) {
     await folder.write(name, "OpenSSL 9.9.9 is the newest, and none");
   }
