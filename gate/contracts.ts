@@ -4,6 +4,7 @@
  */
 import type { Context } from "./engine/openssl_context.ts";
 import type { GateError, LimitName } from "./errors.ts";
+import type { Filters } from "./filters.ts";
 
 /** More may come; the peer sent FIN; the time for first bytes is over. */
 export type Phase = "open" | "ended" | "late";
@@ -222,7 +223,9 @@ export const CODINGS = ["zstd", "gzip"] as const;
 export type Coding = typeof CODINGS[number];
 
 /** What a route says of requests. Times in ms, sizes in bytes. */
-export interface RequestRules {
+export interface RequestRules extends Filters {
+  /** Of the route's path, where it is one: what filters replace, and what files lie behind. */
+  readonly prefix?: string;
   /** From the request's end to the response's head. */
   readonly timeout?: number;
   /** Of the request's content; absent: `limits.bodySize` holds. */

@@ -4,6 +4,7 @@ import type { Asking } from "./asking.ts";
 import type { Destination, Target } from "./contracts.ts";
 import { canonicalTarget, type Decider, type Plan } from "./decide.ts";
 import { asGateError, causeChain, type Failure, GateError } from "./errors.ts";
+import { describeAnswer } from "./filters.ts";
 import type { RouteMiss } from "./match.ts";
 import type { PolicyMiss, Where } from "./policy.ts";
 import type { RouteRule } from "./snapshot.ts";
@@ -116,7 +117,7 @@ export async function explain(
 function answerOf({ naming }: Asking, plan: Plan, secure: boolean): string | undefined {
   if (naming !== "host" || plan.kind !== "route" || !plan.route.http) return undefined;
   if (plan.route.http.secureOnly && !secure) return "308 to https, for it came in clear";
-  return plan.route.to.length === 0 && !plan.route.http.files ? "as its route says" : undefined;
+  return describeAnswer(plan.route.http);
 }
 
 function terminationOf(decider: Decider, asking: Asking, plan: Plan): ExplainedTermination | undefined {

@@ -6,7 +6,7 @@ import type { PathMatch } from "./snapshot.ts";
 const STRANGE = /[%;\\]|\/[/.]/;
 const ESCAPE = /%([0-9A-Fa-f]{2})/g;
 /** RFC 3986 2.3. */
-const UNRESERVED = /[A-Za-z0-9._~-]/;
+export const UNRESERVED = /[A-Za-z0-9._~-]/;
 /** An encoded backslash or NUL, also as overlong UTF-8 (RFC 3629 3), and an escape that is none. */
 const DOUBTFUL = /%(?:5C|00|C[01]%[89AB]|E0%[89]|F[08C]%8|(?![0-9A-F]{2}))|\\/i;
 const ENCODED_SLASH = "%2F";

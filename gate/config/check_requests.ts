@@ -1,16 +1,13 @@
 /** Routes that are handled as HTTP, beside their own keys and beside each other. */
 import type { Protocols } from "../contracts.ts";
+import { ACTIONS } from "./filter_schema.ts";
 import type { RouteMatch } from "./left_out.ts";
 import type { Findings } from "./problems.ts";
 import type { Located } from "./read.ts";
 import { Mistake, readFieldName } from "./scalars.ts";
+import { REQUEST_KEYS } from "./schema.ts";
 import { nodeAt } from "./tree.ts";
 
-/** What says something of requests, and nothing of bytes that go on as they came. */
-const REQUEST_KEYS = [
-  ...["path", "encodedSlash", "method", "headers", "query"],
-  ...["timeout", "bodySize", "compress", "rateLimit", "retries", "mirror", "auth"],
-];
 /** Headers by which nothing can be decided: claims that are believed from nobody, and what has a key of its own. */
 const CLAIM = /^(?:x-forwarded-(?:client-cert|user|email)|remote-user|client-cert.*)$/;
 
@@ -59,6 +56,7 @@ function checkHandled(
   const bare = to.filter(({ http }) => !http).length;
   if (to.length > 0 && bare === to.length) {
     for (const key of REQUEST_KEYS) {
+      if (ACTIONS.some((action) => action === key)) continue; // which exclude every `to`
       if (nodeAt(findings.root, [...path, key]) !== undefined) {
         findings.errorAtKey([...path, key], "needs a to of http://: bytes that go on as they came have none");
       }

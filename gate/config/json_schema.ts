@@ -1,6 +1,7 @@
 /** The keys of ugate.yaml as a JSON Schema (2020-12), for editors and validators. */
 import { z } from "zod";
 import type { Protocols } from "../contracts.ts";
+import { ACTIONS } from "./filter_schema.ts";
 import { file, layer, limits, protocol, route } from "./schema.ts";
 import { oneOfWords } from "./shapes.ts";
 
@@ -17,7 +18,7 @@ export function jsonSchema(protocols: Protocols): object {
       Object.assign(jsonSchema, closed.get(zodSchema));
       if (zodSchema === limits.unwrap().shape.reserve) jsonSchema.propertyNames = { enum: names };
       if (zodSchema === route) {
-        jsonSchema.anyOf = ["to", "tls", "files"].map((key) => ({ required: [key] }));
+        jsonSchema.anyOf = ["to", "tls", ...ACTIONS].map((key) => ({ required: [key] }));
       }
       // zod says { type: string } of every scalar here; where a shape of its own is given, that alone holds.
       if (jsonSchema.anyOf && jsonSchema.type === "string") delete jsonSchema.type;

@@ -4,7 +4,7 @@ import type { ListenerConfiguration, RouteConfiguration } from "./configuration.
 import type { Findings } from "./problems.ts";
 import { areRight, type Located, type Part, readRightKeys } from "./read.ts";
 import * as schema from "./schema.ts";
-import { asksOfRequests, backendsOf, requestMatch, routedHost } from "./sections.ts";
+import { backendsOf, requestMatch, routedHost } from "./sections.ts";
 import { nodeAt, type Path } from "./tree.ts";
 
 type Right<T, K extends keyof T> = Located<Partial<Pick<T, K>>>;
@@ -43,8 +43,8 @@ export function routeMatches(
     else {
       const { listener, protocol, host, tls, to, ...keys } = readRightKeys(shape, path, findings);
       const backends = to && backendsOf(to);
-      const asks = asksOfRequests(keys) || keys.files || keys.auth;
-      const http = asks || backends?.some((one) => one.http) ? {} : undefined;
+      const written = schema.REQUEST_KEYS.some((key) => nodeAt(findings.root, [...path, key]));
+      const http = written || backends?.some((one) => one.http) ? {} : undefined;
       const match = {
         place: findings.locate(path),
         ...{ listener, protocol, tls, http },

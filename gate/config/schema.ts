@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { CODINGS, RETRY_REASONS } from "../contracts.ts";
 import { DISCOVERY_SOURCES, LOG_FORMATS, LOG_LEVELS } from "./configuration.ts";
+import { ACTIONS, filterRelations, filters } from "./filter_schema.ts";
 import * as scalars from "./scalars.ts";
 import { Mistake } from "./scalars.ts";
 import { duration, flag, integer, keys, list, oneOf, oneOrMany, related, scalar, size } from "./shapes.ts";
@@ -193,19 +194,8 @@ export const auth = related(
   },
 );
 
-const routeKeys = keys({
-  listener: ["the only listener it is for", name.optional()],
-  protocol: ["the only protocol it is for", protocol.optional()],
-  host: ["the only names it is for (SNI, Host)", pattern.optional()],
-  sources: ["the only clients it serves; others are closed", cidrs.optional()],
-  to: [
-    "where connections go; several targets are balanced",
-    z.union([backend, list(z.union([backend, weighted], { error: TO }))], { error: TO }).optional(),
-  ],
-  tls: [
-    "terminate: TLS ends here, and what is inside goes on; without `to` it comes in again",
-    oneOf(["terminate"]).optional(),
-  ],
+/** What says something of requests, and nothing of bytes that go on as they came. */
+const requestKeys = {
   path: [
     "the only paths it is for, where it is handled as HTTP: a prefix of whole segments, { exact } or { regex }",
     z.union([scalar(scalars.PATH, scalars.readPrefix), pathForms], {
@@ -224,7 +214,7 @@ const routeKeys = keys({
   query: ["the parameters that a request has to have, with these very values", queryMatches.optional()],
   timeout: ["how long the target may take to answer a request", duration().optional()],
   bodySize: ["the size of a request's content, in place of limits.bodySize", CONTENT.optional()],
-  upstreamTls: ["how its https:// targets are spoken to", upstreamTls.optional()],
+  ...filters,
   files: [
     "the directory whose files are served below the matched prefix, in place of a target",
     text("a directory").optional(),
@@ -246,6 +236,24 @@ const routeKeys = keys({
   ],
   mirror: ["where a copy of each request goes, whose answer is thrown away", mirror.optional()],
   auth: ["who may make requests: all that is given has to be proven", auth.optional()],
+} as const;
+export const REQUEST_KEYS = Object.keys(requestKeys) as (keyof typeof requestKeys)[];
+
+const routeKeys = keys({
+  listener: ["the only listener it is for", name.optional()],
+  protocol: ["the only protocol it is for", protocol.optional()],
+  host: ["the only names it is for (SNI, Host)", pattern.optional()],
+  sources: ["the only clients it serves; others are closed", cidrs.optional()],
+  to: [
+    "where connections go; several targets are balanced",
+    z.union([backend, list(z.union([backend, weighted], { error: TO }))], { error: TO }).optional(),
+  ],
+  tls: [
+    "terminate: TLS ends here, and what is inside goes on; without `to` it comes in again",
+    oneOf(["terminate"]).optional(),
+  ],
+  ...requestKeys,
+  upstreamTls: ["how its https:// targets are spoken to", upstreamTls.optional()],
   proxyProtocol: ["the PROXY header that is written to the target", oneOf(["v1", "v2"]).optional()],
   check: [
     "the active health check of its targets: a TCP connect, or with a path an HTTP GET",
@@ -260,11 +268,11 @@ const routeKeys = keys({
 export const route = related(
   routeKeys,
   {
-    right: (has) => has("to") || has("tls") || has("files"),
-    error: `${TO}, or tls: terminate, or files, got nothing`,
+    right: (has) => has("to") || has("tls") || ACTIONS.some(has),
+    error: `${TO}, or tls: terminate, or ${ACTIONS.join(", ")}, got nothing`,
     key: "to",
   },
-  { right: (has) => !has("to") || !has("files"), error: "excludes to: files are served here", key: "files" },
+  ...filterRelations,
   { right: (has) => has("to") || !has("check"), error: "needs to: what is checked", key: "check" },
   {
     right: (has) => has("to") || !has("proxyProtocol"),

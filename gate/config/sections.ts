@@ -137,20 +137,19 @@ function forwardOf(
 /** Handled as HTTP where its targets say so; the checks see that all of them do. */
 function routeOf(
   place: string,
-  { to, path, encodedSlash, method, headers, query, timeout, bodySize, files, compress, ...more }: z.output<
-    typeof schema.route
-  >,
+  { to, path, encodedSlash, method, headers, query, ...keys }: z.output<typeof schema.route>,
 ): RouteConfiguration {
-  const { rateLimit, retries, mirror, auth, ...rest } = more;
+  const { redirect, respond, rewrite, requestHeaders, responseHeaders, ...others } = keys;
+  const { timeout, bodySize, files: directory, compress, rateLimit, retries, mirror, auth, ...rest } = others;
+  const filters = { redirect, respond, rewrite, requestHeaders, responseHeaders };
+  const files = directory === undefined ? undefined : filesOf(directory, path);
+  const rules = { timeout, bodySize, ...filters, files, compress, rateLimit, retries, mirror, auth };
   const backends = backendsOf(to), asked = { path, encodedSlash, method, headers, query };
-  const rules = {
-    ...{ timeout, bodySize, compress, rateLimit, retries, mirror, auth },
-    files: files === undefined ? undefined : filesOf(files, path),
-  };
-  const handled = backends.some(({ http }) => http) || asksOfRequests(asked) ||
-    Object.values(rules).some((rule) => rule !== undefined);
+  const handled = backends.some(({ http }) => http) ||
+    [...Object.values(asked), ...Object.values(rules)].some((key) => key !== undefined);
   const secureOnly = rest.tls && { secureOnly: true as const };
-  const http = handled ? { ...requestMatch(asked), http: { ...rules, ...secureOnly } } : {};
+  const prefix = path && "prefix" in path ? path.prefix : undefined;
+  const http = handled ? { ...requestMatch(asked), http: { ...rules, ...secureOnly, prefix } } : {};
   const route = { ...rest, place, to: backends, ...http };
   return rest.tls === undefined ? route : { ...route, host: routedHost(rest) };
 }
@@ -165,10 +164,6 @@ type RequestKeys = Pick<
   Partial<z.output<typeof schema.route>>,
   "path" | "encodedSlash" | "method" | "headers" | "query"
 >;
-
-/** Whether one of the keys that match requests is there. */
-export const asksOfRequests = (keys: RequestKeys): boolean =>
-  [keys.path, keys.encodedSlash, keys.method, keys.headers, keys.query].some((key) => key !== undefined);
 
 /** What requests are matched by. */
 export function requestMatch(

@@ -5,7 +5,7 @@ import { Mistake, type Reading } from "./scalars.ts";
 import { suggestion } from "./suggest.ts";
 
 /** In a JSON Schema: a text whose value the environment gives. */
-const FROM_ENVIRONMENT = { type: "string", pattern: "\\$\\{" };
+export const FROM_ENVIRONMENT = { type: "string", pattern: "\\$\\{" };
 
 /** A text that `read` understands; `json` is its shape in an editor where that is not just any text. */
 export function scalar<T>(expected: string, read: (text: string) => Reading<T>, json: object = {}) {

@@ -125,7 +125,7 @@ export class Exchange {
   /** Nothing is known of the next one yet. */
   forget(): void {
     this.method = "";
-    this.asked = 0;
+    this.asked = this.used = 0;
     this.persists = false;
     this.routed = undefined;
     this.rules = NO_RULES;

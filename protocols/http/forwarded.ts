@@ -35,10 +35,13 @@ export class ForwardedLines {
   }
 }
 
+/** Of the URIs that a client asks for. */
+export const schemeOf = ({ peer }: Conn): "http" | "https" => peer.layers.includes("tls") ? "https" : "http";
+
 type Field = readonly [kind: number, name: string, value: string];
 
-function ownFields({ peer, localAddress }: Conn, host: string, minor: number): Field[] {
-  const ip = parseIp(peer.address), proto = peer.layers.includes("tls") ? "https" : "http";
+function ownFields(conn: Conn, host: string, minor: number): Field[] {
+  const { peer, localAddress } = conn, ip = parseIp(peer.address), proto = schemeOf(conn);
   const node = ip === undefined ? "unknown" : isV4(ip) ? peer.address : `"[${peer.address}]"`;
   const from: Field[] = ip === undefined ? [] : [
     [KIND.forwardedFor, "X-Forwarded-For", peer.address],

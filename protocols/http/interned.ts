@@ -27,5 +27,6 @@ function isSame(bytes: Uint8Array, start: number, place: number, size: number): 
   return true;
 }
 
-const latin1 = (bytes: Uint8Array, start: number, end: number): string =>
+/** The same without remembering it: for texts that are hardly ever the same. */
+export const latin1 = (bytes: Uint8Array, start: number, end: number): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1");

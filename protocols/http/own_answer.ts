@@ -32,16 +32,25 @@ export class RequestRefused extends GateError {
 /** RFC 9110 15.3.5, 15.4.5: these have no content, and no length of one. */
 const BODILESS: ReadonlySet<number> = new Set([204, 304]);
 
-/** The octets of the whole response. `head`: without its body, as HEAD wants it. `stays`: the connection does. */
+interface Asked {
+  /** By HEAD: without its body. */
+  readonly head: boolean;
+  /** The connection goes on. */
+  readonly stays: boolean;
+  /** By which version of HTTP/1: an old one has to be told that the connection goes on. */
+  readonly minor?: number;
+}
+
+/** The octets of the whole response. */
 export function writeOwnAnswer(
   { status, fields, body }: OwnAnswer,
-  { head, stays }: { head: boolean; stays: boolean },
+  { head, stays, minor = 1 }: Asked,
 ): Uint8Array {
   const lines = [
     `HTTP/1.1 ${status} ${reasonPhrase(status)}`,
     ...fields,
     ...BODILESS.has(status) ? [] : [`Content-Length: ${body.length}`],
-    ...stays ? [] : ["Connection: close"],
+    ...stays ? minor === 0 ? ["Connection: keep-alive"] : [] : ["Connection: close"],
   ];
   const start = octets(`${lines.join("\r\n")}\r\n\r\n`);
   if (head || BODILESS.has(status) || body.length === 0) return start;

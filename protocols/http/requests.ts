@@ -68,7 +68,7 @@ export class RequestSide {
       return this.#begin(bytes);
     } catch (thrown) {
       this.failure = asGateError(thrown);
-      return this.#step.is("refused", REQUEST.used);
+      return this.#step.is("refused");
     }
   };
 

@@ -1,14 +1,18 @@
 /** What a route asks of its requests beside where they go: made ready once for each snapshot of its configuration. */
 import type { Coding, Conn, Gate, RequestRules } from "../../gate/contracts.ts";
-import { authentication } from "./auth.ts";
+import { type Authentication, authentication } from "./auth.ts";
 import { agreement } from "./compress/accept_encoding.ts";
 import type { Edits } from "./edits.ts";
 import type { Exchange } from "./exchange.ts";
+import { changingAnswer, changingFields } from "./field_changes.ts";
 import { admitReading } from "./file_requests.ts";
 import type { MessageHead } from "./message_head.ts";
 import { Mirror } from "./mirror.ts";
 import type { OwnAnswer } from "./own_answer.ts";
 import { limitRate } from "./rate_limit.ts";
+import { redirecting } from "./redirect.ts";
+import { fixedAnswer } from "./respond.ts";
+import { rewriting } from "./rewrite.ts";
 import { secureOnly } from "./secure_only.ts";
 
 /** A request whose head is there. Head and bytes are valid during the synchronous call only. */
@@ -50,15 +54,44 @@ export function rulesOf(http: RequestRules): Rules {
   return rules;
 }
 
-function makeRules({ rateLimit, secureOnly: secure, auth, files, compress, mirror }: RequestRules): Rules {
-  const admit: Admit[] = [], proven = auth && authentication(auth);
+function makeRules(http: RequestRules): Rules {
+  const { rewrite, requestHeaders, responseHeaders, prefix, mirror, auth } = http;
+  const proven = auth && authentication(auth);
+  const change = requestHeaders && changingFields(requestHeaders);
+  return {
+    admit: admitting(http, proven),
+    answer: answering(http),
+    editRequest: [
+      ...proven ? [proven.edit] : [],
+      ...rewrite ? [rewriting(rewrite, prefix)] : [],
+      ...change ? [(edits: Edits, { head, bytes }: Incoming) => change(edits, head, bytes)] : [],
+    ],
+    editResponse: responseHeaders ? [changingFields(responseHeaders)] : [],
+    mirror: mirror && new Mirror(mirror),
+  };
+}
+
+function admitting(
+  { rateLimit, secureOnly: secure, files, compress }: RequestRules,
+  proven: Authentication | undefined,
+): Admit[] {
+  const admit: Admit[] = [];
   if (rateLimit) admit.push(limitRate);
   if (secure) admit.push(secureOnly);
   if (proven) admit.push(proven.admit);
   if (files) admit.push(admitReading);
   if (compress) admit.push(agreeWith(compress));
-  const editRequest = proven ? [proven.edit] : [];
-  return { ...NO_RULES, admit, editRequest, mirror: mirror && new Mirror(mirror) };
+  return admit;
+}
+
+function answering({ redirect, respond, responseHeaders, prefix }: RequestRules): Rules["answer"] {
+  const change = responseHeaders ? changingAnswer(responseHeaders) : (answer: OwnAnswer) => answer;
+  if (respond) {
+    const answer = change(fixedAnswer(respond));
+    return () => answer;
+  }
+  const send = redirect && redirecting(redirect, prefix);
+  return send && ((request) => change(send(request)));
 }
 
 /** Refuses nobody: what the client can decode is known while its head is there. */

@@ -2,12 +2,14 @@
 import type { Conn, Gate } from "../../gate/contracts.ts";
 import { asGateError, atLimit, GateError } from "../../gate/errors.ts";
 import { failureAnswer } from "./answer.ts";
+import { dateLine } from "./date.ts";
 import { type OwnAnswer, RequestRefused, writeOwnAnswer } from "./own_answer.ts";
 import { RequestSide } from "./requests.ts";
 import { ResponseSide } from "./responses.ts";
 import { mayDialAgain } from "./retries.ts";
 import { Session, type What } from "./session.ts";
 import { statusOfFailure } from "./status.ts";
+import { endsSoon, skipPresent, skipRest } from "./unread.ts";
 
 /**
  * Until the client's connection is over, or has become a relay. Rejects with what broke it. `proxies`: requests for
@@ -113,7 +115,7 @@ class Server {
   /** The client's side came to an end without a request, or with one that goes nowhere. */
   async #ended(what: What): Promise<boolean> {
     if (what === "over") return false;
-    if (what === "refused") return await this.#refuse(this.#requests.failure!);
+    if (what === "refused") return await this.#refuse(this.#requests.failure!, this.#session.exchange.used);
     this.#session.exchange.persists = false;
     if (what === "cut") {
       throw new GateError("closed", "client", "Cannot read a request: it ended in the middle");
@@ -148,16 +150,21 @@ class Server {
 
   /** Whether the connection goes on. Rejects where nobody takes it. */
   async #write(answer: OwnAnswer, unused: number): Promise<boolean> {
-    const { exchange, conn, client } = this.#session;
-    const stays = exchange.persists && exchange.up.done && !conn.stopping &&
-      ++this.#session.served < conn.limits.requestsPerConnection;
-    const bytes = writeOwnAnswer(answer, { head: exchange.isHead, stays });
-    conn.deadline(conn.limits.bodyTimeout);
+    const { exchange, conn, client } = this.#session, { bodyTimeout, requestsPerConnection } = conn.limits;
+    conn.deadline(bodyTimeout);
     exchange.status = 0;
-    if (unused > 0) await client.next(() => ({ used: unused }));
+    if (unused > 0) conn.record.up += await skipPresent(client, unused, exchange.up);
+    const stays = exchange.persists && endsSoon(exchange) && !conn.stopping &&
+      ++this.#session.served < requestsPerConnection;
+    const { isHead: head, minor } = exchange, fields = [dateLine(), ...answer.fields];
+    const bytes = writeOwnAnswer({ ...answer, fields }, { head, stays, minor });
     await client.write(bytes);
     exchange.status = answer.status;
     conn.record.down += bytes.length;
-    return stays;
+    if (!stays || exchange.up.done) return stays;
+    conn.patience(bodyTimeout);
+    const before = exchange.up.moved, all = await skipRest(client, exchange.up);
+    conn.record.up += exchange.up.moved - before;
+    return all;
   }
 }

@@ -93,6 +93,30 @@ async function says(args: ExplainArgs, given: Given, exit: number, ...lines: Reg
   JSON.stringify(explained.json);
 }
 
+Deno.test("explain tells what a route answers itself, and that counts as an answer", async () => {
+  const web: Protocol = { naming: "host", sniff: () => true };
+  const redirect = { status: 308, scheme: "https", port: 8443 } as const;
+  const routes = [
+    { host: "a", http: { respond: { status: 404, headers: {}, body: "" } } },
+    { host: "b", http: { redirect } },
+  ];
+  const explained = (target: string) =>
+    explainCommand(snapshotOf({ listeners: { web: listener("web", { protocols: ["web"] }) }, routes }), {
+      target,
+    }, {
+      ...{ protocols: { web }, preface, resolve, isOwnIp: () => false },
+      serverNameTarget: (host) => ({ host, port: 443 }),
+    });
+  const [fixed, sent, other] = await Promise.all(["a:80", "b:80", "c:80"].map(explained));
+  equal([fixed.exit, sent.exit, other.exit], [0, 0, 1]);
+  ok(/^ {4}answered by the gate itself: 404$/m.test(fixed.text), fixed.text);
+  ok(
+    /^ {4}answered by the gate itself: 308, a redirect to scheme https, port 8443$/m.test(sent.text),
+    sent.text,
+  );
+  ok(/refused \(no-route\)/.test(other.text), other.text);
+});
+
 Deno.test("explain TARGET tells every listener's rules and where it goes", async () => {
   const policy = [{ verdict: "deny" as const, hosts: ["x"] }, {
     addresses: ["192.0.2.0/24"],
