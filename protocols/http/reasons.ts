@@ -4,6 +4,7 @@ const REASONS: Readonly<Record<number, string>> = {
   201: "Created",
   202: "Accepted",
   204: "No Content",
+  205: "Reset Content",
   206: "Partial Content",
   300: "Multiple Choices",
   301: "Moved Permanently",
