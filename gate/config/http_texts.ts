@@ -1,12 +1,12 @@
 /** What the texts of a route's filters mean: fields of heads, parts of URIs. */
 import { formatIp, isV4, normalName, parseIp } from "../address.ts";
-import { normalPath } from "../request_path.ts";
+import { readingsOf } from "../request_path.ts";
 import { Mistake, PORT, readFieldName, type Reading } from "./scalars.ts";
 
 export const FIELD_NAME = "the name of a header";
 export const FIELD_VALUE = "the value of a header";
 export const NEW_PATH =
-  "a path such as /v2, of characters that RFC 3986 allows, without query and dot segments";
+  "a path such as /v2, of characters that RFC 3986 allows, without query, dot segments and encoded slashes";
 export const URI_HOST = "a name or an address";
 export const AUTHORITY = "a name or an address, with or without a port";
 
@@ -52,7 +52,8 @@ const another = (why: string): Mistake => new Mistake(`another header: ${why}`);
 
 /** A path that takes the place of another one. */
 export function readNewPath(text: string): Reading<string> {
-  return (PATH.test(text) ? normalPath(text) : undefined) ?? new Mistake(NEW_PATH);
+  const readings = PATH.test(text) ? readingsOf(text) : undefined;
+  return readings && !readings.encodedSlash ? readings.normal : new Mistake(NEW_PATH);
 }
 
 /** A host as a URI has it: an IPv6 address in brackets, with or without them in the text. */

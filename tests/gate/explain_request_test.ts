@@ -177,8 +177,13 @@ Deno.test("what the gate answers itself is served, and needs no target", async (
     0,
     /answered by the gate itself: 308/,
   );
-  const fixed = [http(1, { to: [] })];
-  await says({ target: "http://a.example/", listener: "clear" }, fixed, 0, /answered by the gate itself: as/);
+  const fixed = [http(1, { to: [], http: { respond: { status: 404, headers: {}, body: "" } } })];
+  await says(
+    { target: "http://a.example/", listener: "clear" },
+    fixed,
+    0,
+    /answered by the gate itself: 404/,
+  );
 });
 
 Deno.test("the bytes of a request are explained as the request", async () => {

@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { prefixEnd, replacePath } from "../../gate/path_prefix.ts";
-import { normalPath, pathMatches } from "../../gate/request_path.ts";
+import { pathMatches, readingsOf } from "../../gate/request_path.ts";
 import { equal } from "../support/assert.ts";
+
+const normalPath = (path: string): string | undefined => readingsOf(path)?.normal;
 
 /** Path, prefix (undefined: the whole path), what takes its place, and what comes of it. */
 const REPLACED: readonly (readonly [string, string | undefined, string, string])[] = [

@@ -322,11 +322,12 @@ Deno.test("the JSON Schema accepts what is right and refuses what an editor shou
   for (const text of wrong) equal(schema.safeParse(parse(text)).success, false, text);
 });
 
-Deno.test("the JSON Schema wants a target, that TLS ends here, or files", () => {
+Deno.test("the JSON Schema wants a target, that TLS ends here, or an answer", () => {
   const { properties } = jsonSchema(toyProtocols) as {
     readonly properties: { readonly routes: { readonly items: { readonly anyOf: unknown } } };
   };
-  equal(properties.routes.items.anyOf, ["to", "tls", "files"].map((key) => ({ required: [key] })));
+  const keys = ["to", "tls", "redirect", "respond", "files"];
+  equal(properties.routes.items.anyOf, keys.map((key) => ({ required: [key] })));
 });
 
 Deno.test("the JSON Schema tells of every key what it is for", () => {
