@@ -39,6 +39,7 @@ export async function startHttp(server: HttpServer, port: number, files: Files):
   const [clear, tls] = freePorts(2), ports = { clear, tls };
   const folder = await Deno.makeTempDir({ prefix: "bench-" });
   await Deno.chmod(folder, 0o755);
+  await Deno.mkdir(`${folder}/log`); // a gate watches the directory of its configuration
   await Deno.writeTextFile(`${folder}/small`, "x".repeat(SMALL));
   await Deno.writeFile(`${folder}/big`, new Uint8Array(BIG));
   const file = `${folder}/configuration`;

@@ -11,7 +11,7 @@ export interface Setting {
   readonly ports: Entrances;
   /** In clear, on 127.0.0.1. */
   readonly backend: number;
-  /** A directory for this server alone; `access.log` in it is for a line of each request. */
+  /** A directory for this server alone; `log/access.log` in it is for a line of each request. */
   readonly folder: string;
   readonly files: Files;
 }
@@ -80,7 +80,7 @@ const nginx: HttpServer = {
   command: (file) => [find("nginx")!, "-e", "stderr", "-c", file],
   configure: ({ ports, backend, folder, files }) =>
     `${nginxHead(folder)}
-  access_log ${folder}/access.log combined;
+  access_log ${folder}/log/access.log combined;
   upstream backend { server 127.0.0.1:${backend}; keepalive ${KEPT}; keepalive_requests ${ENDLESS}; }
   server {
     listen 127.0.0.1:${ports.clear};
@@ -140,14 +140,13 @@ const caddy: HttpServer = {
     }
   }
   log {
-    output file ${folder}/access.log
+    output file ${folder}/log/access.log
   }
 `;
     return `
 {
   admin off
   auto_https off
-  persist_config off
   servers {
     protocols h1
   }
@@ -170,7 +169,7 @@ const ugate: HttpServer = {
   absent: () => undefined,
   command: (file, folder) => [
     ..."sh -c".split(" "),
-    `exec "$@" 2>${folder}/access.log`,
+    `exec "$@" 2>${folder}/log/access.log`,
     ...["sh", Deno.execPath(), "run", "-A", MAIN, "run", "-c", file],
   ],
   configure: ({ ports, backend, folder, files }) => `
