@@ -68,5 +68,18 @@ function boundHost(address: string): string {
  */
 export function askedName(asking: Asking): string | undefined {
   const text = asking.target?.host ?? (asking.naming === "serverName" ? asking.serverName : undefined);
-  return text === undefined ? undefined : normalName(text);
+  return text === undefined ? undefined : rememberedName(text);
+}
+
+/** Names that were asked for lately, in normal form: requests ask for the same ones again and again. */
+const MOST_NAMES = 1024;
+const names = new Map<string, string | undefined>();
+
+function rememberedName(text: string): string | undefined {
+  const known = names.get(text);
+  if (known !== undefined || names.has(text)) return known;
+  if (names.size >= MOST_NAMES) names.clear();
+  const name = normalName(text);
+  names.set(text, name);
+  return name;
 }

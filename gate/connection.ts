@@ -15,6 +15,7 @@ import type { Entrance } from "./entry.ts";
 import type { Health } from "./health.ts";
 import type { Place } from "./limits.ts";
 import type { RouteRequests } from "./request_counts.ts";
+import type { ConnectionWords } from "./request_line.ts";
 import type { Right } from "./right.ts";
 import type { Roster } from "./roster.ts";
 import type { ListenerRules, RouteEndpoint } from "./snapshot.ts";
@@ -67,6 +68,8 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   /** Requests that are over, and among whose the one counts that is not. */
   requests = 0;
   requesting: RouteRequests | undefined;
+  /** What their lines have in common. */
+  words: ConnectionWords | undefined;
   /** Its peer's address came in a PROXY header. */
   proxied = false;
   #endpoint: RouteEndpoint | undefined;

@@ -1,10 +1,11 @@
 /** One record for each connection, at its end: a log line and its counters. Formatted where the bytes are. */
-import type { Draft, Peer, RequestRecord } from "./contracts.ts";
+import type { Draft, Peer } from "./contracts.ts";
 import { type Durations, Histogram } from "./durations.ts";
 import { causeChain, type GateError } from "./errors.ts";
 import type { Fields, Level } from "./log.ts";
-import { type LogFormat, recordLine } from "./log_line.ts";
+import { type LogFormat, peerText, recordLine, told, whole } from "./log_line.ts";
 import { type CountedRequests, RequestCounts } from "./request_counts.ts";
+import { type RequestEntry, requestLine } from "./request_line.ts";
 import type { Stages } from "./stages.ts";
 
 /** A connection that is over. Times in ms. */
@@ -25,21 +26,6 @@ export interface JournalEntry {
   /** Requests that were handled one by one. */
   readonly requests?: number;
   readonly failure: GateError | undefined;
-}
-
-/** A request that is over, within its connection. Times in ms. */
-export interface RequestEntry {
-  readonly id: number;
-  readonly parent?: number;
-  readonly listener: string;
-  readonly peer: Peer;
-  readonly protocol: string;
-  readonly endpoint: string;
-  readonly route: string;
-  /** Since the epoch. */
-  readonly ended: number;
-  readonly duration: number;
-  readonly record: RequestRecord;
 }
 
 /** What an engine tells main from time to time. */
@@ -106,7 +92,7 @@ export class Journal {
   request(entry: RequestEntry): void {
     const level = levelOf(entry.record.failure);
     if (!this.#log.connections && level === "info") return;
-    this.#lines.push(recordLine(this.#log.format, level, entry.ended, requestFields(entry), "request"));
+    this.#lines.push(requestLine(this.#log.format, level, entry));
     if (this.#lines.length >= BATCH_LINES) this.flush();
   }
 
@@ -193,47 +179,4 @@ function fieldsOf(
     id,
     parent,
   };
-}
-
-/** The same of a request. */
-function requestFields(
-  { id, parent, listener, peer, protocol, endpoint, route, duration, record }: RequestEntry,
-): Fields {
-  const { failure } = record;
-  return {
-    outcome: failure?.failure ?? "ok",
-    ms: Math.round(duration),
-    listener,
-    protocol,
-    peer: peerText(peer),
-    method: told(record.method),
-    host: told(record.host),
-    path: told(record.path),
-    status: record.status || undefined,
-    endpoint: told(endpoint),
-    up: record.up,
-    down: record.down,
-    user: record.user ?? peer.user,
-    client: record.client,
-    serverName: peer.serverName,
-    route: told(route),
-    layers: told(peer.layers.join(",")),
-    waitMs: whole(record.waited),
-    retries: record.retried || undefined,
-    requestId: told(record.requestId),
-    side: failure?.side,
-    cause: failure && causeChain(failure),
-    id,
-    parent,
-  };
-}
-
-const told = (text: string): string | undefined => text === "" ? undefined : text;
-
-const whole = (ms: number | undefined): number | undefined => ms === undefined ? undefined : Math.round(ms);
-
-/** `192.0.2.1:4711`, `[2001:db8::1]:4711`, or `unix`. */
-export function peerText({ address, port }: Peer): string {
-  if (port === undefined) return address;
-  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
 }

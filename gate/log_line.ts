@@ -1,4 +1,5 @@
 /** The forms of the log: aligned logfmt for people at a terminal, JSON lines for programs. */
+import type { Peer } from "./contracts.ts";
 import type { Fields, Level, LogEvent, Message } from "./log.ts";
 
 /** `colored` is text with colors, for a terminal. */
@@ -54,8 +55,8 @@ const jsonLine = (
 
 let lastTime = NaN, lastIso = "";
 
-/** Lines come many in a millisecond. */
-function isoTime(time: number): string {
+/** RFC 3339, UTC. Lines come many in a millisecond. */
+export function isoTime(time: number): string {
   if (time === lastTime) return lastIso;
   lastTime = time;
   return lastIso = new Date(time).toISOString();
@@ -92,6 +93,25 @@ const UNSEEN_IN_JSON = new RegExp(`[${UNSEEN}]`, "g");
 const UNSEEN_IN_TEXT = new RegExp(`[\\x00-\\x1f${UNSEEN}]`, "g");
 
 const PLAIN = /^[\x20-\x7e]*$/;
+
+const SIMPLE = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
+
+/** A text as JSON that no terminal obeys. */
+export const jsonText = (text: string): string =>
+  SIMPLE.test(text) ? `"${text}"` : visible(JSON.stringify(text));
+
+/** An empty text is nothing to tell. */
+export const told = (text: string): string | undefined => text === "" ? undefined : text;
+
+/** Of a time that was measured, whole ms. */
+export const whole = (ms: number | undefined): number | undefined =>
+  ms === undefined ? undefined : Math.round(ms);
+
+/** `192.0.2.1:4711`, `[2001:db8::1]:4711`, or `unix`. */
+export function peerText({ address, port }: Peer): string {
+  if (port === undefined) return address;
+  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
+}
 
 const escaped = (sign: string): string => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`;
 

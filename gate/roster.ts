@@ -9,6 +9,7 @@ import type { Journal } from "./journal.ts";
 import { liveConnection } from "./live.ts";
 import type { LiveConnection } from "./operations.ts";
 import { UNROUTED } from "./request_counts.ts";
+import { ConnectionWords } from "./request_line.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { stagesOf } from "./stages.ts";
 
@@ -118,11 +119,21 @@ export class Roster {
     connection.leaveRequests();
     (requests ?? this.#journal.requests.of(UNROUTED)).over(record, duration);
     this.#count(record.failure);
+    if (connection.words?.peer !== peer) {
+      connection.words = new ConnectionWords({ id, parent, listener, protocol, peer });
+    }
     this.#journal.request({
-      ...{ id, parent, listener, peer, protocol, endpoint, route },
+      id,
+      parent,
+      listener,
+      peer,
+      protocol,
+      endpoint,
+      route,
       ended: Date.now(),
       duration,
       record,
+      words: connection.words,
     });
   }
 
