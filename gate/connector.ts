@@ -320,8 +320,17 @@ function requireSameLayer(plan: Plan, conn: Connection): void {
   throw new GateError("no-route", "gate", `Cannot go on: ${state}, and the client was served otherwise`);
 }
 
+/** Of endpoints, each of which is one route's. */
+const kinds = new WeakMap<RouteEndpoint, string>();
+
 /** What one upstream may serve: messages to the same place, spoken to in the same way. */
-function kindOf({ target, secure }: RouteEndpoint, { proxyProtocol, upstreamTls }: RouteRule): string {
+function kindOf(endpoint: RouteEndpoint, route: RouteRule): string {
+  let kind = kinds.get(endpoint);
+  if (kind === undefined) kinds.set(endpoint, kind = makeKind(endpoint, route));
+  return kind;
+}
+
+function makeKind({ target, secure }: RouteEndpoint, { proxyProtocol, upstreamTls }: RouteRule): string {
   const place = formatTarget(target);
   if (!proxyProtocol && !secure) return place;
   return `${place} ${proxyProtocol ?? ""} ${secure ? tlsKind(upstreamTls) : ""}`;

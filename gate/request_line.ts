@@ -89,7 +89,9 @@ function requestJson(level: Level, entry: RequestEntry): string {
     ENDPOINT.of(entry.endpoint)
   },"up":${up},"down":${down}${words.who}${ROUTE.of(entry.route)}${words.layers}${
     waited === undefined ? "" : `,"waitMs":${Math.round(waited)}`
-  }${record.requestId === "" ? "" : `,"requestId":${jsonText(record.requestId)}`}${failed}${words.end}`;
+  }${record.retried === 0 ? "" : `,"retries":${record.retried}`}${
+    record.requestId === "" ? "" : `,"requestId":${jsonText(record.requestId)}`
+  }${failed}${words.end}`;
 }
 
 /** In the order in which both forms have them. */
@@ -115,6 +117,7 @@ function requestFields(
     route: told(route),
     layers: told(peer.layers.join(",")),
     waitMs: whole(record.waited),
+    retries: record.retried || undefined,
     retries: record.retried || undefined,
     requestId: told(record.requestId),
     side: failure?.side,

@@ -1,11 +1,12 @@
 /** What a request is called on its way: X-Request-Id and traceparent (W3C Trace Context), passed on or made. */
+import { Buffer } from "node:buffer";
 import { randomFillSync } from "node:crypto";
 import { dropKind } from "./drop_lines.ts";
 import type { Edits } from "./edits.ts";
 import { KIND } from "./field_kinds.ts";
 import { textOf } from "./interned.ts";
 import type { MessageHead } from "./message_head.ts";
-import { octets } from "./octets.ts";
+import { copyOctets, octets } from "./octets.ts";
 
 const ID_SIZE = 16, PARENT_SIZE = 8;
 const LONGEST_ID = 128;
@@ -13,10 +14,11 @@ const LONGEST_ID = 128;
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:$|-)/;
 const ID = /^[\x21-\x7e]+$/;
 
-const HEX = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, "0"));
-/** Made before it is needed: a system call serves a hundred requests. */
-const random = new Uint8Array(4096);
-let next = random.length;
+/** Made before it is needed: a system call serves a hundred requests. Its hexadecimal digits, as text and as octets. */
+const random = Buffer.alloc(4096);
+const digits = new Uint8Array(2 * random.length);
+const encoder = new TextEncoder();
+let text = "", next = digits.length;
 
 const idLine = octets(`X-Request-Id: ${"0".repeat(2 * ID_SIZE)}\r\n`);
 const traceLine = octets(`traceparent: 00-${"0".repeat(2 * ID_SIZE)}-${"0".repeat(2 * PARENT_SIZE)}-00\r\n`);
@@ -27,20 +29,20 @@ export function nameRequest(head: MessageHead, bytes: Uint8Array, edits: Edits):
   const given = only(head, bytes, KIND.requestId, LONGEST_ID, ID);
   const traced = only(head, bytes, KIND.traceparent, LONGEST_ID, TRACEPARENT) !== undefined;
   if (given !== undefined && traced) return given;
-  const fresh = hexOf(ID_SIZE);
+  const fresh = takeDigits(2 * (ID_SIZE + PARENT_SIZE)), parent = fresh + 2 * ID_SIZE;
   if (given === undefined) {
     dropKind(head, KIND.requestId);
-    writeText(fresh, idLine, ID_AT);
+    copyOctets(digits, fresh, parent, idLine, ID_AT);
     edits.add(idLine);
   }
   if (!traced) {
     dropKind(head, KIND.traceparent);
     dropKind(head, KIND.tracestate);
-    writeText(fresh, traceLine, TRACE_AT);
-    writeText(hexOf(PARENT_SIZE), traceLine, TRACE_AT + 2 * ID_SIZE + 1);
+    copyOctets(digits, fresh, parent, traceLine, TRACE_AT);
+    copyOctets(digits, parent, parent + 2 * PARENT_SIZE, traceLine, TRACE_AT + 2 * ID_SIZE + 1);
     edits.add(traceLine);
   }
-  return given ?? fresh;
+  return given ?? text.slice(fresh, parent);
 }
 
 /** The value of the one valid field of this kind. */
@@ -59,16 +61,13 @@ function only(
   return valid.test(text) ? text : undefined;
 }
 
-function hexOf(size: number): string {
-  if (next + size > random.length) {
-    randomFillSync(random);
+/** Where so many digits are that nobody had before. */
+function takeDigits(count: number): number {
+  if (next + count > digits.length) {
+    text = randomFillSync(random).toString("hex");
+    encoder.encodeInto(text, digits);
     next = 0;
   }
-  let text = "";
-  for (const end = next + size; next < end; next++) text += HEX[random[next]];
-  return text;
-}
-
-function writeText(text: string, into: Uint8Array, at: number): void {
-  for (let i = 0; i < text.length; i++) into[at + i] = text.charCodeAt(i);
+  next += count;
+  return next - count;
 }

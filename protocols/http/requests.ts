@@ -9,6 +9,7 @@ import { KIND } from "./field_kinds.ts";
 import { bindsConnection, forwardRequest, OUT, REQUEST } from "./forward.ts";
 import { ForwardedLines } from "./forwarded.ts";
 import { challengeAnswer } from "./challenge.ts";
+import { keepRequest } from "./kept_requests.ts";
 import type { Mirror } from "./mirror.ts";
 import type { OwnAnswer } from "./own_answer.ts";
 import { parseRequest } from "./parse_head.ts";
@@ -156,7 +157,7 @@ export class RequestSide {
     const request = OUT.subarray(0, size);
     session.stale = exchange.repeatable && gate.reused(conn);
     const whole = exchange.routed!.http.retries !== undefined && exchange.idempotent && exchange.up.done;
-    session.repeat = session.stale || whole ? request.slice() : undefined;
+    session.repeat = session.stale || whole ? keepRequest(request) : undefined;
     conn.record.up += exchange.used;
     let wrote: void | Promise<void> = undefined;
     try {

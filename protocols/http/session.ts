@@ -3,6 +3,7 @@ import type { Conn, Gate, Stream } from "../../gate/contracts.ts";
 import { now } from "../../gate/engine/loop.ts";
 import { atLimit, GateError, type Side } from "../../gate/errors.ts";
 import { Exchange } from "./exchange.ts";
+import { forgetRequest } from "./kept_requests.ts";
 
 /** What came of a look at the bytes of a client or an upstream. */
 export type What =
@@ -57,6 +58,12 @@ export class Session {
   get current(): Stream {
     if (this.upstream) return this.upstream;
     throw new GateError("closed", "gate", "Cannot go on: there is no upstream any more");
+  }
+
+  /** The request was answered, and is not sent again. */
+  forgetRepeat(): void {
+    if (this.repeat) forgetRequest(this.repeat);
+    this.repeat = undefined;
   }
 
   /** Nobody waits for it any more. */

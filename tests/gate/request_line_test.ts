@@ -6,7 +6,7 @@ import { ConnectionWords, type RequestEntry, requestLine } from "../../gate/requ
 import { equal, ok } from "../support/assert.ts";
 
 const RECORD: RequestRecord = {
-  ...{ method: "GET", host: "a.test", path: "/x", requestId: "f00", status: 200 },
+  ...{ method: "GET", host: "a.test", path: "/x", requestId: "f00", status: 200, retried: 1 },
   ...{ began: 0, waited: 1.6, up: 3, down: 4 },
 };
 const ENTRY: RequestEntry = {
@@ -33,7 +33,7 @@ Deno.test("a line of a request has every field there is to tell, in the order of
 });
 
 Deno.test("what is not there is not told", () => {
-  const record = { ...RECORD, host: "", requestId: "", status: 0, waited: undefined };
+  const record = { ...RECORD, host: "", requestId: "", status: 0, retried: 0, waited: undefined };
   const peer = { address: "unix", layers: [] };
   const line = requestLine("json", "info", {
     ...{ ...ENTRY, parent: undefined, endpoint: "", route: "", peer, record },
