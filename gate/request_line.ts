@@ -118,7 +118,6 @@ function requestFields(
     layers: told(peer.layers.join(",")),
     waitMs: whole(record.waited),
     retries: record.retried || undefined,
-    retries: record.retried || undefined,
     requestId: told(record.requestId),
     side: failure?.side,
     cause: failure && causeChain(failure),

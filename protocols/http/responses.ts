@@ -120,12 +120,12 @@ export class ResponseSide {
   #passResponse(bytes: Uint8Array): Step {
     const exchange = this.#session.exchange, conn = this.#session.conn;
     if (mayRepeat(this.#session, RESPONSE.status)) return this.#step.is("again", RESPONSE.used);
+    this.#session.forgetRepeat();
     const stays = exchange.persists && !exchange.sending && exchange.upFailure === undefined &&
       !conn.stopping && this.#session.served + 1 < conn.limits.requestsPerConnection;
     this.#session.own ||= bindsConnection(RESPONSE, bytes, KIND.wwwAuthenticate);
     const size = forwardResponse(bytes, exchange, stays);
     exchange.answered = true;
-    this.#session.forgetRepeat();
     exchange.waited = now - exchange.began;
     conn.record.down += size;
     const wrote = this.#session.client.write(OUT.subarray(0, size));

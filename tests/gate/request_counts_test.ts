@@ -8,7 +8,7 @@ import { connect } from "../support/net.ts";
 import { parseExposition } from "../support/exposition.ts";
 
 const record = (status: number, waited?: number): RequestRecord => ({
-  ...{ method: "GET", host: "a", path: "/", requestId: "", began: 0, retried: 1, up: 1, down: 2, retried: 0 },
+  ...{ method: "GET", host: "a", path: "/", requestId: "", began: 0, retried: 1, up: 1, down: 2 },
   ...{ status, waited },
 });
 
