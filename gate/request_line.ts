@@ -27,7 +27,8 @@ export interface RequestEntry {
 /** What the lines of a connection have in common, as JSON. */
 export class ConnectionWords {
   readonly where: string;
-  readonly who: string;
+  readonly user: string;
+  readonly serverName: string;
   readonly layers: string;
   readonly end: string;
 
@@ -38,7 +39,8 @@ export class ConnectionWords {
     >,
   ) {
     this.where = field("listener", listener) + field("protocol", protocol) + field("peer", peerText(peer));
-    this.who = field("user", peer.user) + field("serverName", peer.serverName);
+    this.user = field("user", peer.user);
+    this.serverName = field("serverName", peer.serverName);
     this.layers = field("layers", told(peer.layers.join(",")));
     this.end = `,"id":${id}${parent === undefined ? "" : `,"parent":${parent}`}}`;
     this.peer = peer;
@@ -80,6 +82,8 @@ export const requestLine = (format: LogFormat, level: Level, entry: RequestEntry
 function requestJson(level: Level, entry: RequestEntry): string {
   const { record, words = new ConnectionWords(entry) } = entry;
   const { failure, status, waited, up, down } = record;
+  const who = (record.user === undefined ? words.user : field("user", record.user)) +
+    field("client", record.client);
   const failed = failure ? field("side", failure.side) + field("cause", causeChain(failure)) : "";
   return `{"time":"${isoTime(entry.ended)}","level":"${level}","event":"request","outcome":"${
     failure?.failure ?? "ok"
@@ -87,7 +91,7 @@ function requestJson(level: Level, entry: RequestEntry): string {
     PATH.of(record.path)
   }${status === 0 ? "" : `,"status":${status}`}${
     ENDPOINT.of(entry.endpoint)
-  },"up":${up},"down":${down}${words.who}${ROUTE.of(entry.route)}${words.layers}${
+  },"up":${up},"down":${down}${who}${words.serverName}${ROUTE.of(entry.route)}${words.layers}${
     waited === undefined ? "" : `,"waitMs":${Math.round(waited)}`
   }${record.retried === 0 ? "" : `,"retries":${record.retried}`}${
     record.requestId === "" ? "" : `,"requestId":${jsonText(record.requestId)}`
@@ -112,7 +116,8 @@ function requestFields(
     endpoint: told(endpoint),
     up: record.up,
     down: record.down,
-    user: peer.user,
+    user: record.user ?? peer.user,
+    client: record.client,
     serverName: peer.serverName,
     route: told(route),
     layers: told(peer.layers.join(",")),

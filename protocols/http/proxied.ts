@@ -27,10 +27,11 @@ export const PROXY_RULES: Rules = { admit: [authenticate, judge], editRequest: [
 function authenticate({ head, bytes, exchange, conn, gate }: Incoming): Promise<void> | void {
   if (!conn.asksUser) return;
   const values = valuesOf(head, bytes, KIND.proxyAuthorization);
-  if (values.length === 1 && values[0] === exchange.proxyLogin) return;
+  if (values.length === 1 && values[0] === exchange.proxyLogin) return void (exchange.user = conn.peer.user);
   exchange.proxyLogin = undefined;
   return logInToProxy(conn, gate, values, "a request").then(() => {
     exchange.proxyLogin = values[0];
+    exchange.user = conn.peer.user;
   });
 }
 

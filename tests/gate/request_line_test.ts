@@ -17,7 +17,8 @@ const ENTRY: RequestEntry = {
 
 Deno.test("a line of a request has every field there is to tell, in the order of the text form", () => {
   const failure = new GateError("timeout", "upstream", "Cannot go on: b", new Error("a"));
-  for (const entry of [ENTRY, { ...ENTRY, record: { ...RECORD, failure } }]) {
+  const full = { ...RECORD, failure, user: "bob", client: "192.0.2.7" };
+  for (const entry of [ENTRY, { ...ENTRY, record: full }]) {
     const json = JSON.parse(requestLine("json", "info", entry)), text = requestLine("text", "info", entry);
     const { time, level, event, ...facts } = json;
     equal([time, level, event], ["2026-01-02T03:04:05.000Z", "info", "request"]);
