@@ -4,7 +4,7 @@ import { freePort } from "../../scripts/free_ports.ts";
 import { equal, ok } from "../support/assert.ts";
 import { Authority, type Issued } from "../support/certificates.ts";
 import { Child, Folder, run, succeed } from "../support/child.ts";
-import { connect } from "../support/net.ts";
+import { connect, pattern } from "../support/net.ts";
 import { readResponse } from "../support/http_peers.ts";
 import { Program } from "../support/program.ts";
 import { startSshd } from "../support/servers.ts";
@@ -216,4 +216,46 @@ ${ADMIN}`;
   stop = true;
   await Promise.all(load);
   equal([failures, seen.size >= 4], [[], true]);
+});
+
+Deno.test({
+  name:
+    "content of every size goes from TLS to TLS as it came, both ways, and so does what an upgrade makes of it",
+  ignore,
+  async fn() {
+    await using folder = await Folder.make();
+    const served = await inside.issue(["127.0.0.1"]);
+    await using backend = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, cert: served.chain, key: served.key, onListen() {} },
+      (request) => {
+        if (request.headers.get("upgrade") !== "websocket") return new Response(request.body);
+        const { socket, response } = Deno.upgradeWebSocket(request);
+        socket.onmessage = ({ data }) => socket.send(data);
+        return response;
+      },
+    );
+    await using program = await Program.start(`
+listeners: { edge: { address: "127.0.0.1:0", protocols: [tls, http] } }
+routes: [{ to: "https://127.0.0.1:${backend.addr.port}", upstreamTls: { ca: "${inside.root.chainFile}" } }]
+${certificates(site)}
+${ADMIN}`);
+    const port = program.port("edge"), big = await folder.write("big", pattern(5_000_000));
+    const at = ["-sS", "--resolve", `*:${port}:127.0.0.1`, "--cacert", caFile, `https://a.example:${port}/`];
+    for (const size of [0, 1, 16_384, 70_000, 1_000_001]) {
+      const file = await folder.write("some", pattern(size));
+      equal((await succeed("curl", ["-T", file, ...at])).bytes, pattern(size), `${size}`);
+    }
+    const chunked = ["-T", big, "-H", "Transfer-Encoding: chunked", "-H", "Expect:"];
+    for (const how of [["-T", big], chunked]) {
+      equal((await succeed("curl", [...how, ...at])).bytes, pattern(5_000_000));
+    }
+    await using secure = await connectSecure({ port, servername: "a.example", ca });
+    await secure.client.write(
+      "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+    );
+    equal((await readResponse(secure.client)).status, 101);
+    await secure.client.write(Uint8Array.of(0x81, 0x82, 0, 0, 0, 0, 0x68, 0x69)); // "hi", masked by zeros
+    equal(await secure.client.read(4), Uint8Array.of(0x81, 2, 0x68, 0x69));
+  },
 });
