@@ -22,6 +22,7 @@ export interface DryClient {
   readonly asksUser: boolean;
   readonly limits: Limits;
   readonly peer: Peer;
+  readonly believes: Conn["believes"];
   /** What routes ask of requests, where those are routed one by one. */
   readonly requests?: AskedNames;
 }
@@ -57,7 +58,7 @@ export async function dryRun(name: string, protocol: Protocol, client: DryClient
     limits: client.limits,
     protocols: client.protocols,
     asksUser: client.asksUser,
-    believes: () => false,
+    believes: client.believes,
     deadline: () => {},
     patience: () => {},
     idle: () => {},
@@ -158,7 +159,7 @@ function kept(request: Requested, names: AskedNames): Requested {
   const headers = new Map(names.headers.map((name) => [name, request.header(name)]));
   const query = new Map(names.query.map((name) => [name, request.query(name)]));
   return {
-    ...{ target, path, method },
+    ...{ target, path, method, source: request.source },
     header: (name) => headers.get(name),
     query: (name) => query.get(name),
   };

@@ -1,5 +1,6 @@
 /** An explanation as lines for people. */
 import { formatTarget } from "./address.ts";
+import type { Asking } from "./asking.ts";
 import type { Target, Verdict } from "./contracts.ts";
 import type { ExplainedTermination, Explanation } from "./explanation.ts";
 
@@ -71,10 +72,8 @@ function renderVerdict(verdict: Verdict): string {
 
 function renderExplanation(explanation: Explanation): string[] {
   const { asking, steps, termination, endpoints, refusal, answer, inside } = explanation;
-  const target = asking.target === undefined ? "" : ` ${formatTarget(asking.target)}`;
-  const request = asking.request === undefined ? "" : ` ${asking.request.method} ${asking.request.path}`;
   return [
-    `  ${asking.protocol}${target}${request}`,
+    `  ${asking.protocol}${renderAsked(asking)}`,
     ...steps.map(({ about, place, answer, why }) => `    ${about} ${place}: ${answer}, ${why}`),
     ...termination ? [renderTermination(termination)] : [],
     answer !== undefined
@@ -86,6 +85,12 @@ function renderExplanation(explanation: Explanation): string[] {
       : `    goes to ${endpoints.join(", ")}`,
     ...inside ? renderExplanation(inside) : [],
   ];
+}
+
+/** A request by its method, host and path; else the target. */
+function renderAsked({ target, request }: Asking): string {
+  if (request) return ` ${request.method} ${target?.host ?? ""}${request.path}`;
+  return target === undefined ? "" : ` ${formatTarget(target)}`;
 }
 
 function renderTermination({ certificate, names, expires }: ExplainedTermination): string {
