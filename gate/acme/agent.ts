@@ -49,7 +49,7 @@ interface Entry {
 /** What a configuration wants, and what is on disk of it: nothing of it holds yet. */
 export interface Prepared {
   readonly acme: AcmeConfiguration | undefined;
-  /** PEM; absent: the system's. */
+  /** PEM; absent: Mozilla's. */
   readonly roots: string | undefined;
   readonly entries: ReadonlyMap<string, Entry>;
 }

@@ -1,14 +1,12 @@
 /** An authority that issues certificates (RFC 8555), as acme-client speaks to it. */
 import * as acme from "acme-client";
-import { Agent } from "node:https";
 import type { Challenge, IssuedPair, Terms } from "./messages.ts";
 import { NO_CHALLENGES, type PendingChallenges } from "./pending.ts";
+import { fetchAdapter } from "./transport.ts";
 
 /** Makes every engine answer these; resolves when they do. */
 export type Publish = (challenges: PendingChallenges) => Promise<void>;
 
-/** ms of one request. */
-const REQUEST_TIME = 30_000;
 /** How often an authority is asked whether it has come to a result: at most a minute in all. */
 const POLLING = { backoffAttempts: 10, backoffMin: 1000, backoffMax: 10_000 };
 
@@ -32,7 +30,7 @@ export class Authority {
   /** One for a thread: what the library knows of HTTP is the same for all its clients. */
   constructor({ directory, roots, email, accountKey }: Terms) {
     const { defaults, interceptors } = acme.axios;
-    Object.assign(defaults, { timeout: REQUEST_TIME, ...roots && { httpsAgent: new Agent({ ca: roots }) } });
+    defaults.adapter = fetchAdapter(roots);
     // The library's own try again within the request, for as long as Retry-After says, and lose why a dial failed.
     interceptors.request.clear();
     interceptors.response.clear();
@@ -111,8 +109,14 @@ export function readRetryAfter(value: unknown, now = Date.now()): number | undef
 /** One line, at most so many characters: it came from outside. */
 const LONGEST_REASON = 500;
 
+/** With the causes, as far as they say more. */
 export function reasonOf(thrown: unknown): string {
-  const text = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
+  let text = "";
+  for (let cause = thrown; cause !== undefined && text.length < LONGEST_REASON;) {
+    const said = cause instanceof Error ? cause.message || cause.name : String(cause);
+    if (!text.includes(said)) text += text === "" ? said : `: ${said}`;
+    cause = cause instanceof Error ? cause.cause : undefined;
+  }
   return text.replace(/[\s\p{Cc}]+/gu, " ").slice(0, LONGEST_REASON);
 }
 

@@ -9,7 +9,7 @@ export type Challenge = typeof CHALLENGES[number];
 export interface Terms {
   /** URL of the directory. */
   readonly directory: string;
-  /** PEM of the roots that vouch for it; absent: the system's. */
+  /** PEM of the roots that vouch for it; absent: Mozilla's. */
   readonly roots?: string;
   readonly email?: string;
   /** PEM (PKCS #8, P-256): who has it is the account. */

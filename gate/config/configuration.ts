@@ -85,7 +85,7 @@ export interface AcmeConfiguration {
   readonly email?: string;
   /** A URL. */
   readonly directory: string;
-  /** The file of the roots that vouch for the directory, as it is written; absent: those of the system. */
+  /** The file of the roots that vouch for the directory, as it is written; absent: Mozilla's. */
   readonly ca?: string;
   /** Of these roots, once the file is read. */
   readonly digest?: string;

@@ -30,7 +30,7 @@ export interface Credentials {
   readonly roots: Readonly<Record<string, string>>;
   /** By the place of the route, of its `upstreamTls`. */
   readonly upstreams: Readonly<Record<string, UpstreamCredentials>>;
-  /** PEM, of who vouches for the ACME directory; absent: the system's. */
+  /** PEM, of who vouches for the ACME directory; absent: Mozilla's. */
   readonly acmeRoots?: string;
 }
 

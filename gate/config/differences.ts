@@ -142,7 +142,7 @@ const LIMITS: Spelling<Configuration["limits"]> = {
 const ACME: Spelling<ReturnType<typeof acmeOf>> = {
   email: (email) => email ?? "none",
   directory: (directory) => directory ?? "none",
-  ca: (roots) => roots ?? "the system's roots",
+  ca: (roots) => roots ?? "Mozilla's roots",
   names: list,
 };
 

@@ -134,7 +134,7 @@ export const acme = keys({
     scalar(scalars.DIRECTORY, scalars.readDirectory).prefault(scalars.LETS_ENCRYPT),
   ],
   ca: [
-    "who vouches for the directory itself, in place of this system's roots",
+    "who vouches for the directory itself, in place of Mozilla's roots",
     pemFile("root certificates").optional(),
   ],
   names: [
