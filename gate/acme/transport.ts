@@ -1,5 +1,5 @@
 /** How acme-client's requests go out: by `fetch`, for node's https asks for rights that a compiled gate does not have. */
-import { axios } from "acme-client";
+import type { axios } from "acme-client";
 
 type Adapter = Extract<typeof axios.defaults.adapter, (...given: never) => unknown>;
 
