@@ -165,3 +165,14 @@ Deno.test("routes that change between two requests hold for the second, and cut 
   );
   equal((await get(secure.client, "a.example")).status, 421);
 });
+
+Deno.test("what the gate answers itself ends TLS as well, and may be for TLS alone", async () => {
+  await using gate = await startGate(yaml(`
+    { host: a.example, path: /r, tls: terminate, respond: { body: hello } },
+    { host: a.example, redirect: { path: /r } }`));
+  await using secure = await connectSecure({ port: gate.port("edge"), servername: "a.example", ca });
+  equal((await get(secure.client, "a.example", "/r")).content, "hello");
+  equal((await get(secure.client, "a.example", "/x")).status, 302);
+  await using clear = await connect(gate.port("edge"));
+  equal((await get(clear, "a.example", "/r")).status, 308);
+});
