@@ -113,6 +113,26 @@ routes: [{ redirect: ${String(redirect).replace("}", ", status: 301 }")} }]
   }
 });
 
+Deno.test("the scheme that stays is the client's own, also where a trusted proxy ended its TLS", async () => {
+  const told: readonly [trusted: string, proto: string, location: string][] = [
+    ["127.0.0.1", "https", "https://www.example/a"],
+    ["127.0.0.1", "HTTP", "http://www.example/a"],
+    ["127.0.0.1", "javascript", "http://www.example/a"],
+    ["10.0.0.1", "https", "http://www.example/a"],
+  ];
+  for (const [trusted, proto, location] of told) {
+    await using gate = await startGate(`
+listeners: { web: { address: "127.0.0.1:0", protocols: [http], trustedProxies: ${trusted} } }
+routes: [{ redirect: { host: www.example } }]
+`);
+    await using client = await connect(gate.port("web"));
+    await client.write(
+      `GET /a HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: ${proto}\r\n\r\n`,
+    );
+    equal(/^location: (.*)\r$/im.exec((await readResponse(client)).head)?.[1], location, proto);
+  }
+});
+
 Deno.test("whatever is asked for, a Location is one line, and leads to the host that was asked, or to a path", async () => {
   await using gate = await startGate(`
 listeners: { web: { address: "127.0.0.1:0", protocols: [http] } }
