@@ -9,7 +9,7 @@ import { need } from "../scripts/clients.ts";
 import { equal, ok } from "./support/assert.ts";
 import { Authority } from "./support/certificates.ts";
 import { Folder, run } from "./support/child.ts";
-import { DocsWorld, namesIn, type Page, pagesOf } from "./support/docs.ts";
+import { DocsWorld, makeSite, namesIn, type Page, pagesOf } from "./support/docs.ts";
 import { MAIN, Program } from "./support/program.ts";
 import { portsOf, typed } from "./support/readme.ts";
 
@@ -58,6 +58,7 @@ async function makeFiles(): Promise<Folder> {
   await folder.write("client.pem", client.chain);
   await folder.write("client.key", client.key);
   await folder.write("ca.pem", authority.root.chain);
+  await makeSite(folder);
   return folder;
 }
 

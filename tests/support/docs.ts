@@ -46,6 +46,16 @@ const TARGET = /"((?:https?:\/\/)?10\.0\.0\.\d+:\d+)"/g;
 const PEM = /"([\w-]+\.(?:pem|key))"/g;
 const HOST = /\bhost: "?([\w*.-]+)/g;
 
+/** What is served of files. */
+const SITE = "www";
+
+/** The directory of a site in that folder. */
+export async function makeSite({ path }: Folder): Promise<string> {
+  await Deno.mkdir(`${path}/${SITE}`);
+  await Deno.writeTextFile(`${path}/${SITE}/index.html`, "<p>It works</p>\n");
+  return `${path}/${SITE}`;
+}
+
 /** The servers and files that a page tells of. Whatever it starts is gone with it. */
 export class DocsWorld extends AsyncDisposableStack {
   private constructor(readonly folder: Folder, readonly issued: Issued, readonly roots: string) {
@@ -69,6 +79,7 @@ export class DocsWorld extends AsyncDisposableStack {
     const places: Record<string, string> = {};
     for (const [, target] of yaml.matchAll(TARGET)) places[target] ??= await this.#backend(target);
     for (const [, file] of yaml.matchAll(PEM)) places[file] = `${this.folder.path}/${file}`;
+    if (yaml.includes(`"${SITE}"`)) places[SITE] = await makeSite(this.folder);
     return served(yaml, places, {});
   }
 
