@@ -10,16 +10,16 @@ import type {
   TokenAnswer,
   TokenRule,
 } from "../../gate/contracts.ts";
-import { asGateError, atLimit, GateError } from "../../gate/errors.ts";
+import { GateError } from "../../gate/errors.ts";
 import { basicCredentials } from "./basic.ts";
+import { mustWait, passwordNeeded, tokenNeeded, tokenRefused } from "./challenges.ts";
 import { clientAddress } from "./client_address.ts";
 import { dropKind } from "./drop_lines.ts";
 import { type Edits, fieldLine } from "./edits.ts";
 import type { Exchange } from "./exchange.ts";
 import { KIND } from "./field_kinds.ts";
 import { octets } from "./octets.ts";
-import { RequestRefused } from "./own_answer.ts";
-import { proofKey, Proofs } from "./proofs.ts";
+import { type Proof, proofKey, Proofs } from "./proofs.ts";
 import type { Admit, Incoming } from "./rules.ts";
 
 /** DER of a certificate that goes upstream: in base64 it has to fit beside the rest of a head. */
@@ -28,14 +28,9 @@ const LONGEST_CERTIFICATE = 16 * 1024;
 const BEARER = /^bearer +([\w.~+/-]{1,16384}=*)$/i;
 /** An answer that is no yes is asked for again after so long: a key may be known then. ms */
 const REFUSAL_HOLDS = 10_000;
+/** No Authorization that is longer is looked at. */
+const LONGEST_VALUE = 24 * 1024;
 const MOST_PROOFS = 4096, MOST_REFUSALS = 1024;
-
-/** Who was proven, and the line that tells it upstream. */
-interface Proof {
-  readonly user: string | undefined;
-  readonly line: Uint8Array | undefined;
-  readonly until: number;
-}
 
 const proofs = new Proofs<Proof>(MOST_PROOFS);
 const refusals = new Proofs<{ readonly answer: TokenAnswer; readonly until: number }>(MOST_REFUSALS);
@@ -94,12 +89,11 @@ function certificateLine(certificate: ClientCertificate): Uint8Array {
 function provePassword(rule: PasswordRule, number: string, request: Incoming): void | Promise<void> {
   const value = onlyAuthorization(request);
   if (value === undefined) throw passwordNeeded(rule, "no Basic credentials came with it");
-  const source = clientAddress(request), key = proofKey(`${number} ${source}`, value);
-  const proof = proofs.get(key);
-  if (proof) return prove(request.exchange, proof);
+  const source = clientAddress(request), asking = askingOf(request, `${number} ${source}`, value);
+  if (isKnown(asking)) return;
   const given = basicCredentials(value);
   if (!given) throw passwordNeeded(rule, "no Basic credentials came with it");
-  return verifyPassword(rule, given, askingOf(request, source, key));
+  return verifyPassword(rule, given, asking);
 }
 
 /** What outlives the synchronous call of a request. */
@@ -107,23 +101,44 @@ interface Asking {
   readonly exchange: Exchange;
   readonly conn: Conn;
   readonly gate: Gate;
-  readonly source: string;
-  readonly key: string;
+  /** What was given, and all that its being right depends on besides. */
+  readonly where: string;
+  readonly value: string;
 }
 
-const askingOf = ({ exchange, conn, gate }: Incoming, source: string, key: string): Asking => (
-  { exchange, conn, gate, source, key }
+const askingOf = ({ exchange, conn, gate }: Incoming, where: string, value: string): Asking => (
+  { exchange, conn, gate, where, value }
 );
 
+/** Whether this was proven before: then it is for this request too. */
+function isKnown(asking: Asking): boolean {
+  const { exchange: { given }, where, value } = asking;
+  const again = given?.where === where && given.value === value && given.proof.until > Date.now();
+  const proof = again ? given.proof : proofs.get(proofKey(where, value));
+  if (proof) prove(asking, proof);
+  return proof !== undefined;
+}
+
+function prove({ exchange, where, value }: Asking, proof: Proof): void {
+  exchange.given = { where, value, proof };
+  exchange.user = proof.user;
+  exchange.userLine = proof.line;
+}
+
+function remember(asking: Asking, user: string | undefined, until: number): void {
+  const line = user === undefined ? undefined : fieldLine("X-Forwarded-User", user);
+  const proof = { user, line, until };
+  proofs.set(proofKey(asking.where, asking.value), proof);
+  prove(asking, proof);
+}
+
 async function verifyPassword(rule: PasswordRule, given: Credentials, asking: Asking): Promise<void> {
-  const { exchange, conn, gate, source, key } = asking;
-  const right = await gate.checkPassword(rule, given, source, conn).catch((thrown) => {
+  const { conn, gate } = asking;
+  const right = await gate.checkPassword(rule, given, clientAddress(asking), conn).catch((thrown) => {
     throw mustWait(thrown, 3);
   });
   if (!right) throw passwordNeeded(rule, "wrong user or password");
-  const proof = { user: given.user, line: userLine(given.user), until: Infinity };
-  proofs.set(key, proof);
-  prove(exchange, proof);
+  remember(asking, given.user, Infinity);
 }
 
 function proveToken(rule: TokenRule, number: string, request: Incoming): void | Promise<void> {
@@ -133,89 +148,30 @@ function proveToken(rule: TokenRule, number: string, request: Incoming): void | 
     const malformed = value !== undefined && /^bearer\b/i.test(value);
     throw malformed ? tokenRefused({ verdict: "wrong", why: "it is malformed" }) : tokenNeeded();
   }
-  const key = proofKey(number, token), proof = proofs.get(key);
-  if (proof) return prove(request.exchange, proof);
-  const refused = refusals.get(key);
+  const asking = askingOf(request, number, token);
+  if (isKnown(asking)) return;
+  const refused = refusals.get(proofKey(number, token));
   if (refused) throw tokenRefused(refused.answer);
-  return verifyToken(rule, token, askingOf(request, clientAddress(request), key));
+  return verifyToken(rule, asking);
 }
 
-async function verifyToken(rule: TokenRule, token: string, asking: Asking): Promise<void> {
-  const { exchange, conn, gate, source, key } = asking;
-  const answer = await gate.checkToken(rule, token, source, conn).catch((thrown) => {
+async function verifyToken(rule: TokenRule, asking: Asking): Promise<void> {
+  const { conn, gate, where, value } = asking;
+  const answer = await gate.checkToken(rule, value, clientAddress(asking), conn).catch((thrown) => {
     throw mustWait(thrown, 1);
   });
   if (answer.verdict !== "right") {
-    refusals.set(key, { answer, until: Date.now() + REFUSAL_HOLDS });
+    refusals.set(proofKey(where, value), { answer, until: Date.now() + REFUSAL_HOLDS });
     throw tokenRefused(answer);
   }
-  const { subject, until } = answer;
-  const proof = { user: subject, line: subject === undefined ? undefined : userLine(subject), until };
-  proofs.set(key, proof);
-  prove(exchange, proof);
+  remember(asking, answer.subject, answer.until);
 }
-
-function prove(exchange: Exchange, { user, line }: Proof): void {
-  exchange.user = user;
-  exchange.userLine = line;
-}
-
-const userLine = (user: string): Uint8Array => fieldLine("X-Forwarded-User", user);
 
 /** The value of the one Authorization there is; with two of them an upstream might read the other one. */
 function onlyAuthorization({ head, bytes }: Incoming): string | undefined {
   const line = head.find(KIND.authorization);
   if (line < 0 || head.find(KIND.authorization, line + 1) >= 0) return undefined;
   const start = head.lines[4 * line + 2], end = head.lines[4 * line + 3];
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1"); // kept nowhere
-}
-
-/** RFC 7617 2. */
-function passwordNeeded({ realm }: PasswordRule, why: string): RequestRefused {
-  const challenge = `WWW-Authenticate: Basic realm="${realm}", charset="UTF-8"`;
-  return refused(401, [challenge], "unauthenticated", `a user and a password are needed, and ${why}`);
-}
-
-/** RFC 6750 3: who gave none learns only that one is needed. */
-function tokenNeeded(): RequestRefused {
-  const reason = refused(401, [`WWW-Authenticate: ${BEARER_REALM}`], "unauthenticated", "a token is needed");
-  reason.sentence = "A bearer token is needed.";
-  return reason;
-}
-
-const BEARER_REALM = 'Bearer realm="ugate"';
-
-function tokenRefused(answer: TokenAnswer): RequestRefused {
-  if (answer.verdict !== "wrong") {
-    const challenge = `WWW-Authenticate: ${BEARER_REALM}, error="insufficient_scope"`;
-    const reason = refused(403, [challenge], "denied", "its token has not the claims that are needed");
-    reason.sentence = "The token does not allow this.";
-    return reason;
-  }
-  const { why } = answer;
-  const challenge =
-    `WWW-Authenticate: ${BEARER_REALM}, error="invalid_token", error_description="Not accepted: ${why}"`;
-  const reason = refused(401, [challenge], "unauthenticated", `its token is not accepted: ${why}`);
-  reason.sentence = `The token is not accepted: ${why}.`;
-  return reason;
-}
-
-const refused = (
-  status: number,
-  fields: readonly string[],
-  failure: "unauthenticated" | "denied",
-  why: string,
-) => new RequestRefused(status, fields, failure, "client", `Cannot serve a request: ${why}`);
-
-/** RFC 6585 4, after so many seconds; and where the gate itself cannot tell now, 503. */
-function mustWait(thrown: unknown, seconds: number): GateError {
-  const reason = asGateError(thrown), { failure, side, message, limit } = reason;
-  const throttled = failure === "exhausted" && side === "client";
-  if (!throttled && failure !== "unreachable") return reason;
-  const fields = [`Retry-After: ${throttled ? seconds : 5}`];
-  const refused = new RequestRefused(throttled ? 429 : 503, fields, failure, side, message, reason.cause);
-  refused.sentence = throttled
-    ? "Too many wrong credentials came from this address; wait a few seconds."
-    : "Credentials cannot be verified now.";
-  return limit ? atLimit(limit, refused) : refused;
+  if (end - start > LONGEST_VALUE) return undefined;
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1"); // interned nowhere
 }

@@ -11,6 +11,7 @@ import { textOf } from "./interned.ts";
 import type { MessageHead, Method } from "./message_head.ts";
 import type { MirrorCopy } from "./mirror.ts";
 import { persists } from "./persistence.ts";
+import type { Given } from "./proofs.ts";
 import { NO_RULES, type Rules } from "./rules.ts";
 
 const DEFAULT_PORT = 80;
@@ -35,6 +36,8 @@ export class Exchange {
   /** Who was proven to make it, and the line that tells the upstream. */
   user: string | undefined;
   userLine: Uint8Array | undefined;
+  /** Of a request before, or of this one. */
+  given: Given | undefined;
   /** ASKED bits. */
   asked = 0;
   minor = 1;

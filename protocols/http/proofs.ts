@@ -3,11 +3,25 @@
  * question to the main thread. One per engine.
  */
 import { Buffer } from "node:buffer";
-import { createHash, randomBytes } from "node:crypto";
+import { hash, randomFillSync } from "node:crypto";
+import { GateError } from "../../gate/errors.ts";
 
 /** What is remembered holds until then, ms since the epoch. */
 interface Lasting {
   readonly until: number;
+}
+
+/** Who was proven, and the line that tells it upstream. */
+export interface Proof extends Lasting {
+  readonly user: string | undefined;
+  readonly line: Uint8Array | undefined;
+}
+
+/** What a connection gave last, and what that proved: a client that stays says the same again and again. */
+export interface Given {
+  readonly where: string;
+  readonly value: string;
+  readonly proof: Proof;
 }
 
 /** The least recently used go first. */
@@ -32,12 +46,16 @@ export class Proofs<T extends Lasting> {
   }
 }
 
-/** A digest tells nothing of a password without it. */
-const KEY = randomBytes(32);
+/** A secret, without which a digest tells nothing of a password, and behind it what is hashed: one call costs least. */
+const hashed = Buffer.alloc(32 * 1024), SECRET = 32;
+randomFillSync(hashed, 0, SECRET);
 
-/** Under which a value is remembered; `where` is all that it may depend on besides. */
+/** Under which a value is remembered; `where` is all that it may depend on besides. At most 31 KiB together. */
 export function proofKey(where: string, value: string): string {
-  return createHash("sha256").update(KEY).update(Buffer.from(`${where}\n${value}`, "latin1")).digest(
-    "base64",
-  );
+  const text = `${where}\n${value}`;
+  if (text.length > hashed.length - SECRET) {
+    throw new GateError("internal", "gate", "Cannot remember credentials: they are too long");
+  }
+  const end = SECRET + hashed.write(text, SECRET, "latin1");
+  return hash("sha256", hashed.subarray(0, end));
 }

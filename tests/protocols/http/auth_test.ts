@@ -1,5 +1,6 @@
 /** `auth` of routes, through a gate: what a client has to prove, what it is told, and what goes upstream. */
 import { equal, ok } from "../../support/assert.ts";
+import { Folder } from "../../support/child.ts";
 import { startGate, type TestGate } from "../../support/gate.ts";
 import { echoRequests, lengthOf, type RawPeer, rawUpstream, readResponse } from "../../support/http_peers.ts";
 import { TestIssuer } from "../../support/issuer.ts";
@@ -362,4 +363,34 @@ routes:
   equal([await told("/in"), await told("/out"), await told("/in")], [
     ...[["alice", false], [undefined, true], ["alice", false]],
   ]);
+});
+
+Deno.test("files are behind auth as targets are", async () => {
+  await using folder = await Folder.make();
+  await folder.write("a.txt", "content");
+  await using gate = await startGate(`
+listeners: { web: { address: "127.0.0.1:0", protocols: [http] } }
+routes: [{ files: "${folder.path}", auth: { basic: { alice: secret } } }]
+`);
+  await using client = await connect(gate.port("web"));
+  const status = async (fields: string, path = "/a.txt") => (await ask(client, fields, path)).status;
+  equal([await status(""), await status("", "/none"), await status(basic("alice", "x"))], [401, 401, 401]);
+  equal([await status(basic("alice", "secret")), await status(basic("alice", "secret"), "/none")], [
+    200,
+    404,
+  ]);
+});
+
+Deno.test("a password is remembered by a connection for the source that gave it, whoever comes next", async () => {
+  await using upstream = await rawUpstream(showHeads);
+  await using gate = await gateWith(upstream.port, USERS, "", ', trustedProxies: "127.0.0.1"');
+  await using client = await connect(gate.port("web"));
+  const said = basic("bob", "secret");
+  for (const [from, user] of [["192.0.2.1", "bob"], ["192.0.2.2", "bob"], ["192.0.2.1", "bob"]]) {
+    const { content } = await ask(client, `X-Forwarded-For: ${from}\r\n${said}`);
+    equal(fieldOf(content, "X-Forwarded-User"), user);
+  }
+  equal((await ask(client, "X-Forwarded-For: 192.0.2.1\r\n")).status, 401);
+  const { content } = await ask(client, `X-Forwarded-For: 192.0.2.1\r\n${basic("alice", "secret")}`);
+  equal(fieldOf(content, "X-Forwarded-User"), "alice");
 });
