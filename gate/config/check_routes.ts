@@ -9,6 +9,7 @@ import { Coverage, type Kind, type Speakers } from "./coverage.ts";
 import type { RouteMatch } from "./left_out.ts";
 import type { Findings } from "./problems.ts";
 import type { Located, Part } from "./read.ts";
+import { nodeAt } from "./tree.ts";
 
 type Listeners = Part<Map<string, Located<ListenerConfiguration>>>;
 
@@ -91,6 +92,7 @@ function checkUnrouted(
       const { naming, sniff } = protocols[protocol];
       if (naming === "serverName" && ending) continue;
       const closed = "such connections are closed";
+      if (naming === "host" && nodeAt(findings.root, ["acme"])) continue; // it is there for the authority
       if (sniff === undefined && naming === "nothing") {
         const needed = `a route { listener: ${listener}, to: ... }, or to in place of protocols`;
         findings.error(path, `[${protocol}] needs ${needed}`);

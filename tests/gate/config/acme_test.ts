@@ -105,6 +105,13 @@ Deno.test("what is wrong with it has its place", async () => {
   );
 });
 
+Deno.test("a listener that speaks http for the authority alone is no mistake", async () => {
+  const text = routes('{ host: a.example, listener: edge, tls: terminate, to: "127.0.0.1:1" }');
+  equal((await parsed(`${text}acme: {}`)).warnings, []);
+  const { warnings } = await parsed(`${text}${FILES}`.replace("a.example", "filed.example"));
+  ok(warnings.some((warning) => /listeners\.web: no route takes http/.test(warning)), warnings.join());
+});
+
 Deno.test("a reload tells what is different", async () => {
   const text = (acme: string) => `${routes('{ host: a.example, tls: terminate, to: "127.0.0.1:1" }')}${acme}`;
   const { config: before } = await parsed(text("acme: {}"));
