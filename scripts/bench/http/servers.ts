@@ -126,6 +126,7 @@ backend nginx
 `,
 };
 
+/** Without `skip_install_trust` it would make this machine trust an authority of its own. */
 const caddy: HttpServer = {
   name: "caddy",
   absent: absent("caddy"),
@@ -147,6 +148,7 @@ const caddy: HttpServer = {
 {
   admin off
   auto_https off
+  skip_install_trust
   servers {
     protocols h1
   }
@@ -175,7 +177,7 @@ const ugate: HttpServer = {
   configure: ({ ports, backend, folder, files }) => `
 listeners:
   clear: { address: "127.0.0.1:${ports.clear}", protocols: [http] }
-  tls: { address: "127.0.0.1:${ports.tls}", protocols: [tls] }
+  tls: { address: "127.0.0.1:${ports.tls}", protocols: [tls, http] }
 certificates: [{ cert: "${files.cert}", key: "${files.key}" }]
 routes:
   - { to: "http://127.0.0.1:${backend}" }
