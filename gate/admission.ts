@@ -2,7 +2,7 @@
 import { Census } from "./census.ts";
 import { Challenges } from "./challenges.ts";
 import { Connection } from "./connection.ts";
-import type { AskForFiles, ProxyHeader } from "./connector.ts";
+import type { AskForFiles } from "./connector.ts";
 import type { Peer, Protocol, Protocols, Stream, Target } from "./contracts.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { Accepting } from "./engine/acceptor.ts";
@@ -22,6 +22,7 @@ import { ConnectionLimits, type Place } from "./limits.ts";
 import type { Bound, Question, Start } from "./orders.ts";
 import { Questions } from "./questions.ts";
 import { RateLimits } from "./rate_limits.ts";
+import type { ProxyHeader } from "./route_dialer.ts";
 import { Roster } from "./roster.ts";
 import { Ruling } from "./ruling.ts";
 import type { Snapshot } from "./snapshot.ts";

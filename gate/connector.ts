@@ -1,5 +1,5 @@
 /** The one way out: route, policy, dial. Where to go is decided in decide.ts; here it happens. */
-import { formatTarget, isUnixHost, parseIp } from "./address.ts";
+import { formatTarget } from "./address.ts";
 import { AskedTargets, type Deciding, type NamedRequest } from "./asked.ts";
 import { type Asking, askingOf } from "./asking.ts";
 import type { Connection } from "./connection.ts";
@@ -9,31 +9,20 @@ import { Dialer, type DialerParts } from "./dialer.ts";
 import { after, now, promiseResolved } from "./engine/loop.ts";
 import { socketPair } from "./engine/socket_pair.ts";
 import { PooledUpstream, type UpstreamPool } from "./engine/upstream_pool.ts";
-import { asGateError, GateError } from "./errors.ts";
-import type { EndpointChanged, Health } from "./health.ts";
+import { GateError } from "./errors.ts";
 import { lostUser } from "./right.ts";
+import { RouteDialer, type RouteDialerParts } from "./route_dialer.ts";
 import type { RouteEndpoint, RouteRule } from "./snapshot.ts";
-import { tlsKind, type UpstreamTls } from "./upstream_tls.ts";
-
-export interface Place {
-  readonly address: string;
-  readonly port: number;
-}
-/** Writes the header of the PROXY protocol. */
-export type ProxyHeader = (version: "v1" | "v2", source?: Place, destination?: Place) => Uint8Array;
+import { tlsKind } from "./upstream_tls.ts";
 
 /** The other end of a connection for files; the descriptor goes to their thread. */
 export type AskForFiles = (fd: number, site: FilesSite) => void;
 
 /** What one snapshot compiles to, and what outlives it. */
-export interface ConnectorParts extends DialerParts, Deciding {
-  readonly health: Health;
-  readonly proxyHeader: ProxyHeader;
-  readonly endpointChanged: EndpointChanged;
+export interface ConnectorParts extends DialerParts, RouteDialerParts, Deciding {
   readonly askForFiles: AskForFiles;
   /** Upstreams that wait for another message: they outlive snapshots. */
   readonly pool: UpstreamPool;
-  readonly upstreamTls: UpstreamTls;
 }
 
 /** Before a message goes where it was already, ms. */
@@ -42,17 +31,14 @@ const FIRST_PAUSE = 50, LONGEST_PAUSE = 1000;
 export class Connector {
   readonly #parts: ConnectorParts;
   readonly #dialer: Dialer;
+  readonly #routes: RouteDialer;
   readonly asked: AskedTargets;
-  /** Targets of routes that need no resolving, as what a dial takes. */
-  readonly #literal = new Map<Target, readonly Target[]>();
 
   constructor(parts: ConnectorParts, routes: readonly RouteRule[]) {
     this.#parts = parts;
     this.#dialer = new Dialer(parts);
     this.asked = new AskedTargets(parts, this.#dialer);
-    for (const { target } of routes.flatMap(({ to }) => to)) {
-      if (isUnixHost(target.host) || parseIp(target.host)) this.#literal.set(target, [target]);
-    }
+    this.#routes = new RouteDialer(parts, this.#dialer, routes);
   }
 
   /** Throws or rejects with GateError; the connection's record tells target and endpoint. */
@@ -70,8 +56,7 @@ export class Connector {
     if (plan.kind === "asked" || naming === "target") conn.right = { asking, plan };
     if (plan.kind === "route") {
       conn.route = plan.route.place;
-      return this.#toOnly(plan.route, conn, until) ??
-        this.#toRoute(plan.route, conn, until, this.#order(plan.route));
+      return this.#routes.dial(plan.route, conn, until);
     }
     return this.asked.dial(plan.target, conn, conn.right!, until);
   }
@@ -106,7 +91,7 @@ export class Connector {
     conn.tried = undefined;
     conn.route = route.place;
     if (route.http?.files) return this.#toFiles(route.http.files, conn, reuse);
-    const endpoints = this.#order(route); // for both: chance decides among equals, and would choose again
+    const endpoints = this.#routes.order(route); // for both: chance decides among equals, and would choose again
     return (reuse ? this.#toIdle(route, conn, endpoints[0]) : undefined) ??
       this.#toNew(route, conn, endpoints);
   }
@@ -116,7 +101,7 @@ export class Connector {
     leaveUpstream(conn);
     if (route.http?.files) return await this.#toFiles(route.http.files, conn, false);
     if (route.to.every((endpoint) => conn.tried?.has(endpoint))) await rest(pauseBefore(attempt));
-    const endpoints = this.#order(route, conn.tried);
+    const endpoints = this.#routes.order(route, conn.tried);
     return await this.#toNew(route, conn, endpoints, Math.min(until, now + conn.limits.dialTimeout));
   }
 
@@ -157,20 +142,16 @@ export class Connector {
 
   /** undefined: no idle upstream goes where this connection would. */
   #toIdle(route: RouteRule, conn: Connection, best: RouteEndpoint | undefined): Stream | undefined {
-    const { health, pool } = this.#parts;
+    const { pool } = this.#parts;
     const own = this.#ownOf(route, conn), endpoint = own?.endpoint ?? best;
     if (endpoint === undefined) return undefined;
     const upstream = own?.upstream ?? pool.take(kindOf(endpoint, route));
     if (upstream === undefined) return undefined;
-    enter(endpoint, route, conn, health);
+    this.#routes.enter(endpoint, route, conn);
     conn.dialed = upstream.dialed;
     conn.record.endpoint = upstream.endpoint;
     conn.upstream = upstream;
     return upstream.stream;
-  }
-
-  #order({ to }: RouteRule, tried?: ReadonlySet<RouteEndpoint>): readonly RouteEndpoint[] {
-    return this.#parts.health.order(to, tried);
   }
 
   /** The upstream that is this connection's alone, if it goes where this route does; else it is closed. */
@@ -192,7 +173,7 @@ export class Connector {
   ): Promise<Stream> {
     conn.askedAt = now;
     conn.resolvedAt = 0;
-    const stream = await (this.#toOnly(route, conn, until) ?? this.#toRoute(route, conn, until, endpoints));
+    const stream = await this.#routes.dial(route, conn, until, endpoints);
     conn.upstream = new PooledUpstream(
       kindOf(conn.endpoint!, route),
       stream,
@@ -202,82 +183,6 @@ export class Connector {
     );
     return stream;
   }
-
-  /** The plain case without a detour: one endpoint, which is a literal. undefined: it is not that case. */
-  #toOnly(route: RouteRule, conn: Connection, until: number): Promise<Stream> | undefined {
-    const [endpoint] = route.to;
-    const literal = route.to.length === 1 && !route.proxyProtocol && !endpoint.secure
-      ? this.#literal.get(endpoint.target)
-      : undefined;
-    if (!literal) return undefined;
-    enter(endpoint, route, conn, this.#parts.health);
-    return this.#dialer.dial(literal, conn, until, (failure) => {
-      if (!failure) this.#stood(endpoint);
-      else this.#failed(endpoint, conn, failure);
-    });
-  }
-
-  /** One endpoint after the other, the best first, until one stands. */
-  async #toRoute(
-    route: RouteRule,
-    conn: Connection,
-    until: number,
-    endpoints: readonly RouteEndpoint[],
-  ): Promise<Stream> {
-    const { health } = this.#parts;
-    let failure: GateError | undefined;
-    for (const [i, endpoint] of endpoints.entries()) {
-      if (failure && now >= until) break;
-      const share = now + (until - now) / (endpoints.length - i); // one that never answers leaves time for the next
-      enter(endpoint, route, conn, health);
-      try {
-        const literal = this.#literal.get(endpoint.target);
-        const stream = await (literal
-          ? this.#dialer.dial(literal, conn, share)
-          : this.#dialer.reach(endpoint.target, conn, share));
-        if (route.proxyProtocol) {
-          await writeOrClose(stream, this.#header(route.proxyProtocol, conn));
-        }
-        const spoken = endpoint.secure ? await this.#secure(stream, endpoint, route, conn, share) : stream;
-        this.#stood(endpoint);
-        return spoken;
-      } catch (thrown) {
-        failure = asGateError(thrown);
-        this.#failed(endpoint, conn, failure);
-        if (failure.side === "client" || conn.over) break;
-      }
-    }
-    throw failure ?? new GateError("no-route", "gate", `Cannot go on: ${route.place} has nowhere to go`);
-  }
-
-  #secure(
-    stream: Stream,
-    { target }: RouteEndpoint,
-    { upstreamTls }: RouteRule,
-    conn: Connection,
-    until: number,
-  ): Promise<Stream> {
-    const ms = Math.max(1, Math.min(until - now, conn.limits.handshakeTimeout));
-    return this.#parts.upstreamTls.secure(stream, target, upstreamTls, ms, conn);
-  }
-
-  /** A client that went away says nothing about the endpoint. */
-  #failed(endpoint: RouteEndpoint, conn: Connection, failure: GateError): void {
-    conn.leaveEndpoint();
-    if (failure.side === "client" || failure.failure === "exhausted" || conn.over) return;
-    if (this.#parts.health.dialed(endpoint, false)) this.#parts.endpointChanged(endpoint, failure);
-  }
-
-  #stood(endpoint: RouteEndpoint): void {
-    if (this.#parts.health.dialed(endpoint, true)) this.#parts.endpointChanged(endpoint, undefined);
-  }
-
-  #header(version: "v1" | "v2", conn: Connection): Uint8Array {
-    const { address, port } = conn.peer;
-    const source = port === undefined ? undefined : { address, port };
-    const local = conn.localAddress;
-    return this.#parts.proxyHeader(version, source, local && { address: local.host, port: local.port });
-  }
 }
 
 /** The one of the message before, if it was not kept. */
@@ -285,11 +190,6 @@ function leaveUpstream(conn: Connection): void {
   conn.upstream?.leavePool();
   conn.upstream = undefined;
   conn.leaveEndpoint();
-}
-
-function enter(endpoint: RouteEndpoint, route: RouteRule, conn: Connection, health: Health): void {
-  conn.enterEndpoint(endpoint, health);
-  if (route.http?.retries) (conn.tried ??= new Set()).add(endpoint);
 }
 
 /** ms: doubled with each attempt up to the longest, a half of it by chance. */
@@ -334,13 +234,4 @@ function makeKind({ target, secure }: RouteEndpoint, { proxyProtocol, upstreamTl
   const place = formatTarget(target);
   if (!proxyProtocol && !secure) return place;
   return `${place} ${proxyProtocol ?? ""} ${secure ? tlsKind(upstreamTls) : ""}`;
-}
-
-async function writeOrClose(stream: Stream, bytes: Uint8Array): Promise<void> {
-  try {
-    await stream.write(bytes);
-  } catch (thrown) {
-    stream[Symbol.dispose]();
-    throw thrown;
-  }
 }

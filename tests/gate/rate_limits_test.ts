@@ -3,6 +3,7 @@ import type { RateLimit } from "../../gate/contracts.ts";
 import { RateLimits, ratesSize, scopeOf } from "../../gate/rate_limits.ts";
 import type { RouteRule } from "../../gate/snapshot.ts";
 import { equal, ok } from "../support/assert.ts";
+import type { Hammering } from "../support/rate_worker.ts";
 
 /** Two engines over one table, with a clock that the test moves. */
 function table(sources?: number) {
@@ -132,4 +133,32 @@ Deno.test("a route keeps its number, wherever it stands and whatever it does", (
   for (const other of [{ host: "b.example" }, { path: { prefix: "/logout" } }, { listener: "edge" }]) {
     ok(scopeOf({ ...route, ...other }) !== scope, JSON.stringify(other));
   }
+});
+
+/** How many requests two threads let in together. */
+async function hammered(hammering: Hammering): Promise<number> {
+  const workers = [0, 1].map(() =>
+    new Worker(new URL("../support/rate_worker.ts", import.meta.url), { type: "module" })
+  );
+  const admitted = workers.map((worker) =>
+    new Promise<number>((told, failed) => {
+      worker.onmessage = ({ data }) => told(data);
+      worker.onerror = (event) => failed(new Error(event.message));
+      worker.postMessage(hammering);
+    })
+  );
+  try {
+    const [one, other] = await Promise.all(admitted);
+    return one + other;
+  } finally {
+    for (const worker of workers) worker.terminate();
+  }
+}
+
+Deno.test("threads that count at the same time lose no request and no place", async () => {
+  const hammering = { sources: 3, requests: 30_000, most: 20_000 };
+  equal(await hammered({ ...hammering, shared: new SharedArrayBuffer(ratesSize()) }), 60_000);
+  // More sources than there is room for: whoever is let in is counted for whoever takes its place.
+  const crowded = { sources: 12, requests: 10_000, most: 9000, shared: new SharedArrayBuffer(ratesSize(8)) };
+  ok(await hammered(crowded) <= 12 * 9000);
 });
