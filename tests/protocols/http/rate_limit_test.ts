@@ -109,3 +109,20 @@ Deno.test("IPv6 sources count by /64", async () => {
   }
   equal(statuses, [200, 429, 200]);
 });
+
+Deno.test("behind a trusted proxy its clients are counted, each for itself, and what others claim is not believed", async () => {
+  await using upstream = await rawUpstream(echoRequests);
+  const text = configured(upstream.port, "{ $, rateLimit: { requests: 1, per: 1h } }");
+  await using gate = await startGate(
+    text.replace("proxyProtocol:", "trustedProxies: 192.0.2.1/32, proxyProtocol:"),
+  );
+  const from = async (source: string, forwarded: string) => {
+    const request = `GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: ${forwarded}\r\n\r\n`;
+    return (await asked(gate, { source, request })).status;
+  };
+  equal(await from("192.0.2.1", "203.0.113.1"), 200);
+  equal(await from("192.0.2.1", "203.0.113.2"), 200);
+  equal(await from("192.0.2.1", "203.0.113.9, 203.0.113.1"), 429);
+  equal(await from("192.0.2.2", "203.0.113.7"), 200);
+  equal(await from("192.0.2.2", "203.0.113.8"), 429);
+});
