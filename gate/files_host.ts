@@ -19,7 +19,7 @@ const FIRST_OWNER = 0xff00, OWNERS = 128;
 /** Where no route has files any more it stays for so long, and while somebody gets one, ms. */
 const LINGER = 60_000;
 /** It has so long to end, ms. */
-const STOP_TIME = 1000;
+const STOP_TIME = 3000;
 /** So many deaths within a minute are too many: until it is over nobody is served. */
 const MOST_DEATHS = 5, MINUTE = 60_000;
 

@@ -76,22 +76,19 @@ class FilesConnection {
   async #sendRange(fd: number, { from, size }: ByteRange): Promise<void> {
     const socket = this.#socket, end = from + size;
     for (let at = from, turn = 0; at < end;) {
-      const sent = sendFile(socket.open(), fd, at, Math.min(CALL, end - at));
+      const size = Math.min(CALL, end - at), sent = sendFile(socket.open(), fd, at, size);
       if (sent === 0) throw cut();
       if (sent === -2) {
         throw new GateError("closed", "client", "Cannot send a file: nobody takes it any more");
       }
-      if (sent > 0) {
-        at += sent;
-        turn += sent;
-        if (turn < TURN) continue;
-        turn = 0;
-        await nextTurn();
-      } else {
+      at += Math.max(0, sent);
+      turn += sent;
+      if (sent < size) { // it takes no more now, or the file ends, which the next call tells
         socket.writable = false;
-        turn = 0;
         await socket.untilWritable();
-      }
+      } else if (turn < TURN) continue;
+      else await nextTurn();
+      turn = 0;
     }
   }
 }

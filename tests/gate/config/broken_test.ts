@@ -53,6 +53,36 @@ const BROKEN: readonly (readonly [name: string, text: string, path: string, sent
     "log",
     /given twice, first at ugate\.yaml:1:1/,
   ],
+  [
+    "compression of what goes on as it came",
+    `${WEB}routes: [{ to: "a:1", protocol: http, ^compress: [gzip] }]`,
+    "routes[0].compress",
+    /needs a to of http:\/\//,
+  ],
+  [
+    "an unknown coding",
+    `${WEB}routes: [{ to: "http://a:1", compress: [^br] }]`,
+    "routes[0].compress[0]",
+    /expected one of zstd, gzip/,
+  ],
+  [
+    "files beside a target",
+    `${WEB}routes: [{ to: "http://a:1", files: ^/ }]`,
+    "routes[0].files",
+    /excludes to/,
+  ],
+  [
+    "files below a path that is no prefix",
+    `${WEB}routes: [{ path: ^{ exact: /x }, files: / }]`,
+    "routes[0].path",
+    /needs to be a prefix/,
+  ],
+  [
+    "files of no directory",
+    `${WEB}routes: [{ files: ^/dev/null }]`,
+    "routes[0].files",
+    /Cannot serve \/dev\/null: expected a directory/,
+  ],
   ["no listeners", "listeners: ^{}\n", "listeners", /at least one listener/],
   ["listeners without a value", "listeners:^\n", "listeners", /expected a map of names, got nothing/],
   [
