@@ -53,7 +53,6 @@ async function makeFiles(): Promise<Folder> {
   const folder = await Folder.make();
   const site = await authority.issue(["example.com", "*.example.com"]);
   const client = await authority.issue(["gate.example.com"]);
-  for (const name of ["www", "site"]) await Deno.mkdir(`${folder.path}/${name}`);
   await folder.write("cert.pem", site.chain);
   await folder.write("key.pem", site.key);
   await folder.write("client.pem", client.chain);
