@@ -219,8 +219,7 @@ export interface FilesSite {
 }
 
 /** How a response's content may be coded on its way to the client (RFC 9110 8.4.1). */
-export const CODINGS = ["zstd", "gzip"] as const;
-export type Coding = typeof CODINGS[number];
+export type Coding = "zstd" | "gzip";
 
 /** What a route says of requests. Times in ms, sizes in bytes. */
 export interface RequestRules extends Filters {
@@ -258,8 +257,7 @@ export interface Retries {
 }
 
 /** Nothing was sent; or the status that the upstream answered, or that the gate would answer in its place. */
-export const RETRY_REASONS = ["connect", 502, 503, 504] as const;
-export type RetryReason = typeof RETRY_REASONS[number];
+export type RetryReason = "connect" | 502 | 503 | 504;
 
 /** What has to be proven of who makes a request: all that is given. */
 export interface AuthRule {

@@ -1,5 +1,5 @@
 /** What the texts of a configuration mean. Each reader answers the value, or what it expected instead. */
-import { RETRY_REASONS, type RetryReason, type Target } from "../contracts.ts";
+import type { Coding, RetryReason, Target } from "../contracts.ts";
 import {
   formatIp,
   isUnixHost,
@@ -30,6 +30,8 @@ export const REGEX = "a regular expression for paths";
 export const METHOD = "a method such as GET, in upper case";
 export const MIRROR = `http:// and ${TARGET}`;
 export const CHECK_PATH = "a path such as /healthz";
+export const CODINGS = ["zstd", "gzip"] as const satisfies readonly Coding[];
+export const RETRY_REASONS: readonly RetryReason[] = ["connect", 502, 503, 504];
 export const RETRY = `one of ${RETRY_REASONS.join(", ")}`;
 export const LISTEN = 'an address such as ":443", "127.0.0.1:443", "[::1]:443", "unix:/path" or "unix:@name"';
 export const PATTERN = "a name, *.name or * (an address is none)";

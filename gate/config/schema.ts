@@ -1,6 +1,5 @@
 /** The keys of ugate.yaml: names, shapes, defaults, meanings. What keys mean together is in check_*.ts. */
 import { z } from "zod";
-import { CODINGS, RETRY_REASONS } from "../contracts.ts";
 import { DISCOVERY_SOURCES, LOG_FORMATS, LOG_LEVELS } from "./configuration.ts";
 import { ACTIONS, filterRelations, filters } from "./filter_schema.ts";
 import * as scalars from "./scalars.ts";
@@ -112,7 +111,7 @@ const mirror = scalar(scalars.MIRROR, scalars.readMirror);
 /** Statuses may be numbers for a reader of YAML. */
 const retryReason = scalar(scalars.RETRY, scalars.readRetryReason, {
   anyOf: [
-    ...[{ type: "integer", enum: RETRY_REASONS.slice(1) }, { enum: RETRY_REASONS.map(String) }],
+    ...[{ type: "integer", enum: scalars.RETRY_REASONS.slice(1) }, { enum: scalars.RETRY_REASONS.map(String) }],
     { type: "string", pattern: "\\$\\{" },
   ],
 });
@@ -219,7 +218,7 @@ const requestKeys = {
     "the directory whose files are served below the matched prefix, in place of a target",
     text("a directory").optional(),
   ],
-  compress: ["how content may be compressed for clients, the best first", list(oneOf(CODINGS)).optional()],
+  compress: ["how content may be compressed for clients, the best first", list(oneOf(scalars.CODINGS)).optional()],
   rateLimit: [
     "how often each source may ask; others get 429",
     keys({
