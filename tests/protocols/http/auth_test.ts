@@ -394,3 +394,24 @@ Deno.test("a password is remembered by a connection for the source that gave it,
   const { content } = await ask(client, `X-Forwarded-For: 192.0.2.1\r\n${basic("alice", "secret")}`);
   equal(fieldOf(content, "X-Forwarded-User"), "alice");
 });
+
+Deno.test("redirects and fixed answers are behind auth, too", async () => {
+  await using gate = await startGate(`
+listeners: { web: { address: "127.0.0.1:0", protocols: [http] } }
+routes:
+  - { path: /moved, redirect: { path: /new }, auth: { basic: { alice: secret } } }
+  - { path: /fixed, respond: { status: 200, body: hidden }, auth: { basic: { alice: secret } } }
+`);
+  await using client = await connect(gate.port("web"));
+  const answer = async (path: string, fields = "") => {
+    const { status, head, content } = await ask(client, fields, path);
+    return [status, fieldOf(head, "Location") !== undefined, content.includes("hidden")];
+  };
+  const given = basic("alice", "secret");
+  equal([await answer("/moved"), await answer("/fixed")], [[401, false, false], [401, false, false]]);
+  equal([await answer("/moved", given), await answer("/fixed", given)], [[302, true, false], [
+    200,
+    false,
+    true,
+  ]]);
+});
