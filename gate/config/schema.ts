@@ -111,7 +111,9 @@ const mirror = scalar(scalars.MIRROR, scalars.readMirror);
 /** Statuses may be numbers for a reader of YAML. */
 const retryReason = scalar(scalars.RETRY, scalars.readRetryReason, {
   anyOf: [
-    ...[{ type: "integer", enum: scalars.RETRY_REASONS.slice(1) }, { enum: scalars.RETRY_REASONS.map(String) }],
+    ...[{ type: "integer", enum: scalars.RETRY_REASONS.slice(1) }, {
+      enum: scalars.RETRY_REASONS.map(String),
+    }],
     { type: "string", pattern: "\\$\\{" },
   ],
 });
@@ -218,7 +220,10 @@ const requestKeys = {
     "the directory whose files are served below the matched prefix, in place of a target",
     text("a directory").optional(),
   ],
-  compress: ["how content may be compressed for clients, the best first", list(oneOf(scalars.CODINGS)).optional()],
+  compress: [
+    "how content may be compressed for clients, the best first",
+    list(oneOf(scalars.CODINGS)).optional(),
+  ],
   rateLimit: [
     "how often each source may ask; others get 429",
     keys({
