@@ -68,7 +68,14 @@ export const backend: HttpServer = {
     listen 127.0.0.1:${ports.tls} ssl;
     ssl_certificate ${files.cert};
     ssl_certificate_key ${files.key};
-    location /upload { return 204; }
+    location = /swallowed { return 204; }
+    location /upload { # all of it is read before the answer, or those in front would end the upload early
+      client_body_buffer_size 2m;
+      proxy_pass http://127.0.0.1:${ports.clear}/swallowed;
+      proxy_method GET;
+      proxy_pass_request_body off;
+      proxy_set_header Content-Length "";
+    }
   }
 }
 `,
