@@ -136,6 +136,12 @@ export class TestGate implements AsyncDisposable {
 export const engineWorker = (): Worker =>
   new Worker(new URL("./engine_worker.ts", import.meta.url), { type: "module" });
 
+/** Tests run side by side: the port of the admin page that nobody wrote about is one for all of them. */
+const withoutPage = ({ file, text }: ConfigurationText): ConfigurationText => ({
+  file,
+  text: /^admin:/m.test(text) ? text : `${text}\nadmin: { address: "off" }\n`,
+});
+
 /** Checks, binds, serves; dispose it. Ports are 0 in the text, `port()` tells them. */
 export async function startGate(
   yaml: string,
@@ -144,7 +150,8 @@ export async function startGate(
 ): Promise<TestGate> {
   const env = { get: (name: string) => environment[name] };
   const disk = { text: yaml };
-  const parse = (texts: readonly ConfigurationText[]) => parseConfiguration(texts, protocolsWithToys, env);
+  const parse = (texts: readonly ConfigurationText[]) =>
+    parseConfiguration(texts.map(withoutPage), protocolsWithToys, env);
   const read = () => parse([{ file: "test.yaml", text: disk.text }]);
   const scope = new Scope();
   const early: string[] = [];
