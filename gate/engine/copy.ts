@@ -4,11 +4,11 @@
  */
 import type { Joint, Pace, Stream, Taker } from "../contracts.ts";
 import { asGateError, GateError, type Side } from "../errors.ts";
-import { CopyClock } from "./copy_clock.ts";
+import { CopyClock, tooSlow } from "./copy_clock.ts";
 import type { Descriptor, Mover } from "./descriptor.ts";
 import { Flow } from "./flow.ts";
 import { EPOLLERR } from "./layout.ts";
-import { again, promiseResolved } from "./loop.ts";
+import { after, again, promiseResolved } from "./loop.ts";
 import { Outlet } from "./outlet.ts";
 import { Socket } from "./socket.ts";
 
@@ -33,8 +33,20 @@ export async function copyBytes(from: Stream, to: Stream, bytes: number, pace?: 
     throw thrown;
   }
   const moved = await jointBytes(source, sink, bytes, sideOf(from), sideOf(to), pace);
-  await to.write(NOTHING); // behind what the kernel refused: the stream may be moved after this
+  await refusedGone(to, pace);
   return moved;
+}
+
+/** What the kernel refused of the last bytes has left: the stream may be moved after this. */
+async function refusedGone(to: Stream, pace: Pace | undefined): Promise<void> {
+  const left = to.write(NOTHING);
+  if (!left) return;
+  const stop = pace && after(pace.sink, () => to.abort(tooSlow(sideOf(to), "takes nothing")));
+  try {
+    await left;
+  } finally {
+    stop?.();
+  }
 }
 
 const tooShort = (from: Socket | undefined, bytes: number): GateError =>

@@ -64,5 +64,5 @@ export class CopyClock implements Expiring {
   }
 }
 
-const tooSlow = (side: Side, what: string) =>
+export const tooSlow = (side: Side, what: string): GateError =>
   new GateError("timeout", side, `Cannot pass content on: the ${side} ${what}`);
