@@ -108,16 +108,11 @@ const scopes = new WeakMap<RouteRule, number>();
 export function scopeOf(route: RouteRule): number {
   let scope = scopes.get(route);
   if (scope !== undefined) return scope;
-  const unmatched = {
-    place: "",
-    label: "",
-    to: [],
-    http: undefined,
-    check: undefined,
-    proxyProtocol: undefined,
-  };
+  const { listener, protocol, host, path, encodedSlash, method, headers, query } = route;
   scope = 0;
-  for (const sign of JSON.stringify({ ...route, ...unmatched })) {
+  for (
+    const sign of JSON.stringify({ listener, protocol, host, path, encodedSlash, method, headers, query })
+  ) {
     scope = mixed(scope ^ sign.charCodeAt(0), 0x9e3779b1);
   }
   scopes.set(route, scope);

@@ -127,6 +127,9 @@ Deno.test("a route keeps its number, wherever it stands and whatever it does", (
       to,
       http: { timeout: 5 },
       proxyProtocol: "v1",
+      upstreamTls: { digest: "x" },
+      sources: ["10.0.0.0/8"],
+      tls: "terminate",
     }),
     scope,
   );
