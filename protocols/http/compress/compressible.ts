@@ -66,8 +66,12 @@ function isCompressible(head: MessageHead, bytes: Uint8Array): boolean {
     DIGESTS.every((name) => head.findName(bytes, name) < 0);
 }
 
+/** A line that the route takes away tells no cache anything. */
 function vary(edits: Edits, head: MessageHead, bytes: Uint8Array): void {
-  if (!says(head, bytes, KIND.vary, VARIES)) edits.add(VARY);
+  for (let line = head.find(KIND.vary); line >= 0; line = head.find(KIND.vary, line + 1)) {
+    if (head.drop[line] === 0 && VARIES.test(valueOf(head, bytes, line))) return;
+  }
+  edits.add(VARY);
 }
 
 /** RFC 9110 8.8.1: a strong tag would promise the same octets. */

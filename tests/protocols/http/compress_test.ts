@@ -107,6 +107,19 @@ Deno.test("a client that takes nothing compressed gets it plain, and caches are 
   equal((await get(again)).head.match(/^Vary/gm)!.length, 1);
 });
 
+Deno.test("caches are told of it also where the route writes Vary itself, or takes it away", async () => {
+  await using upstream = await rawUpstream(answering("Content-Type: text/plain\nVary: Accept-Encoding"));
+  for (const [change, told] of [["set: { Vary: Origin }", 2], ["remove: [Vary]", 1]] as const) {
+    await using gate = await gateTo(upstream.port, `[gzip], responseHeaders: { ${change} }`);
+    const { head } = await get(gate);
+    equal(
+      [head.match(/^Vary: /gm)?.length, head.includes("Vary: Accept-Encoding\r\n")],
+      [told, true],
+      change,
+    );
+  }
+});
+
 Deno.test("HTTP/1.0 gets it up to the end of the connection", async () => {
   await using upstream = await rawUpstream(answering("Content-Type: text/plain"));
   await using gate = await gateTo(upstream.port);
