@@ -42,6 +42,9 @@ export interface ExplainedTermination {
   readonly enters: boolean;
 }
 
+/** How a trusted proxy tells the scheme that a client asked by. */
+export const FORWARDED_PROTO = "x-forwarded-proto";
+
 /** In place of the end of a certificate that only a running gate has. */
 export const UNKNOWN_END = 0;
 
@@ -114,11 +117,17 @@ export async function explain(
 }
 
 /** What the gate itself says to a request; undefined: an upstream does. */
-function answerOf({ naming }: Asking, plan: Plan, secure: boolean): string | undefined {
+function answerOf({ naming, request }: Asking, plan: Plan, secure: boolean): string | undefined {
   if (naming !== "host" || plan.kind !== "route" || !plan.route.http) return undefined;
-  if (plan.route.http.secureOnly && !secure) return "308 to https, for it came in clear";
+  if (plan.route.http.secureOnly && !secure && !toldSecure(request)) {
+    return "308 to https, for it came in clear";
+  }
   return describeAnswer(plan.route.http);
 }
+
+/** By a trusted proxy: of others it has no such header. */
+const toldSecure = (request: Asking["request"]): boolean =>
+  request?.header(FORWARDED_PROTO)?.toLowerCase() === "https";
 
 function terminationOf(decider: Decider, asking: Asking, plan: Plan): ExplainedTermination | undefined {
   const certificate = decider.certificate(asking, plan);

@@ -2,15 +2,12 @@
 import { GateError } from "../../gate/errors.ts";
 import type { Redirect } from "../../gate/filters.ts";
 import { replacePath } from "../../gate/path_prefix.ts";
-import { KIND } from "./field_kinds.ts";
-import { schemeOf } from "./forwarded.ts";
-import { isToken, octets } from "./octets.ts";
+import { askedScheme } from "./asked_scheme.ts";
 import type { OwnAnswer } from "./own_answer.ts";
 import { queryOf } from "./rewrite.ts";
 import type { Incoming } from "./rules.ts";
 
 const DEFAULT_PORT = { http: 80, https: 443 };
-const SCHEMES = [["http", octets("http")], ["https", octets("https")]] as const;
 const NOTHING = new Uint8Array(0);
 /** What may come in a target and is no part of a URI; clients make a slash of a backslash. */
 const NOT_IN_URI = /["<>\\^`{|}]/g;
@@ -46,13 +43,4 @@ function originOf(redirect: Redirect, request: Incoming): string {
   const stays = scheme === asked && digits !== "" ? Number(digits) : DEFAULT_PORT[scheme];
   const { port = stays } = redirect;
   return `${scheme}://${host}${port === DEFAULT_PORT[scheme] ? "" : `:${port}`}`;
-}
-
-/** As the client asked, whose TLS may have ended at a trusted proxy. */
-function askedScheme({ head, bytes, exchange, conn }: Incoming): "http" | "https" {
-  const line = exchange.client === undefined ? -1 : head.find(KIND.forwardedProto);
-  if (line < 0) return schemeOf(conn);
-  const start = head.lines[4 * line + 2], end = head.lines[4 * line + 3];
-  const [told] = SCHEMES.find(([, name]) => isToken(bytes, start, end, name)) ?? [];
-  return told ?? schemeOf(conn);
 }

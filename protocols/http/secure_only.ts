@@ -1,14 +1,17 @@
 /** Routes that are for TLS alone: who asks in clear is sent there, the same request over TLS (RFC 9110 15.4.9). */
-import { RequestRefused } from "./own_answer.ts";
+import { askedScheme } from "./asked_scheme.ts";
+import { schemeOf } from "./forwarded.ts";
 import { textOf } from "./interned.ts";
+import { RequestRefused } from "./own_answer.ts";
 import type { Admit } from "./rules.ts";
 
 const AUTHORITY = /^(\[[^\]]*\]|[^:]*)(?::([0-9]*))?$/;
 const HTTP_PORT = "80", HTTPS_PORT = "443";
 
-/** Answers 308 to what came in clear. */
-export const secureOnly: Admit = ({ head, bytes, exchange, conn }) => {
-  if (conn.peer.layers.includes("tls")) return;
+/** Answers 308 to what came in clear; not to whose TLS a trusted proxy ended: it would come back the same way. */
+export const secureOnly: Admit = (request) => {
+  const { head, bytes, exchange, conn } = request;
+  if (schemeOf(conn) === "https" || askedScheme(request) === "https") return;
   const asked = textOf(bytes, head.pathStart, head.targetEnd);
   const location = locationOf(exchange.host, asked);
   if (location !== undefined) {

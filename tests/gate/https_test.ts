@@ -98,6 +98,23 @@ Deno.test("a route for TLS alone sends who asks in clear there, before anything 
   }
 });
 
+Deno.test("whose TLS a trusted proxy ended is not sent to TLS again, and others are", async () => {
+  await using upstream = await rawUpstream(echoRequests);
+  const route = `{ host: a.example, tls: terminate, to: "http://127.0.0.1:${upstream.port}" }`;
+  const told: readonly [trusted: string, proto: string, status: number][] = [
+    ["127.0.0.1", "https", 200],
+    ["127.0.0.1", "http", 308],
+    ["127.0.0.1", "", 308],
+    ["10.0.0.1", "https", 308],
+  ];
+  for (const [trusted, proto, status] of told) {
+    await using gate = await startGate(yaml(route, "", `, trustedProxies: ${trusted}`));
+    await using clear = await connect(gate.port("edge"));
+    const fields = proto && `X-Forwarded-Proto: ${proto}\r\n`;
+    equal((await get(clear, "a.example", "/", fields)).status, status, `${trusted} ${proto}`);
+  }
+});
+
 Deno.test("a host whose TLS is passed on gets 421 over TLS that ended for another, and the connection stays", async () => {
   await using upstream = await rawUpstream(echoRequests);
   await using gate = await startGate(yaml(`
