@@ -108,6 +108,9 @@ export const filters = {
 /** Keys of a route that answer requests in place of a target. */
 export const ACTIONS = ["redirect", "respond", "files"] as const;
 
+/** Keys that ask something of requests, whoever answers. */
+const OF_REQUESTS = ["path", "encodedSlash", "method", "headers", "query", "bodySize", "rateLimit", "auth"];
+
 const acts = (has: (key: string) => boolean): boolean => ACTIONS.some((key) => has(key));
 
 /** What these keys need and exclude. */
@@ -122,14 +125,24 @@ export const filterRelations = [
     error: "needs to: who gets the request",
     key,
   })),
-  {
-    right: (has: (key: string) => boolean) => !has("timeout") || has("to") || has("files"),
-    error: "needs to: whose answer is waited for",
-    key: "timeout",
-  },
+  ...Object.entries({
+    timeout: "whose answer is waited for",
+    retries: "who is asked again",
+    mirror: "whose requests are copied",
+    compress: "whose content is meant",
+  }).map(([key, whose]) => ({
+    right: (has: (key: string) => boolean) => !has(key) || has("to") || has("files"),
+    error: `needs to: ${whose}`,
+    key,
+  })),
   {
     right: (has: (key: string) => boolean) => !has("responseHeaders") || has("to") || acts(has),
     error: `needs to, ${ACTIONS.join(" or ")}: whose response is meant`,
     key: "responseHeaders",
   },
+  ...OF_REQUESTS.map((key) => ({
+    right: (has: (key: string) => boolean) => !has(key) || !has("tls") || has("to") || acts(has),
+    error: `needs to, ${ACTIONS.join(" or ")}: what was inside of TLS comes in again, for a route of its own`,
+    key,
+  })),
 ];

@@ -160,6 +160,18 @@ Deno.test("a route without to ends TLS, and has no keys of targets", async () =>
   ok(/routes\[0\]\.check: needs to/.test(await said("{ host: a.example, tls: terminate, check: {} }")));
   ok(/needs to: where/.test(await said("{ host: a.example, tls: terminate, proxyProtocol: v2 }")));
   ok(/one of terminate/.test(await said("{ host: a.example, tls: passthrough }")));
+  const edge = 'edge: { address: ":443", protocols: [tls, http, ssh] }';
+  for (
+    const [key, value] of Object.entries({
+      ...{ path: "/x", encodedSlash: "keep", method: "GET", headers: "{ a: b }", query: "{ a: b }" },
+      ...{ bodySize: "1KiB", rateLimit: "{ requests: 1, per: 1s }", auth: "{ basic: { a: b } }" },
+      ...{ timeout: "1s", retries: "{}", mirror: "'http://h:80'", compress: "[gzip]" },
+    })
+  ) {
+    const route = `{ host: a.example, tls: terminate, ${key}: ${value} }`;
+    const [problem, ...more] = await problemsOf(file(route, pair(), edge));
+    ok(problem.includes(` routes[0].${key}: needs to`) && more.length === 0, `${problem} ${more}`);
+  }
 });
 
 Deno.test("routes of one name all end TLS or all pass it on; of several the first decides", async () => {

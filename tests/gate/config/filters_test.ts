@@ -62,6 +62,9 @@ const BROKEN: readonly (readonly [name: string, keys: string, path: string, sent
   ],
   ["a rewrite's port", `to: "http://h:80", rewrite: { host: ^"b:70000" }`, ".rewrite.host", /a port from 1/],
   ["a timeout for nobody", `respond: {}, timeout: ^1s`, ".timeout", /needs to/],
+  ["retries for nobody", `respond: {}, retries: ^{}`, ".retries", /needs to/],
+  ["a mirror of nothing", `redirect: { host: b }, mirror: ^"http://h:80"`, ".mirror", /needs to/],
+  ["nothing to compress", `respond: {}, compress: ^[gzip]`, ".compress", /needs to/],
   ["a check for nobody", `respond: {}, check: ^{}`, ".check", /needs to/],
   ["headers for nobody", `respond: {}, requestHeaders: ^{ remove: [X] }`, ".requestHeaders", /needs to/],
   [
