@@ -47,11 +47,12 @@ export class AskedTargets {
     return stream;
   }
 
-  /** What policy says to a request that names its target. Throws GateError. */
-  judge(target: Target, conn: Connection): NamedRequest {
+  /** What policy says to a request that names its target; `source`: as trusted proxies tell it. Throws GateError. */
+  judge(target: Target, conn: Connection, source?: string): NamedRequest {
     const userless = lostUser(conn);
     if (userless) throw userless;
-    const asking = askingOf(conn, "target", conn.entrance.entry.trusted, target);
+    const asked = askingOf(conn, "target", conn.entrance.entry.trusted, target);
+    const asking = source === undefined ? asked : { ...asked, source };
     const plan = this.#deciding.decider.plan(asking);
     return { place: plan.kind === "route" ? plan.route.place : "", http: {}, right: { asking, plan } };
   }

@@ -426,9 +426,9 @@ export interface Gate {
   route(request: Requested, conn: Conn): Routed;
   /**
    * The same of a request whose target its client named, as a proxy's does: policy judges that, and only a route that
-   * names the protocol applies. Throws GateError.
+   * names the protocol applies. `source`: the client, where trusted proxies tell of it. Throws GateError.
    */
-  proxied(target: Target, conn: Conn): Routed;
+  proxied(target: Target, conn: Conn, source?: string): Routed;
   /**
    * MOVES the upstream that this connection has by a route, between two messages, to where idle ones wait. `own`: for
    * this connection alone.
@@ -461,8 +461,11 @@ export interface Gate {
    * Answers how many that were.
    */
   copy(from: Stream, to: Stream, bytes: number, pace?: Pace): Promise<number>;
-  /** Checks a password off this thread, bounded and throttled by source: then it rejects. true sets conn.peer.user. */
-  login(conn: Conn, user: string, password: string): Promise<boolean>;
+  /**
+   * Checks a password off this thread, bounded and throttled by source (by default the peer): then it rejects. true sets
+   * conn.peer.user.
+   */
+  login(conn: Conn, user: string, password: string, source?: string): Promise<boolean>;
   /** The same for one request, by the users of its route: nothing is set. `source` is who is throttled. */
   checkPassword(rule: PasswordRule, given: Credentials, source: string, conn: Conn): Promise<boolean>;
   /** Verifies a token off this thread. Rejects where the source has to wait, or the issuer's keys are not known. */

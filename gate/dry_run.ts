@@ -41,6 +41,8 @@ export type DryRun =
     readonly request?: Requested;
     /** The client of a proxy named it, within a protocol that names none otherwise. */
     readonly named?: boolean;
+    /** Of the request, as trusted proxies tell it. */
+    readonly source?: string;
   }
   | { readonly failure: GateError };
 
@@ -77,9 +79,7 @@ export async function dryRun(name: string, protocol: Protocol, client: DryClient
 }
 
 class DryGate implements Gate {
-  asked:
-    | { readonly target: Target | undefined; readonly request?: Requested; readonly named?: boolean }
-    | undefined;
+  asked: Omit<Extract<DryRun, { peer: Peer }>, "peer"> | undefined;
   readonly challenged = false;
   readonly #requests: AskedNames | undefined;
 
@@ -129,12 +129,13 @@ class DryGate implements Gate {
 
   /** The first one is the one to explain. */
   route(request: Requested): never {
-    this.asked ??= { target: request.target, request: kept(request, this.#requests!) };
+    const { target, source } = request;
+    this.asked ??= { target, request: kept(request, this.#requests!), source };
     throw new GateError("no-route", "gate", "Cannot route a request: it is only explained");
   }
 
-  proxied(target: Target): never {
-    this.asked ??= { target, named: true };
+  proxied(target: Target, _conn: Conn, source?: string): never {
+    this.asked ??= { target, named: true, source };
     throw new GateError("no-route", "gate", "Cannot route a request: it is only explained");
   }
 

@@ -5,7 +5,7 @@ import type { Naming, Peer, Protocol, Protocols, Target } from "./contracts.ts";
 import type { Decider } from "./decide.ts";
 import { type AskedNames, dryRun } from "./dry_run.ts";
 import type { Client } from "./explain_client.ts";
-import type { Resolve } from "./explanation.ts";
+import { FORWARDED_PROTO, type Resolve } from "./explanation.ts";
 import { networks } from "./networks.ts";
 import type { ListenerRules, Snapshot } from "./snapshot.ts";
 
@@ -87,14 +87,14 @@ export async function askedBy(
     target: run.target,
     request: run.request,
     serverName: run.peer.serverName,
-    source: run.request?.source ?? asking.source,
+    source: run.source ?? asking.source,
     user: run.peer.user,
   };
 }
 
-/** What routes ask of requests. */
+/** What routes ask of requests, and what tells how they were asked for. */
 function askedNames({ routes }: Snapshot): AskedNames {
   const namesOf = (key: "headers" | "query") =>
     routes.flatMap((route) => (route[key] ?? []).map(({ name }) => name));
-  return { headers: namesOf("headers"), query: namesOf("query") };
+  return { headers: [...namesOf("headers"), FORWARDED_PROTO], query: namesOf("query") };
 }

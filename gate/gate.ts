@@ -108,12 +108,12 @@ export class EngineGate implements Gate {
     throw new GateError("no-route", "gate", `Cannot route a request: ${route.place} passes bytes on`);
   }
 
-  proxied(target: Target, conn: Conn): Routed {
+  proxied(target: Target, conn: Conn, source?: string): Routed {
     const connection = conn as Connection;
     connection.route = connection.record.endpoint = "";
     connection.right = undefined;
     this.#parts.roster.requesting(connection, PROXIED);
-    const named = this.#parts.connector().asked.judge(target, connection);
+    const named = this.#parts.connector().asked.judge(target, connection, source);
     connection.route = named.place;
     return named;
   }
@@ -183,10 +183,10 @@ export class EngineGate implements Gate {
     return copyBytes(from, to, bytes, pace);
   }
 
-  async login(conn: Conn, user: string, password: string): Promise<boolean> {
-    const connection = conn as Connection, { address } = conn.peer;
+  async login(conn: Conn, user: string, password: string, source = conn.peer.address): Promise<boolean> {
+    const connection = conn as Connection;
     const digest = digestOf(connection.rules.users, user);
-    const verified = await this.#verify({ ...whereOf(conn), source: address, user, password });
+    const verified = await this.#verify({ ...whereOf(conn), source, user, password });
     // A reload may have taken the user away while main verified what holds no more.
     const right = verified && digestOf(connection.rules.users, user) === digest;
     if (right) {

@@ -112,9 +112,11 @@ export class Roster {
 
   /** A request of a connection is over, which may have found no route. */
   requested(connection: Connection, record: RequestRecord): void {
-    const { id, parent, listener, peer, route } = connection;
-    const { protocol, endpoint } = connection.record;
+    const { id, parent, listener, peer } = connection;
     const duration = now - record.began, requests = connection.requesting;
+    // Without a way of its own: what the connection still has is the last request's.
+    const route = requests || !record.failure ? connection.route : "";
+    const protocol = connection.record.protocol, endpoint = requests ? connection.record.endpoint : "";
     connection.requests++;
     connection.leaveRequests();
     (requests ?? this.#journal.requests.of(UNROUTED)).over(record, duration);

@@ -29,7 +29,7 @@ function authenticate({ head, bytes, exchange, conn, gate }: Incoming): Promise<
   const values = valuesOf(head, bytes, KIND.proxyAuthorization);
   if (values.length === 1 && values[0] === exchange.proxyLogin) return void (exchange.user = conn.peer.user);
   exchange.proxyLogin = undefined;
-  return logInToProxy(conn, gate, values, "a request").then(() => {
+  return logInToProxy(conn, gate, values, "a request", exchange.client).then(() => {
     exchange.proxyLogin = values[0];
     exchange.user = conn.peer.user;
   });
@@ -45,7 +45,7 @@ function judge({ head, bytes, exchange, conn, gate }: Incoming): void {
   if (!target) {
     throw new GateError("malformed", "client", "Cannot proxy a request: its URL has no valid host");
   }
-  exchange.routed = gate.proxied(target, conn);
+  exchange.routed = gate.proxied(target, conn, exchange.client);
 }
 
 /** Not by way of the texts that are remembered: these are secrets. */

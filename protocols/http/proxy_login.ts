@@ -11,7 +11,8 @@ export const PROXY_CHALLENGE = ['Proxy-Authenticate: Basic realm="ugate", charse
 const WAIT = "Too many wrong passwords came from this address; wait a few seconds.";
 
 /**
- * Resolves when they are right; `values` are those of Proxy-Authorization, `what` was asked for. Rejects with
+ * Resolves when they are right; `values` are those of Proxy-Authorization, `what` was asked for, `source` is the client
+ * where it is not the peer. Rejects with
  * RequestRefused: 407, 429 where the source has to wait; with GateError where the gate cannot verify anything.
  */
 export async function logInToProxy(
@@ -19,13 +20,14 @@ export async function logInToProxy(
   gate: Gate,
   values: readonly string[],
   what: string,
+  source?: string,
 ): Promise<void> {
   const credentials = values.length === 1 ? basicCredentials(values[0]) : undefined;
   if (!credentials) throw unauthenticated(`Cannot serve ${what}: the client sent no Basic credentials`);
   const { user, password } = credentials;
   let right: boolean;
   try {
-    right = await gate.login(conn, user, password);
+    right = await gate.login(conn, user, password, source);
   } catch (thrown) {
     const reason = asGateError(thrown);
     if (reason.failure !== "exhausted" || reason.side !== "client") throw reason;

@@ -251,6 +251,10 @@ Deno.test("a trusted proxy is believed where requests come from, and nobody else
   const told = async (from: string) => (await run({ ...asked, from }, routes, given)).text;
   ok(/goes to 10\.0\.0\.1:1$/m.test(await told("10.0.0.1")), await told("10.0.0.1"));
   ok(/lacks its header x-forwarded-proto/.test(await told("192.0.2.1")), await told("192.0.2.1"));
+  const secure = [http(1, { tls: "terminate", host: "*", http: { secureOnly: true } })];
+  const sent = async (from: string) =>
+    /308 to https/.test((await run({ ...asked, from }, secure, given)).text);
+  equal([await sent("10.0.0.1"), await sent("192.0.2.1")], [false, true]);
 });
 
 Deno.test("wrong words for a request are usage", async () => {

@@ -229,6 +229,41 @@ Deno.test("a target that cannot be reached is the proxy's 502, and the connectio
   equal(await get(client, "http://a.test/"), [200, "/ "]);
 });
 
+Deno.test("behind a trusted proxy policy judges the client that it tells of, and so does who counts wrong passwords", async () => {
+  await using upstream = await rawUpstream(echoRequests);
+  const rules = "{ deny: { sources: 192.0.2.0/24 } }, { allow: { user: alice } }";
+  const listener = ", users: { alice: x }, trustedProxies: 127.0.0.1";
+  await using gate = await startGate(open({ "a.test": upstream }, rules, listener));
+  await using client = await connect(gate.port("proxy"));
+  const of = (source: string, password = "x") => `X-Forwarded-For: ${source}\r\n${basic("alice", password)}`;
+  equal((await get(client, "http://a.test/1", of("198.51.100.1")))[0], 200);
+  equal((await get(client, "http://a.test/2", of("192.0.2.1")))[0], 403);
+  equal((await get(client, "http://a.test/3", of("198.51.100.1")))[0], 200);
+  let status = 407;
+  for (let i = 0; status === 407 && i < 50; i++) {
+    [status] = await get(client, "http://a.test/", of("198.51.100.2", `wrong${i}`));
+  }
+  equal(status, 429);
+  equal((await get(client, "http://a.test/4", of("198.51.100.1")))[0], 200);
+});
+
+Deno.test("a request that is refused before its way is known has not the last one's", async () => {
+  await using upstream = await rawUpstream(echoRequests);
+  await using gate = await startGate(`
+listeners: { web: { address: "127.0.0.1:0", protocols: [connect, http], users: { alice: secret } } }
+routes: [{ to: "http://127.0.0.1:${upstream.port}" }]
+admin: { address: "off" }
+`);
+  await using client = await connect(gate.port("web"));
+  await client.write("GET /routed HTTP/1.1\r\nHost: a.test\r\n\r\n");
+  equal((await readResponse(client)).status, 200);
+  equal((await get(client, "http://a.test/named"))[0], 407);
+  const routed = await gate.request(({ path }) => path === "/routed");
+  ok(routed.route?.endsWith(" routes[0]") && routed.endpoint === `127.0.0.1:${upstream.port}`);
+  const named = await gate.request(({ path }) => path === "/named");
+  equal([named.status, named.route || undefined, named.endpoint || undefined], [407, undefined, undefined]);
+});
+
 Deno.test("these requests have a route of their own in the numbers", async () => {
   await using upstream = await rawUpstream(echoRequests);
   await using gate: TestGate = await proxy({ "a.test": upstream });
