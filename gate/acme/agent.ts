@@ -141,8 +141,7 @@ export class AcmeAgent {
     const { directory, challenges } = acme!;
     entry.busy = true;
     try {
-      this.#orders ??= this.#beginOrders();
-      const orders = await this.#orders;
+      const orders = await (this.#orders ?? this.#beginOrders());
       if (!this.#isHeld(entry)) return; // and those orders are over
       const pair = await orders.issue(name, challenges[failures % challenges.length]);
       if (!this.#isHeld(entry)) return;
@@ -173,17 +172,15 @@ export class AcmeAgent {
     this.#tellFailed(entry, pause);
   }
 
-  async #beginOrders(): Promise<Orders> {
+  #beginOrders(): Promise<Orders> {
     const { acme, roots } = this.#held, { directory, email } = acme!;
-    try {
-      return new Orders(
-        { directory, email, roots, accountKey: await this.#kept.accountKey(directory) },
-        this.#parts,
-      );
-    } catch (thrown) {
-      this.#orders = undefined; // it may be readable the next time
-      throw thrown;
-    }
+    const orders = this.#kept.accountKey(directory).then((accountKey) =>
+      new Orders({ directory, email, roots, accountKey }, this.#parts)
+    );
+    orders.catch(() => { // it may be readable the next time
+      if (this.#orders === orders) this.#orders = undefined;
+    });
+    return this.#orders = orders;
   }
 
   #endOrders(): void {
