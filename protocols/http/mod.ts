@@ -5,9 +5,9 @@
 import type { Conn, Gate, Protocol, Target, Verdict } from "../../gate/contracts.ts";
 import { sniffPrefix } from "../common/prefix.ts";
 import { connectOrRefuse } from "../common/refuse.ts";
+import { challengeAnswer } from "./acme_challenge.ts";
 import { plainAnswer, STATUS, statusOf } from "./answer.ts";
 import { isAbsolute, requestedHost } from "./authority.ts";
-import { challengeAnswer } from "./challenge.ts";
 import { type Fault, requestHead } from "./head.ts";
 import { writeOwnAnswer } from "./own_answer.ts";
 import { proxies } from "./proxied.ts";
@@ -40,13 +40,13 @@ function sniffHttp(head: Uint8Array): Verdict {
 }
 
 async function serve(conn: Conn, gate: Gate): Promise<void> {
-  if (gate.handles(conn)) return await serveRequests(conn, gate, true);
+  if (gate.handles(conn)) return await serveRequests(conn, gate);
   conn.deadline(conn.limits.handshakeTimeout);
   const asked = await conn.stream.next(askedFor(conn.limits.headSize));
   if ("fault" in asked) return await refuseFault(conn, asked);
   const text = gate.challenged && asked.path !== undefined ? gate.challenge(asked.path, conn) : undefined;
   if (text !== undefined) return await conn.stream.write(challenge(text));
-  if (asked.absolute && proxies(conn)) return await serveRequests(conn, gate, true);
+  if (asked.absolute && proxies(conn)) return await serveRequests(conn, gate);
   using upstream = await connectOrRefuse(conn, gate, asked.target, (reason) => {
     return plainAnswer(statusOf(reason, STATUSES), reason.failure, { head: asked.head });
   });

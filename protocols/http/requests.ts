@@ -2,13 +2,13 @@
 import type { Phase, Stream } from "../../gate/contracts.ts";
 import { LOOK_MAX } from "../../gate/engine/look.ts";
 import { asGateError, atLimit, GateError } from "../../gate/errors.ts";
+import { challengeAnswer } from "./acme_challenge.ts";
 import { toldClient } from "./client_address.ts";
 import { passContent } from "./content.ts";
 import type { Fault } from "./faults.ts";
 import { KIND } from "./field_kinds.ts";
 import { bindsConnection, forwardRequest, OUT, REQUEST } from "./forward.ts";
 import { ForwardedLines } from "./forwarded.ts";
-import { challengeAnswer } from "./challenge.ts";
 import { keepRequest } from "./kept_requests.ts";
 import type { Mirror } from "./mirror.ts";
 import type { OwnAnswer } from "./own_answer.ts";
@@ -127,7 +127,7 @@ export class RequestSide {
     }
     conn.record.target ||= exchange.host;
     exchange.client = toldClient(REQUEST, bytes, conn);
-    exchange.proxied = this.#session.proxies && REQUEST.form === "absolute" && proxies(conn);
+    exchange.proxied = REQUEST.form === "absolute" && proxies(conn);
     const routed = exchange.routed = exchange.proxied
       ? UNJUDGED
       : gate.route(this.#asked.of(exchange, bytes), conn);

@@ -11,12 +11,9 @@ import { Session, type What } from "./session.ts";
 import { statusOfFailure } from "./status.ts";
 import { endsSoon, skipPresent, skipRest } from "./unread.ts";
 
-/**
- * Until the client's connection is over, or has become a relay. Rejects with what broke it. `proxies`: requests for
- * whole URLs are proxied where the listener says so.
- */
-export async function serveRequests(conn: Conn, gate: Gate, proxies = false): Promise<void> {
-  const session = new Session(conn, gate, proxies), server = new Server(session);
+/** Until the client's connection is over, or has become a relay. Rejects with what broke it. */
+export async function serveRequests(conn: Conn, gate: Gate): Promise<void> {
+  const session = new Session(conn, gate), server = new Server(session);
   conn.onAbort = (reason) => session.dropUpstream(reason);
   conn.patience(conn.limits.headTimeout);
   try {

@@ -49,8 +49,7 @@ export class Session {
   /** Requests that were answered. */
   served = 0;
 
-  /** `proxies`: requests for whole URLs are proxied where the listener says so. */
-  constructor(readonly conn: Conn, readonly gate: Gate, readonly proxies: boolean) {
+  constructor(readonly conn: Conn, readonly gate: Gate) {
     this.client = conn.stream;
   }
 
