@@ -1,5 +1,6 @@
 /** Content on its way from one stream to the other: what came with its head went on with it, this is the rest. */
 import type { Gate, Pace, Phase, Stream } from "../../gate/contracts.ts";
+import { giveWay } from "../../gate/engine/loop.ts";
 import { GateError, type Side } from "../../gate/errors.ts";
 import { ChunkedBody, chunkPieces } from "./chunked.ts";
 import type { Body } from "./message_head.ts";
@@ -144,6 +145,8 @@ export async function passContent(
     }
     const elapsed = performance.now() - began, { source, least } = passing.pace;
     if (elapsed > source && content.moved < elapsed / 1000 * least) throw tooSlow(passing.side);
+    const turn = giveWay();
+    if (turn) await turn;
   }
 }
 

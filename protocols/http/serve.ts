@@ -1,5 +1,6 @@
 /** Requests of one connection, one after the other: each is routed, sent to an upstream, and answered from there. */
 import type { Conn, Gate } from "../../gate/contracts.ts";
+import { giveWay } from "../../gate/engine/loop.ts";
 import { asGateError, atLimit, GateError } from "../../gate/errors.ts";
 import { failureAnswer } from "./answer.ts";
 import { dateLine } from "./date.ts";
@@ -17,7 +18,11 @@ export async function serveRequests(conn: Conn, gate: Gate): Promise<void> {
   conn.onAbort = (reason) => session.dropUpstream(reason);
   conn.patience(conn.limits.headTimeout);
   try {
-    while (await server.serveOne()) conn.idle(conn.limits.keepAlive);
+    while (await server.serveOne()) {
+      conn.idle(conn.limits.keepAlive);
+      const turn = giveWay(); // the next request may be there already, and the one behind it
+      if (turn) await turn;
+    }
   } finally {
     session.dropUpstream(new GateError("closed", "gate", "Cannot go on: the client is gone"));
   }

@@ -106,3 +106,51 @@ Deno.test("a response of every framing comes as it was sent, and the connection 
     if (response.status === 103) equal((await readResponse(client)).content, "x");
   }
 });
+
+Deno.test("who has thousands of requests on their way does not keep others waiting", async () => {
+  await using gate = await startGate(`
+listeners: { web: { address: "127.0.0.1:0", protocols: [http] } }
+routes: [{ respond: { body: ok } }]
+`);
+  const many = 9000, busy = 6;
+  await using other = await connect(gate.port("web"));
+  const flood = "GET /flood HTTP/1.1\r\nHost: a\r\n\r\n".repeat(many);
+  await using stack = new AsyncDisposableStack();
+  const floods = await Promise.all(Array.from({ length: busy }, () => connect(gate.port("web"))));
+  for (const client of floods) {
+    stack.use(client);
+    void client.write(flood).then(() => client.end());
+  }
+  const all = Promise.all(floods.map((client) => client.readAll()));
+  await gate.request(({ path }) => path === "/flood");
+  await other.write("GET /other HTTP/1.1\r\nHost: a\r\n\r\n");
+  equal((await readResponse(other)).status, 200);
+  await all;
+  await gate.request(() => gate.requests.length === many * busy + 1);
+  const at = gate.requests.findIndex(({ path }) => path === "/other");
+  ok(at < many * busy * 0.9, `it was answered behind ${at} others`);
+});
+
+Deno.test("an upload that is always there, in tiny chunks, does not keep others waiting", async () => {
+  await using upstream = await rawUpstream((peer) => {
+    peer.socket.removeAllListeners("data");
+    peer.socket.resume();
+  });
+  await using gate = await startGate(`
+listeners: { web: { address: "127.0.0.1:0", protocols: [http] } }
+routes: [{ path: /upload, to: "http://127.0.0.1:${upstream.port}" }, { respond: { body: ok } }]
+`);
+  await using busy = await connect(gate.port("web"));
+  await using other = await connect(gate.port("web"));
+  await busy.write("POST /upload HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+  await upstream.next();
+  const chunks = "1\r\na\r\n".repeat(2_000_000);
+  let over = false;
+  const uploading = busy.write(chunks).then(() => over = true);
+  for (let asked = 0; asked < 3; asked++) {
+    await other.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    equal((await readResponse(other)).status, 200);
+  }
+  ok(!over, "the upload was over before anybody else was answered");
+  await uploading;
+});
