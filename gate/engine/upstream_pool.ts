@@ -7,6 +7,7 @@ import { GateError } from "../errors.ts";
 import type { Expiring } from "./deadlines.ts";
 import type { Mover } from "./descriptor.ts";
 import { MSG_PEEK } from "./layout.ts";
+import { Layered } from "./layered.ts";
 import { deadlines, now } from "./loop.ts";
 import { Socket } from "./socket.ts";
 
@@ -119,6 +120,7 @@ export class PooledUpstream implements Mover, Expiring, Taker {
   /** Nothing came that nobody asked for. */
   #isQuiet(): boolean {
     const { stream } = this;
+    if (stream instanceof Layered) return stream.isQuiet; // a joint would tell of it in the next turn
     if (!(stream instanceof Socket)) return stream.joint !== undefined;
     if (stream.fd < 0 || stream.hungUp || stream.held.length > 0 || stream.mover) return false;
     return !stream.readable || !this.#hasSpokenNow(stream);

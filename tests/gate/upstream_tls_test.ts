@@ -1,7 +1,7 @@
 /** Targets over TLS: who is believed there, what is pooled, and what a failure tells. */
 import https from "node:https";
 import type { AddressInfo } from "node:net";
-import type { TLSSocket } from "node:tls";
+import tls, { type TLSSocket } from "node:tls";
 import { openssl } from "../../gate/engine/openssl_library.ts";
 import { equal, ok } from "../support/assert.ts";
 import { Authority, type Issued } from "../support/certificates.ts";
@@ -30,6 +30,25 @@ async function backend({ chain, key }: Issued, options: https.ServerOptions = {}
   });
   server.on("secureConnection", (socket: TLSSocket) => sockets.add(socket));
   server.on("tlsClientError", (_error, socket) => socket.destroy());
+  await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
+  return {
+    port: (server.address() as AddressInfo).port,
+    sockets,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((closed) => server.close(closed));
+    },
+  };
+}
+
+/** A backend of TLS that says what it likes. */
+async function listenTls({ chain, key }: Issued, serve: (socket: TLSSocket) => void) {
+  const sockets = new Set<TLSSocket>();
+  const server = tls.createServer({ cert: chain, key }, (socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+    serve(socket);
+  });
   await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
   return {
     port: (server.address() as AddressInfo).port,
@@ -230,4 +249,19 @@ Deno.test("a name that is only in a certificate's IPs is none, and an IP is none
   match(await why(gate), /IP address mismatch/);
   await gate.reload(yaml(route(`"https://127.0.0.1:${server.port}"`, `${ca}, serverName: up.example`)));
   equal((await ask(gate))[0], 200);
+});
+
+Deno.test("bytes behind a response over TLS are no response to anybody, also in the same turn", async () => {
+  await using server = await listenTls(site, (socket) => {
+    socket.once("data", () => {
+      const answer = (text: string) => `HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
+      socket.write(answer("ok") + answer("evil"));
+      socket.on("data", () => socket.write(answer("late")));
+    });
+  });
+  await using gate = await startGate(yaml(route(`"https://127.0.0.1:${server.port}"`, "insecure: true")));
+  await using client = await connect(gate.port("web"));
+  await client.write("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n".repeat(3));
+  for (let i = 0; i < 3; i++) equal((await readResponse(client)).content, "ok");
+  equal(server.sockets.size, 3);
 });
