@@ -124,6 +124,7 @@ export class EngineGate implements Gate {
     connection.upstream = undefined;
     if (!own && !upstream.personal) this.#parts.pool.keep(upstream);
     else if (upstream.rest()) {
+      connection.ownUpstream?.close(); // one that this message could not use
       connection.ownUpstream = upstream;
       connection.ownRight = connection.right;
     }

@@ -2,6 +2,7 @@
 import { need } from "../../../scripts/clients.ts";
 import { equal, ok } from "../../support/assert.ts";
 import { Folder, run, succeed } from "../../support/child.ts";
+import { openSockets } from "../../support/descriptors.ts";
 import { startGate, type TestGate } from "../../support/gate.ts";
 import { readResponse } from "../../support/http_peers.ts";
 import { connect, pattern } from "../../support/net.ts";
@@ -265,4 +266,18 @@ Deno.test({
     equal(again.code, 1);
     ok(again.stderr.includes(`Cannot serve ${folder.path}/www: there is no such directory`), again.stderr);
   },
+});
+
+Deno.test("whose credentials are a connection's own gets files without leaving descriptors behind", async () => {
+  await using folder = await website();
+  await using gate = await serve(folder);
+  await using client = await connect(gate.port("web"));
+  const ask = async () => {
+    await client.write("GET /hello.txt HTTP/1.1\r\nHost: a\r\nAuthorization: NTLM x\r\n\r\n");
+    equal((await readResponse(client)).status, 200);
+  };
+  await ask();
+  const before = openSockets();
+  for (let i = 0; i < 100; i++) await ask();
+  ok(openSockets() < before + 100, `${openSockets() - before} more sockets`);
 });
