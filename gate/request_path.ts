@@ -13,6 +13,12 @@ const ENCODED_SLASH = "%2F";
 /** What some servers take off a segment before they look at it; others take it for a part of its name. */
 const PARAMETERS = /(?:;|%3B)[^/]*/g;
 
+/**
+ * Escapes of visible characters that mean nothing in a path but themselves. RFC 3986 tells them from the character, and
+ * most servers do not: they decode a path before they look at it.
+ */
+const NEEDLESS = /%(?:2[1246-9A-C]|3[ACDE]|40|5[BDE]|60|7[BCD])/g;
+
 /** A path in normal form as two kinds of routes see it: those that keep an encoded slash as it is, and all others. */
 export interface Reading {
   readonly kept: string;
@@ -52,6 +58,10 @@ export function readingsOf(path: string): Readings | undefined {
     all.push({ kept, decoded: kept });
     if (encodedSlash) all.push({ kept, decoded: withoutParameters(decoded) });
   }
+  const needless = normal.match(NEEDLESS) !== null;
+  if (needless) {
+    all.push(...all.map((one) => ({ kept: unescaped(one.kept), decoded: unescaped(one.decoded) })));
+  }
   return { normal, encodedSlash, all };
 }
 
@@ -75,6 +85,9 @@ export function regexOf(match: { readonly regex: string }): Regex {
 
 const merged = (path: string): string => path.replace(/\/{2,}/g, "/");
 const withoutParameters = (path: string): string => merged(path.replace(PARAMETERS, ""));
+
+const unescaped = (path: string): string =>
+  path.replace(NEEDLESS, (escape) => String.fromCharCode(parseInt(escape.slice(1), 16)));
 
 /** `.` and `..`, and what they are to servers that take parameters off a segment. */
 const isDots = (segment: string): boolean => /^\.\.?(?:;|%3B|$)/.test(segment);

@@ -47,6 +47,22 @@ Deno.test("a path with an encoded slash or parameters has more than one reading"
   ]);
 });
 
+Deno.test("an escape of a character that needs none is also read as that character", () => {
+  const readings = (path: string) => readingsOf(path)?.all.map(({ decoded }) => decoded);
+  equal(readings("/%40admin"), ["/%40admin", "/@admin"]);
+  equal(readings("/a%2bb;c%3Dd/%7ee"), ["/a%2Bb;c%3Dd/~e", "/a%2Bb/~e", "/a+b;c=d/~e", "/a+b/~e"]);
+  equal(readings("/a%20%25%3f%23%C3%A9%3b"), ["/a%20%25%3F%23%C3%A9%3B", "/a%20%25%3F%23%C3%A9"]);
+  for (let code = 0x21; code < 0x7f; code++) {
+    const sign = String.fromCharCode(code), path = `/a%${code.toString(16)}b`;
+    if ("/\\#?%".includes(sign)) continue;
+    equal(
+      readingsOf(path)?.all.some(({ decoded }) => decoded === (sign === ";" ? "/a" : `/a${sign}b`)),
+      true,
+      sign,
+    );
+  }
+});
+
 Deno.test("a normal path is its own normal form", () => {
   const piece = fc.constantFrom(
     ...["/", "a", "%61", "%2e", ".", "%41", "%c3", ";", "%3B", "b", "//", "%2f", "\\", "%c0", "%af"],

@@ -278,3 +278,12 @@ Deno.test("however a server reads a path, its route is the one that was meant fo
     { numRuns: 10_000 },
   );
 });
+
+Deno.test("no escape of a plain character leads past the route that is meant for it", () => {
+  const where = routing([{ path: { prefix: "/@admin" } }, { path: { exact: "/a:b" } }, {}]);
+  equal(where("/@admin/x"), 0);
+  equal(where("/other%40"), 2);
+  for (const path of ["/%40admin/x", "//%40%61dmin", "/a%3Ab", "/a%3ab"]) {
+    throws(() => where(path), /can be read in several ways.*routes\[2\] or to routes/);
+  }
+});
