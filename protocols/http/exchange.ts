@@ -125,9 +125,9 @@ export class Exchange {
         false;
   }
 
-  /** Nothing is known of the next one yet. */
+  /** Nothing is known of the next one yet; what may be long of the last one is not kept until it comes. */
   forget(): void {
-    this.method = "";
+    this.method = this.host = this.path = "";
     this.asked = this.used = 0;
     this.persists = false;
     this.routed = undefined;

@@ -29,6 +29,13 @@ export class RequestAsked implements Requested {
     return this;
   }
 
+  /** The request is over, and its octets need not stay. */
+  forget(): void {
+    this.path = "";
+    this.#bytes = NOTHING;
+    this.#parameters = undefined;
+  }
+
   /** Claims of who the client is, and where it came from unless a trusted proxy says so, are not there. */
   header(name: string): string | undefined {
     const bytes = this.#bytes, lower = nameOctets(name);

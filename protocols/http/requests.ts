@@ -49,6 +49,8 @@ export class RequestSide {
   begin(): void {
     this.#looked = 0;
     this.failure = this.fault = this.own = undefined;
+    this.#incoming.bytes = OUT;
+    this.#asked.forget();
     this.#session.exchange.forget();
   }
 
