@@ -149,9 +149,9 @@ export class AcmeAgent {
       this.#counts.issued++;
       const again = entry.issued !== undefined;
       Object.assign(entry, { issued, failures: 0, failure: undefined, next: renewalTime(issued.facts) });
+      await this.#keep(issued); // first: a reload under way may hold up the rest, and an authority issues only so many
       await this.#parts.changed();
       this.#tellIssued(issued, again);
-      await this.#keep(issued);
     } catch (thrown) {
       if (!this.#isHeld(entry)) return;
       this.#counts.failed++;
