@@ -40,7 +40,10 @@ Deno.test("who comes too often gets 429 and hears when to come again; others, an
 
 Deno.test("the connection of who is refused goes on, and its hits are counted once each", async () => {
   await using upstream = await rawUpstream(echoRequests);
-  await using gate = await startGate(configured(upstream.port, "{ $, rateLimit: { requests: 1, per: 1h } }"));
+  const limits = "limits: { bodyTimeout: 500ms }"; // so long content is waited for that never comes
+  await using gate = await startGate(
+    configured(upstream.port, "{ $, rateLimit: { requests: 1, per: 1h } }", limits),
+  );
   await using client = await connect(gate.port("web"));
   const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
   await client.write(`PROXY TCP4 192.0.2.1 192.0.2.9 1 2\r\n${get}${get}${get}`);
