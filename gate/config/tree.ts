@@ -105,6 +105,8 @@ const SECRETS: readonly Path[] = [
   ["listeners", "*", "users", "*"],
   ["hosts", "*", "credentials"],
   ["routes", "*", "auth", "basic", "*"],
+  ["routes", "*", "requestHeaders", "set", "*"], // what a backend asks of the gate: keys, tokens
+  ["routes", "*", "requestHeaders", "add", "*"],
 ];
 
 /** Whether what stands at the path, or below it, must never be shown. */

@@ -131,42 +131,49 @@ class Server {
    * that were not taken yet.
    */
   async #refuse(reason: GateError, unused = 0): Promise<boolean> {
-    const { exchange, conn, gate } = this.#session;
+    const { exchange } = this.#session;
     this.#session.dropUpstream(reason);
     const status = this.#requests.fault?.fault ?? statusOfFailure(reason, exchange.routed === undefined);
     const words = reason instanceof RequestRefused ? reason : {};
     // Who would have been answered may be gone: the reason stays the one to record.
-    const stays = await this.#write(failureAnswer(status, reason.failure, words), unused).catch(() => false);
-    if (exchange.method !== "") gate.requested(conn, exchange.record(reason));
-    if (stays) return true;
+    const answer = failureAnswer(status, reason.failure, words);
+    if (await this.#write(answer, unused, reason).catch(() => false)) return true;
     throw reason;
   }
 
   /** What a rule of the route says, in place of an upstream. */
-  async #answer(answer: OwnAnswer): Promise<boolean> {
-    const { exchange, conn, gate } = this.#session;
-    const stays = await this.#write(answer, exchange.used);
-    gate.requested(conn, exchange.record(undefined));
-    return stays;
+  #answer(answer: OwnAnswer): Promise<boolean> {
+    return this.#write(answer, this.#session.exchange.used);
   }
 
   /** Whether the connection goes on. Rejects where nobody takes it. */
-  async #write(answer: OwnAnswer, unused: number): Promise<boolean> {
-    const { exchange, conn, client } = this.#session, { bodyTimeout, requestsPerConnection } = conn.limits;
-    conn.deadline(bodyTimeout);
+  async #write(answer: OwnAnswer, unused: number, reason?: GateError): Promise<boolean> {
+    const { exchange, conn, client, gate } = this.#session;
+    conn.deadline(conn.limits.bodyTimeout);
     exchange.status = 0;
-    if (unused > 0) conn.record.up += await skipPresent(client, unused, exchange.up);
-    const stays = exchange.persists && endsSoon(exchange) && !conn.stopping &&
-      ++this.#session.served < requestsPerConnection;
-    const { isHead: head, minor } = exchange, fields = [dateLine(), ...answer.fields];
-    const bytes = writeOwnAnswer({ ...answer, fields }, { head, stays, minor });
-    await client.write(bytes);
-    exchange.status = answer.status;
-    conn.record.down += bytes.length;
-    if (!stays || exchange.up.done) return stays;
-    conn.patience(bodyTimeout);
-    const before = exchange.up.moved, all = await skipRest(client, exchange.up);
-    conn.record.up += exchange.up.moved - before;
+    let stays = false;
+    try {
+      if (unused > 0) conn.record.up += await skipPresent(client, unused, exchange.up);
+      stays = exchange.persists && endsSoon(exchange) && !conn.stopping &&
+        ++this.#session.served < conn.limits.requestsPerConnection;
+      const { isHead: head, minor } = exchange, fields = [dateLine(), ...answer.fields];
+      const bytes = writeOwnAnswer({ ...answer, fields }, { head, stays, minor });
+      await client.write(bytes);
+      exchange.status = answer.status;
+      conn.record.down += bytes.length;
+    } finally { // its line does not wait for content that nobody needs
+      if (exchange.method !== "") gate.requested(conn, exchange.record(reason));
+    }
+    return stays && await this.#skipRest();
+  }
+
+  /** Throws the rest of the request's content away; whether all of it came. */
+  async #skipRest(): Promise<boolean> {
+    const { exchange: { up }, conn, client } = this.#session;
+    if (up.done) return true;
+    conn.patience(conn.limits.bodyTimeout);
+    const before = up.moved, all = await skipRest(client, up);
+    conn.record.up += up.moved - before;
     return all;
   }
 }
