@@ -11,7 +11,8 @@ export interface Count {
 }
 
 /** These own descriptors, threads or the process limits, or measure time: one file after the other. */
-const SERIAL = /^tests\/(system\/|gate\/(engine|threads|commands)\/|gate\/\w+_test\.ts)/;
+const SERIAL =
+  /^tests\/(system\/|gate\/(engine|threads|commands)\/|gate\/\w+_test\.ts|gate\/admin\/bounds|protocols\/(tls|http\/files))/;
 /** Minutes for everything; .ci/run gives one more. */
 const MINUTES = 12;
 const ROOT = new URL("../", import.meta.url).pathname;
