@@ -231,10 +231,19 @@ export function readSize(text: string): Reading<number> {
   return Number.isSafeInteger(bytes) ? bytes : new Mistake(SIZE);
 }
 
+/** Taken for a password, a hash that leaked would be one. */
+const FOREIGN_HASH =
+  /^(?:\$(?:1|2[abxy]?|5|6|7|y|apr1|argon2[a-z]*|scrypt|pbkdf2[a-z0-9-]*)\$|\{[A-Z0-9-]+\}).{16,}$/;
+
 /** A password as it is, or a hash that `ugate hash` printed. */
 export function readPassword(text: string): Reading<string> {
   if (text.startsWith("scrypt:")) {
     return parseHash(text) ? text : new Mistake("a hash as `ugate hash` prints it");
+  }
+  if (FOREIGN_HASH.test(text)) {
+    return new Mistake(
+      "a password, or a hash as `ugate hash` prints it: one of crypt(3) or htpasswd is not read",
+    );
   }
   return isSecretText(text) ? text : new Mistake("a password of 1 to 255 bytes");
 }

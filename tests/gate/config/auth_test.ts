@@ -49,6 +49,16 @@ Deno.test("what is wrong with auth is told at its place, once", async () => {
       route("{ basic: { alice: 'scrypt:hunter2' } }"),
       /alice: expected a hash .*, got a text that is not shown$/,
     ],
+    ...[
+      "$2y$05$abcdefghijklmnopqrstuvwxyz",
+      "$apr1$salt$abcdefghijklmnop",
+      "{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=",
+    ].map(
+      (hash): [string, RegExp] => [
+        route(`{ basic: { alice: '${hash}' } }`),
+        /alice: expected a password, or a hash as `ugate hash` prints it: .* is not read, got a text that is not shown$/,
+      ],
+    ),
     [route("{ basic: { alice: x }, jwt: { issuer: 'https://id.example' } }") + ISSUER, /jwt: excludes basic/],
     [
       route("{ jwt: { issuer: 'https://id.example', audiences: [app] } }"),
