@@ -170,8 +170,12 @@ function whyNever(
   if (http) {
     return lacks(Object.keys(protocols).filter((name) => protocols[name].naming === "host").join(", "));
   }
-  if (host !== undefined) return `a host without protocol is for ${byName}, and ${lacks(byName)}`;
   const spoken = Array.from(listeners.items.values(), ({ value }) => value)
     .filter(({ name }) => listener === undefined || listener === name).flatMap((value) => value.protocols);
+  if (host !== undefined) {
+    const requests = spoken.some((name) => protocols[name].naming === "host");
+    const hint = requests ? "; for requests its targets begin with http://" : "";
+    return `a host without protocol is for ${byName}, and ${lacks(byName)}${hint}`;
+  }
   return `for ${Array.from(new Set(spoken)).join(", ")} a route has to name the protocol`;
 }

@@ -321,7 +321,7 @@ const BROKEN: readonly (readonly [name: string, text: string, path: string, sent
     LOCAL("protocols: [ssh, http]") +
     `routes: [^{ host: a.example, to: "a:1" }, { protocol: ssh, to: "a:1" }]`,
     "routes[0]",
-    /a host without protocol is for tls, and no listener has tls/,
+    /a host without protocol is for tls, and no listener has tls; for requests its targets begin with http:\/\/$/,
   ],
   [
     "a host where there is none",
