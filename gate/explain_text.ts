@@ -71,11 +71,12 @@ function renderVerdict(verdict: Verdict): string {
 }
 
 function renderExplanation(explanation: Explanation): string[] {
-  const { asking, steps, termination, endpoints, refusal, answer, inside } = explanation;
+  const { asking, steps, termination, conditions, endpoints, refusal, answer, inside } = explanation;
   return [
     `  ${asking.protocol}${renderAsked(asking)}`,
     ...steps.map(({ about, place, answer, why }) => `    ${about} ${place}: ${answer}, ${why}`),
     ...termination ? [renderTermination(termination)] : [],
+    ...conditions ? [`    on condition of ${conditions.join(", and ")}`] : [],
     answer !== undefined
       ? `    answered by the gate itself: ${answer}`
       : refusal !== undefined

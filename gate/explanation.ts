@@ -3,6 +3,7 @@ import { formatTarget } from "./address.ts";
 import type { Asking } from "./asking.ts";
 import type { Destination, Target } from "./contracts.ts";
 import { canonicalTarget, type Decider, type Plan } from "./decide.ts";
+import { formatDuration } from "./config/units.ts";
 import { asGateError, causeChain, type Failure, GateError } from "./errors.ts";
 import { describeAnswer } from "./filters.ts";
 import type { RouteMiss } from "./match.ts";
@@ -27,6 +28,8 @@ export interface Explanation {
   readonly termination?: ExplainedTermination;
   /** The gate answers the request itself, and how. */
   readonly answer?: string;
+  /** What the route asks of the request first; whether that is so is not known here. */
+  readonly conditions?: readonly string[];
   /** What becomes of the request that came inside of TLS. */
   readonly inside?: Explanation;
   readonly refusal?: { readonly failure: Failure; readonly message: string };
@@ -107,9 +110,10 @@ export async function explain(
     const plan = decider.plan(asking);
     const termination = terminationOf(decider, asking, plan);
     const answer = answerOf(asking, plan, secure);
-    if (answer !== undefined) return { asking, steps, endpoints: [], answer };
+    const conditions = conditionsOf(plan);
+    if (answer !== undefined) return { asking, steps, endpoints: [], answer, conditions };
     const endpoints = await endpointsOf(decider, asking, plan, resolve, steps);
-    return { asking, steps, termination, endpoints };
+    return { asking, steps, termination, endpoints, conditions };
   } catch (thrown) {
     const { failure } = asGateError(thrown);
     return { asking, steps, endpoints: [], refusal: { failure, message: causeChain(thrown) } };
@@ -123,6 +127,18 @@ function answerOf({ naming, request }: Asking, plan: Plan, secure: boolean): str
     return "308 to https, for it came in clear";
   }
   return describeAnswer(plan.route.http);
+}
+
+/** In the order in which they are looked at; undefined: there are none. */
+function conditionsOf(plan: Plan): string[] | undefined {
+  const { rateLimit, auth } = (plan.kind === "route" ? plan.route.http : undefined) ?? {};
+  const conditions = [
+    rateLimit && `at most ${rateLimit.requests} requests of one source in ${formatDuration(rateLimit.per)}`,
+    auth?.basic && "a user name and a password",
+    auth?.jwt && `a bearer token of ${auth.jwt.issuer}`,
+    auth?.certificate && "a client certificate",
+  ].filter((condition) => condition !== undefined);
+  return conditions.length > 0 ? conditions : undefined;
 }
 
 /** By a trusted proxy: of others it has no such header. */
