@@ -21,6 +21,7 @@ export function checkAuth(parts: Parts, protocols: Protocols, findings: Findings
       const why = "expected a name without space around it: it is told upstream";
       findings.errorAtKey([...at, "basic", name], why);
     }
+    warnOfProxies(value.listener, at, parts, protocols, findings);
     if (auth.jwt) checkToken(auth.jwt, [...at, "jwt"], parts, findings);
     if (auth.certificate) {
       checkCertificate(value.listener, [...at, "certificate"], parts, protocols, findings);
@@ -73,18 +74,42 @@ function checkToken(
   }
 }
 
+/** Those whose requests the route takes. */
+const listenersOf = (
+  listener: string | undefined,
+  { listeners }: Parts,
+  protocols: Protocols,
+): ListenerConfiguration[] =>
+  Array.from(listeners.items.values(), ({ value }: Located<ListenerConfiguration>) => value)
+    .filter(({ name, protocols: names }) =>
+      listener === undefined ? names.some((one) => handles(one, protocols)) : name === listener
+    );
+
+/** Requests for other servers take no route: whoever policy lets to the backend there is asked for nothing. */
+function warnOfProxies(
+  listener: string | undefined,
+  at: Path,
+  parts: Parts,
+  protocols: Protocols,
+  findings: Findings,
+): void {
+  const proxies = listenersOf(listener, parts, protocols).filter(({ protocols: names }) =>
+    names.includes("connect") && names.some((one) => handles(one, protocols))
+  ).map(({ name }) => name);
+  if (proxies.length === 0) return;
+  const why = "as a proxy it sends requests where policy allows it, and asks nobody for this";
+  findings.warn(at, `${listed(proxies)} has connect beside http: ${why}`);
+}
+
 /** Every listener that the route takes requests of has to ask for one. */
 function checkCertificate(
   listener: string | undefined,
   at: Path,
-  { listeners }: Parts,
+  parts: Parts,
   protocols: Protocols,
   findings: Findings,
 ): void {
-  const from = Array.from(listeners.items.values(), ({ value }: Located<ListenerConfiguration>) => value)
-    .filter(({ name, protocols: names }) =>
-      listener === undefined ? names.some((one) => handles(one, protocols)) : name === listener
-    );
+  const from = listenersOf(listener, parts, protocols);
   const silent = from.filter(({ clientCertificates }) => !clientCertificates).map(({ name }) => name);
   if (silent.length === 0) return;
   findings.error(at, `nobody is asked for one by ${listed(silent)}: needs clientCertificates there`);

@@ -29,6 +29,16 @@ const ISSUER =
   `issuers: [{ issuer: "https://id.example", jwks: "https://id.example/keys", audiences: [app] }]\n`;
 const route = (auth: string, more = "") => `${WEB}routes: [{ to: "http://a:1", auth: ${auth}${more} }]\n`;
 
+Deno.test("a proxy on the same listener asks nobody for the auth of routes: that is told", async () => {
+  const text = route("{ basic: { alice: x } }").replace(":80", "127.0.0.1:80").replace(
+    "[http]",
+    "[http, connect]",
+  );
+  const [warning, ...others] = (await problemsOf(text)).filter((problem) => problem.includes("auth"));
+  ok(/^warning .*routes\[0\]\.auth: web has connect beside http: as a proxy/.test(warning), warning);
+  equal(others, []);
+});
+
 Deno.test("what is wrong with auth is told at its place, once", async () => {
   const cases: [text: string, problem: RegExp][] = [
     [route("{}"), /:36 routes\[0\]\.auth: expected basic, jwt or certificate$/],
