@@ -4,7 +4,7 @@ import { connect } from "./connect.ts";
 import { http } from "./http/mod.ts";
 import { mqtt } from "./mqtt.ts";
 import { socks } from "./socks/mod.ts";
-import { ssh } from "./ssh.ts";
+import { ssh } from "./ssh/mod.ts";
 import { stun } from "./stun.ts";
 import { tcp } from "./tcp.ts";
 import { tls } from "./tls/mod.ts";
