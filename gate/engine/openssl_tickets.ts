@@ -4,7 +4,8 @@
  */
 import { randomFillSync } from "node:crypto";
 import { GateError } from "../errors.ts";
-import { cString, type OpenSsl } from "./openssl_library.ts";
+import type { OpenSsl } from "./openssl_library.ts";
+import { textParameter } from "./openssl_parameters.ts";
 
 /** Bytes of a key: its name, and what seals and what authenticates a ticket (RFC 5077 4). */
 export const TICKET_KEY_SIZE = 80;
@@ -49,7 +50,11 @@ export function ticketKeysOf(bytes: Uint8Array): readonly TicketKey[] {
 
 /** Tickets of this context are sealed and opened here. */
 export function sealTicketsHere(library: OpenSsl, context: Deno.PointerObject): void {
-  sealing ??= { library, callback: new Deno.UnsafeCallback(SEAL, seal), parameters: digestParameter() };
+  sealing ??= {
+    library,
+    callback: new Deno.UnsafeCallback(SEAL, seal),
+    parameters: Deno.UnsafePointer.of(textParameter("digest", "SHA256")),
+  };
   library.ssl.SSL_CTX_set_tlsext_ticket_key_evp_cb(context, sealing.callback.pointer);
 }
 
@@ -83,25 +88,4 @@ function seal(
   if (!ready) return FAILED;
   if (sealed) return SEALED;
   return at === 0 ? OPENED : OPENED_BY_AN_OLD_ONE;
-}
-
-// core.h: struct ossl_param_st { key, data_type, data, data_size, return_size }, and an end without a key.
-const PARAM_SIZE = 40, UTF8_STRING = 4, DATA_TYPE = 8, DATA = 16, DATA_SIZE = 24;
-/** What the parameter points to must stay where it is. */
-const places: Uint8Array<ArrayBuffer>[] = [];
-
-/** HMAC with SHA-256, as EVP_MAC_init wants to be told. */
-function digestParameter(): Deno.PointerValue {
-  const fixed = (bytes: Uint8Array): bigint => {
-    const place = new Uint8Array(new ArrayBuffer(bytes.length)); // a small array without a buffer may be moved
-    place.set(bytes);
-    places.push(place);
-    return Deno.UnsafePointer.value(Deno.UnsafePointer.of(place));
-  };
-  const value = cString("SHA256"), params = new DataView(new ArrayBuffer(2 * PARAM_SIZE));
-  params.setBigUint64(0, fixed(cString("digest")), true);
-  params.setUint32(DATA_TYPE, UTF8_STRING, true);
-  params.setBigUint64(DATA, fixed(value), true);
-  params.setBigUint64(DATA_SIZE, BigInt(value.length - 1), true);
-  return Deno.UnsafePointer.create(fixed(new Uint8Array(params.buffer)));
 }
