@@ -1,0 +1,60 @@
+/** `authorized_keys` (sshd(8)): read on the main thread, looked up on engines. */
+import { type KeyOptions, keyOptions } from "./key_options.ts";
+import { eachLine, isTypeAt, keyAt, keyText, type LineFault, skipBlanks } from "./lines.ts";
+import { endOfOptions, readOptions } from "./option_text.ts";
+
+/** One line, as plain data: so main tells engines of it, some lines at a time. */
+export interface AuthorizedKey {
+  /** `file:line`, for the log. */
+  readonly place: string;
+  /** As keyText has it. */
+  readonly key: string;
+  readonly options: KeyOptions;
+}
+
+/** Lines that are right, in their order, and those that are worth nothing. */
+export interface AuthorizedFile {
+  readonly keys: readonly AuthorizedKey[];
+  readonly faults: readonly LineFault[];
+}
+
+/** Local times in it are those of this thread. `file` is for places alone. */
+export function readAuthorizedKeys(file: string, text: string): AuthorizedFile {
+  const keys: AuthorizedKey[] = [];
+  const faults = eachLine(file, text, (line, place) => keys.push({ place, ...authorizedKey(line) }));
+  return { keys, faults };
+}
+
+/** Throws MistakeAt. */
+function authorizedKey(line: string): Omit<AuthorizedKey, "place"> {
+  const from = skipBlanks(line, 0);
+  if (isTypeAt(line, from)) return { key: keyAt(line, from).key, options: keyOptions([]) };
+  const end = endOfOptions(line, from), options = keyOptions(readOptions(line, from, end));
+  return { key: keyAt(line, skipBlanks(line, end)).key, options };
+}
+
+/** All authorized keys of an engine: one look-up for a login, however many there are. */
+export class AuthorizedKeys {
+  readonly #lines = new Map<string, AuthorizedKey[]>();
+
+  get size(): number {
+    return this.#lines.size;
+  }
+
+  /** Some more lines, behind those that are there. */
+  add(keys: readonly AuthorizedKey[]): void {
+    for (const key of keys) {
+      const there = this.#lines.get(key.key);
+      if (there) there.push(key);
+      else this.#lines.set(key.key, [key]);
+    }
+  }
+
+  /** The lines of this key, in order: the first that applies holds. `authority`: it is one's, and its certificate is shown. */
+  of(blob: Uint8Array, authority: boolean): readonly AuthorizedKey[] {
+    const lines = this.#lines.get(keyText(blob)) ?? [];
+    return lines.every(({ options }) => options.authority === authority)
+      ? lines
+      : lines.filter(({ options }) => options.authority === authority);
+  }
+}
