@@ -1,0 +1,26 @@
+/** The numbers of messages (RFC 4250 4.1), and of reasons to disconnect (4.2). */
+
+// The transport's own (RFC 4253 12; RFC 8308 2.3).
+export const DISCONNECT = 1, IGNORE = 2, UNIMPLEMENTED = 3, DEBUG = 4;
+export const SERVICE_REQUEST = 5, SERVICE_ACCEPT = 6, EXT_INFO = 7;
+export const KEXINIT = 20, NEWKEYS = 21;
+/** Of every method of key exchange here: the client's share, and the server's with its signature (RFC 5656 7.1). */
+export const KEX_SHARE = 30, KEX_REPLY = 31;
+/** Messages of a key exchange method lie from 30 up to here. */
+export const LAST_KEX = 49;
+/** What lies above the transport begins here: authentication, then channels. */
+export const FIRST_ABOVE = 50;
+/** PROTOCOL of OpenSSH, 1.9 (ping@openssh.com). */
+export const PING = 192, PONG = 193;
+
+export const HOST_NOT_ALLOWED = 1,
+  PROTOCOL_ERROR = 2,
+  KEY_EXCHANGE_FAILED = 3,
+  MAC_ERROR = 5,
+  SERVICE_NOT_AVAILABLE = 7,
+  VERSION_NOT_SUPPORTED = 8,
+  HOST_KEY_NOT_VERIFIABLE = 9,
+  CONNECTION_LOST = 10,
+  BY_APPLICATION = 11,
+  TOO_MANY_CONNECTIONS = 12,
+  NO_MORE_AUTH_METHODS = 14;
