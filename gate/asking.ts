@@ -1,6 +1,7 @@
 /** What is known of a connection when it has to be decided where it may go. */
 import { isLoopback, isUnixHost, normalName, parseAnyIp } from "./address.ts";
 import type { Conn, Naming, Requested, Target } from "./contracts.ts";
+import type { Identity } from "./identity/identity.ts";
 import type { ListenerRules } from "./snapshot.ts";
 
 export interface Asking {
@@ -18,7 +19,7 @@ export interface Asking {
   /** IP literal; absent for a unix socket. */
   readonly source?: string;
   readonly user?: string;
-  readonly identity?: string;
+  readonly identity?: Identity;
 }
 
 /** What a served connection asks for; `trusted` is about the address it came in on. */

@@ -5,6 +5,7 @@
 import type { Context } from "./engine/openssl_context.ts";
 import type { GateError, LimitName } from "./errors.ts";
 import type { Filters } from "./filters.ts";
+import type { Identity } from "./identity/identity.ts";
 
 /** More may come; the peer sent FIN; the time for first bytes is over. */
 export type Phase = "open" | "ended" | "late";
@@ -107,7 +108,8 @@ export interface Peer {
   readonly tlsVersion?: string;
   /** Which the listener's roots vouch for. */
   readonly clientCertificate?: ClientCertificate;
-  readonly identity?: string;
+  /** Who it has proven to be. */
+  readonly identity?: Identity;
   readonly user?: string;
   /** Registry names of what was unwrapped so far, outermost first. */
   readonly layers: readonly string[];

@@ -81,8 +81,8 @@ async function seeKinds(
 }
 
 async function see(rules: ListenerRules, trusted: boolean, client: Client, world: World): Promise<Seen> {
-  const { from, user } = client;
-  const about = { listener: rules.name, trusted, from, user };
+  const { from, user, identity } = client;
+  const about = { listener: rules.name, trusted, from, user, identity: identity?.name };
   const barred = world.decider.policy.barred(rules.name, from);
   if (barred !== undefined) return { ...about, barred, explanations: [] };
   if (client.bytes !== undefined) {

@@ -38,7 +38,7 @@ export function imagine(
   { protocols, serverNameTarget }: World,
 ): Asking {
   const naming = namingOf(protocol, protocols);
-  const { sni, from, user } = client;
+  const { sni, from, user, identity } = client;
   const about = {
     listener: rules.name,
     trusted,
@@ -47,6 +47,7 @@ export function imagine(
     asksUser: rules.asksUser,
     source: from,
     user,
+    identity,
   };
   if (naming === "nothing") return about;
   if (naming !== "serverName") return { ...about, target: client.target };
@@ -67,8 +68,8 @@ export async function askedBy(
   client: Client,
   world: World,
 ): Promise<Asking | string> {
-  const { snapshot, protocols, decider } = world, { from, sni, user } = client;
-  const peer: Peer = { address: from ?? "unix", serverName: sni, user, layers: [] };
+  const { snapshot, protocols, decider } = world, { from, sni, user, identity } = client;
+  const peer: Peer = { address: from ?? "unix", serverName: sni, user, identity, layers: [] };
   const believed = networks(rules.trustedProxies ?? [], `trustedProxies of ${rules.name}`);
   const run = await dryRun(name, protocols[name], {
     ...{ bytes, listener: rules.name, protocols: rules.protocols, asksUser: rules.asksUser },

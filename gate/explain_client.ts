@@ -1,6 +1,7 @@
 /** The client that `ugate explain` is asked about, from the words of the command line. */
 import { formatIp, parseAnyIp, parseTarget } from "./address.ts";
 import type { Target } from "./contracts.ts";
+import { IDENTITY, type Identity, readIdentityName, supposedIdentity } from "./identity/identity.ts";
 import { isUrl, parseRequest, type SupposedRequest } from "./explain_request.ts";
 
 /** The words of the command line, as they were written. */
@@ -15,6 +16,8 @@ export interface ExplainArgs {
   readonly listener?: string;
   readonly from?: string;
   readonly user?: string;
+  /** All that it has proven to be, as a policy spells it. */
+  readonly identity?: readonly string[];
   readonly sni?: string;
 }
 
@@ -27,6 +30,7 @@ export interface Client {
   readonly sni?: string;
   readonly from?: string;
   readonly user?: string;
+  readonly identity?: Identity;
 }
 
 /** What was asked, or what is wrong with it. */
@@ -47,7 +51,16 @@ export function clientOf(args: ExplainArgs): Client | string {
   if (from !== undefined && source === undefined) {
     return `Cannot read --from: expected an IP address, got ${JSON.stringify(from)}`;
   }
-  return { ...asked, bytes, sni, user, from: source && formatIp(source) };
+  const identity = args.identity && identityOf(args.identity);
+  if (typeof identity === "string") return identity;
+  return { ...asked, bytes, sni, user, identity, from: source && formatIp(source) };
+}
+
+function identityOf(written: readonly string[]): Identity | string {
+  const names = written.flatMap((text) => readIdentityName(text) ?? []);
+  const wrong = written.find((text) => readIdentityName(text) === undefined);
+  if (wrong === undefined) return supposedIdentity(names);
+  return `Cannot read --identity: expected ${IDENTITY}, got ${JSON.stringify(wrong)}`;
 }
 
 function subjectOf(text: string, args: ExplainArgs): Pick<Client, "target" | "request"> | string {

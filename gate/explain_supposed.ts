@@ -1,14 +1,16 @@
 /** Who a client may be where the command line does not say it: one of each kind that the rules tell apart. */
 import { type Cidr, formatIp, isUnixHost } from "./address.ts";
-import type { Seen } from "./explain_text.ts";
+import type { Deciding, Seen } from "./explain_text.ts";
 import type { Explanation } from "./explanation.ts";
+import { ANYONE_PROVEN, type Identity, supposedIdentity } from "./identity/identity.ts";
 import { networks } from "./networks.ts";
 import type { ListenerRules, Snapshot } from "./snapshot.ts";
 
-/** Absent: of no network that a rule gives, or on a unix socket; nobody who has logged in. */
+/** Absent: of no network that a rule gives, or on a unix socket; nobody who has logged in, or proven anything. */
 export interface Supposed {
   readonly from?: string;
   readonly user?: string;
+  readonly identity?: Identity;
 }
 
 export interface Suppositions {
@@ -17,8 +19,9 @@ export interface Suppositions {
   readonly more: Seen["dependsOn"];
 }
 
-const MOST_NETWORKS = 32, MOST_USERS = 8;
-const OTHER_USER = "another that no rule names";
+const MOST_NETWORKS = 32, MOST_USERS = 8, MOST_IDENTITIES = 8;
+const OTHER_USER = "another that no rule names",
+  OTHER_IDENTITY = supposedIdentity(["somebody that no rule names"]);
 
 /** `client` as far as it is given; `asks` tells whether its bytes say who it is. */
 export function suppose(
@@ -29,7 +32,7 @@ export function suppose(
 ): Suppositions {
   const here = ({ listener = rules.name }: { readonly listener?: string | readonly string[] }) =>
     typeof listener === "string" ? listener === rules.name : listener.includes(rules.name);
-  const more: ("--from" | "--user")[] = [];
+  const more: Deciding[] = [];
   let sources = [client.from];
   if (client.from === undefined && trusted && !rules.addresses.every(isUnixHost)) sources = ["127.0.0.1"];
   else if (client.from === undefined && !trusted) {
@@ -44,21 +47,32 @@ export function suppose(
     if (named.size > MOST_USERS) more.push("--user");
     if (named.size > 0) users = [undefined, OTHER_USER, ...Array.from(named).slice(0, MOST_USERS)];
   }
-  return { clients: sources.flatMap((from) => users.map((user) => ({ from, user }))), more };
+  let identities = [client.identity];
+  const named = new Set(client.identity ? [] : policy.filter(here).flatMap(({ identity = [] }) => identity));
+  if (named.size > 0) {
+    const some = Array.from(named).filter((name) => name !== ANYONE_PROVEN);
+    if (some.length > MOST_IDENTITIES) more.push("--identity");
+    const these = some.slice(0, MOST_IDENTITIES).map((name) => supposedIdentity([name]));
+    identities = [undefined, OTHER_IDENTITY, ...these];
+  }
+  const kinds = sources.flatMap((from) => users.map((user) => ({ from, user })));
+  return { clients: kinds.flatMap((kind) => identities.map((identity) => ({ ...kind, identity }))), more };
 }
+
+const SUPPOSED = ["from", "user", "identity"] as const satisfies (keyof Supposed)[];
 
 /** One of those that fare the same; where there are several, with what it depends on. */
 export function tellApart(seen: readonly Seen[], more: Suppositions["more"] = []): Seen[] {
   const outcomes = seen.map(outcomeOf);
-  const decides = (key: "from" | "user") =>
+  const decides = (key: keyof Supposed) =>
     seen.some((one, i) => {
       const first = seen.findIndex((other) =>
-        key === "from" ? other.user === one.user : other.from === one.from
+        SUPPOSED.every((each) => each === key || other[each] === one[each])
       );
       return outcomes[first] !== outcomes[i];
     });
-  const dependsOn = (["--from", "--user"] as const).filter((option) =>
-    more.includes(option) || decides(option === "--from" ? "from" : "user")
+  const dependsOn = SUPPOSED.filter((key) => more.includes(`--${key}`) || decides(key)).map((key) =>
+    `--${key}` as const
   );
   const first = seen.filter((_, i) => outcomes.indexOf(outcomes[i]) === i);
   return dependsOn.length === 0 ? first : first.map((one) => ({ ...one, dependsOn }));

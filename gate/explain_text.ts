@@ -4,6 +4,9 @@ import type { Asking } from "./asking.ts";
 import type { Target, Verdict } from "./contracts.ts";
 import type { ExplainedTermination, Explanation } from "./explanation.ts";
 
+/** What decides, and may be given. */
+export type Deciding = "--from" | "--user" | "--identity";
+
 /** What one listener makes of a client; plain data. */
 export interface Seen {
   readonly listener: string;
@@ -11,8 +14,10 @@ export interface Seen {
   /** IP literal */
   readonly from?: string;
   readonly user?: string;
-  /** What was not given and decides; `from` and `user` are then one example of those who fare as is told here. */
-  readonly dependsOn?: readonly ("--from" | "--user")[];
+  /** One of its names. */
+  readonly identity?: string;
+  /** What was not given and decides; `from` and the others are then one example of those who fare as is told here. */
+  readonly dependsOn?: readonly Deciding[];
   /** The place of the deny that closes it before a byte is read. */
   readonly barred?: string;
   /** Of the bytes that were given: yes, no, or how many are needed. */
@@ -25,7 +30,11 @@ export interface Seen {
   readonly explanations: readonly Explanation[];
 }
 
-const DECIDES = { "--from": "the source", "--user": "the user" };
+const DECIDES: Readonly<Record<Deciding, string>> = {
+  "--from": "the source",
+  "--user": "the user",
+  "--identity": "who it has proven to be",
+};
 
 /** What one listener makes of each kind of client: lines, each ended by a newline. */
 export function renderKinds(kinds: readonly Seen[]): string {
@@ -56,13 +65,16 @@ function renderSeen(seen: Seen): string {
   return lines.map((line) => `${line}\n`).join("");
 }
 
-function renderClient({ from, user, dependsOn = [] }: Seen): string {
+function renderClient({ from, user, identity, dependsOn = [] }: Seen): string {
   const bySource = dependsOn.includes("--from");
   const source = from === undefined
     ? (bySource ? "a source in no network of these rules" : "a source that is not given (--from)")
     : `${from}${bySource ? ", for example" : ""}`;
   const nobody = dependsOn.includes("--user") ? ", not logged in" : "";
-  return `${source}${user === undefined ? nobody : `, user ${user}`}`;
+  const unproven = dependsOn.includes("--identity") ? ", nothing proven" : "";
+  return `${source}${user === undefined ? nobody : `, user ${user}`}${
+    identity === undefined ? unproven : `, proven to be ${identity}`
+  }`;
 }
 
 function renderVerdict(verdict: Verdict): string {

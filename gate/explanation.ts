@@ -73,6 +73,7 @@ const POLICY_WHY: Readonly<Record<PolicyMiss, string>> = {
   listener: "its listener is another",
   protocol: "its protocol is another",
   user: "its user is another",
+  identity: "nobody it names was proven",
   sources: "the source is not in its networks",
   hosts: "no host of it is this name",
   ports: "no port of it is this one",

@@ -2,6 +2,7 @@
 import { type Cidr, cidrHas, cidrWithin, type Ip, isUnixHost, judgedIp } from "./address.ts";
 import type { Asking } from "./asking.ts";
 import { HostIndex } from "./host_index.ts";
+import { isNamed } from "./identity/identity.ts";
 import { networks } from "./networks.ts";
 import type { JudgedAddress } from "./own_address.ts";
 import type { PolicyRule } from "./snapshot.ts";
@@ -32,7 +33,7 @@ export interface Subject {
  * "own": an allow of the gate's own address counts only with that address and port.
  */
 export type PolicyMiss =
-  | ("listener" | "protocol" | "user" | "sources" | "hosts" | "ports" | "addresses")
+  | ("listener" | "protocol" | "user" | "identity" | "sources" | "hosts" | "ports" | "addresses")
   | ("unnamed" | "unresolved" | "special" | "own");
 
 export class CompiledRule {
@@ -42,6 +43,7 @@ export class CompiledRule {
   readonly #listener?: ReadonlySet<string>;
   readonly #protocol?: ReadonlySet<string>;
   readonly #user?: ReadonlySet<string>;
+  readonly #identity?: ReadonlySet<string>;
   readonly #sources?: readonly Cidr[];
   readonly #hosts?: HostIndex;
   readonly #addresses?: AddressList;
@@ -56,11 +58,12 @@ export class CompiledRule {
     this.#listener = rule.listener && new Set(rule.listener);
     this.#protocol = rule.protocol && new Set(rule.protocol);
     this.#user = rule.user && new Set(rule.user);
+    this.#identity = rule.identity && new Set(rule.identity);
     this.#sources = rule.sources && networks(rule.sources, rule.place);
     this.#hosts = rule.hosts && indexOf(rule.hosts);
     this.#addresses = rule.addresses && new AddressList(rule.addresses, rule.place);
     this.#ports = rule.ports;
-    const others = [rule.protocol, rule.user, rule.hosts, rule.addresses, rule.ports];
+    const others = [rule.protocol, rule.user, rule.identity, rule.hosts, rule.addresses, rule.ports];
     this.broad = others.every((given) => given === undefined);
   }
 
@@ -91,6 +94,7 @@ export class CompiledRule {
     if (this.#user !== undefined && (asking.user === undefined || !this.#user.has(asking.user))) {
       return "user";
     }
+    if (this.#identity !== undefined && !isNamed(this.#identity, asking.identity)) return "identity";
     if (this.#sources !== undefined && !inAny(this.#sources, source)) return "sources";
     if (this.#hosts !== undefined && (name === undefined || this.#hosts.first(name) === Infinity)) {
       return "hosts";

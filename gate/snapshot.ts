@@ -149,6 +149,8 @@ export interface PolicyRule {
   readonly listener?: readonly string[];
   readonly protocol?: readonly string[];
   readonly user?: readonly string[];
+  /** As readIdentityName spells them. */
+  readonly identity?: readonly string[];
   /** CIDRs */
   readonly sources?: readonly string[];
   readonly hosts?: readonly string[];

@@ -122,6 +122,7 @@ function addExplain(ugate: Command, finish: (code: number) => void): void {
     .option("--listener <name>", "only this listener (default: all)")
     .option("--from <address>", "source address of the client")
     .option("--user <name>", "who has logged in")
+    .option("--identity <name>", "who it has proven to be, as in `policy`; may be given again", collect)
     .option("--sni <name>", "the name in the ClientHello")
     .option(...JSON_DATA)
     .action(async (target: string | undefined, options: ExplainOptions) => {

@@ -91,9 +91,9 @@ function whyNever(rule: PolicyRule, listeners: Listeners): string {
 }
 
 /** An allow of everything, for everybody. */
-function isUnlimited({ verdict, user, sources, hosts, addresses, ports }: PolicyRule): boolean {
+function isUnlimited({ verdict, user, identity, sources, hosts, addresses, ports }: PolicyRule): boolean {
   return verdict === "allow" &&
-    [user, sources, hosts, addresses, ports].every((given) => given === undefined);
+    [user, identity, sources, hosts, addresses, ports].every((given) => given === undefined);
 }
 
 /** Whether a listener asks nobody who they are. */
@@ -142,9 +142,9 @@ function isAllowed(
 ): boolean {
   const decisive = rules.find(({ value }) => {
     if (!canMeet(value, listener, protocol, protocols)) return false;
-    const { user, sources, hosts, addresses, ports } = value;
+    const { user, identity, sources, hosts, addresses, ports } = value;
     return value.verdict === "allow" ||
-      [user, sources, hosts, addresses, ports].every((given) => given === undefined);
+      [user, identity, sources, hosts, addresses, ports].every((given) => given === undefined);
   });
   return decisive?.value.verdict === "allow";
 }

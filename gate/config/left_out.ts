@@ -75,6 +75,8 @@ function matchOfRule(path: Path, findings: Findings): Located<PolicyRule> | unde
   const [verdict, ...others] = node?.kind === "map" ? node.entries.keys() : [];
   if (others.length > 0 || (verdict !== "allow" && verdict !== "deny")) return undefined;
   const at = [...path, verdict];
-  if (!areRight(shape, ["listener", "protocol", "user", "sources"], at, findings)) return undefined;
+  if (!areRight(shape, ["listener", "protocol", "user", "identity", "sources"], at, findings)) {
+    return undefined;
+  }
   return { path, value: { place: findings.locate(path), verdict, ...readRightKeys(shape, at, findings) } };
 }

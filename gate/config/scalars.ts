@@ -9,6 +9,7 @@ import {
   parseIp,
   parseTarget,
 } from "../address.ts";
+import { IDENTITY, readIdentityName } from "../identity/identity.ts";
 import { parseHash } from "../password_hash.ts";
 import { regexFault } from "./regex_check.ts";
 import { readingsOf } from "../request_path.ts";
@@ -46,6 +47,7 @@ export const EXACT_NAME = "a name (for a wildcard an authority wants to see the 
 export const LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory";
 const STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory";
 const HTTP_SCHEME = "http://", HTTPS_SCHEME = "https://";
+export { IDENTITY };
 /** Below 2^31 ms, which timers and poll timeouts end at. */
 const LONGEST = 500 * MILLISECONDS.h;
 /** RFC 1929: user names and passwords have 1 to 255 bytes. */
@@ -251,6 +253,11 @@ export function readPassword(text: string): Reading<string> {
 /** A user name; a colon would end it in Basic authentication (RFC 7617 2). */
 export function readUser(text: string): Reading<string> {
   return isSecretText(text) && !/[:\p{Cc}]/u.test(text) ? text : new Mistake("a user name without a colon");
+}
+
+/** Whom a rule names, in the one spelling of it. */
+export function readIdentity(text: string): Reading<string> {
+  return readIdentityName(text) ?? new Mistake(`an identity ${IDENTITY}`);
 }
 
 /** As it is written: tokens have to say exactly that. */

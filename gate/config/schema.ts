@@ -323,6 +323,10 @@ export const matches = keys({
   listener: ["where the client came in", oneOrMany(name).optional()],
   protocol: ["what it speaks", oneOrMany(protocol).optional()],
   user: ["who has logged in", oneOrMany(user).optional()],
+  identity: [
+    "who the client has proven to be",
+    oneOrMany(scalar(`an identity ${scalars.IDENTITY}`, scalars.readIdentity)).optional(),
+  ],
   sources: ["where the client is", cidrs.optional()],
   hosts: ["the names that are asked for", oneOrMany(pattern).optional()],
   addresses: [

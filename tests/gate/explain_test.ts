@@ -323,6 +323,26 @@ Deno.test("without --user, explain shows how users fare whom rules name, on a li
   equal(/depends/.test(bytes.text), false, bytes.text); // who it is, its bytes say
 });
 
+Deno.test("explain --identity is who the client has proven to be; without it, it shows how each one fares", async () => {
+  const id = "GJU4ACOW36Q3IBL45T2TRQ63M6FNQYEJMLPJNDJETIOVIEFD7MGQ",
+    here = { target: "a:80", listener: "edge" };
+  const given = {
+    policy: [{ identity: [`key:${id}`], hosts: ["a"] }, { identity: ["role:x"], hosts: ["b"] }],
+  };
+  await says(
+    here,
+    given,
+    1,
+    /^listener edge depends on who it has proven to be: give --identity\n/,
+    /nothing proven\n[^]*nobody it names was proven\n[^]*refused \(denied\)/,
+    new RegExp(`proven to be key:${id}\n[^]*goes to 192\\.0\\.2\\.1:80`),
+  );
+  await says({ ...here, identity: [`key:${id.toLowerCase()}`] }, given, 0, /goes to 192\.0\.2\.1:80/);
+  await says({ ...here, identity: ["role:x", `key:${id}`] }, given, 0, /proven to be role:x/);
+  await says({ ...here, identity: ["role:y"] }, given, 1, /refused \(denied\)/);
+  await says({ ...here, identity: ["alice"] }, given, 2, /Cannot read --identity: expected key:ID/);
+});
+
 Deno.test("of more networks and users than it looks at, explain says that they may decide", async () => {
   const sources = Array.from({ length: 40 }, (_, i) => `10.0.${i}.0/24`);
   const user = Array.from({ length: 10 }, (_, i) => `user${i}`);
