@@ -98,6 +98,13 @@ export function required<T>(value: T | Refusal): T {
   return value;
 }
 
+/** All strings up to the end. Throws Refusal. */
+export function each(bytes: Uint8Array): Uint8Array[] {
+  const fields = new Fields(bytes), found: Uint8Array[] = [];
+  while (fields.left > 0) found.push(fields.string());
+  return found;
+}
+
 /** Strings one after the other, each behind its length: at most 64 KiB. */
 export const strings = (...values: readonly (Uint8Array | string)[]): Uint8Array<ArrayBuffer> =>
   encoded((to) => {
