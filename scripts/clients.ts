@@ -4,6 +4,9 @@
 const PACKAGES: Readonly<Record<string, string>> = {
   chromium: "chromium",
   curl: "curl",
+  dbclient: "dropbear-bin",
+  dropbear: "dropbear-bin",
+  dropbearkey: "dropbear-bin",
   fish: "fish",
   "fail2ban-regex": "fail2ban",
   haproxy: "haproxy",
@@ -14,16 +17,20 @@ const PACKAGES: Readonly<Record<string, string>> = {
   nc: "netcat-openbsd",
   openssl: "openssl",
   pebble: "pebble",
+  plink: "putty-tools",
   ps: "procps",
   python3: "python3",
   script: "bsdutils",
   socat: "socat",
   ssh: "openssh-client",
   "ssh-keygen": "openssh-client",
+  "ssh-keyscan": "openssh-client",
   sshd: "openssh-server",
   "systemd-analyze": "systemd",
   unshare: "util-linux",
   zsh: "zsh",
+  // A library: its place stands for it.
+  "/usr/lib/python3/dist-packages/asyncssh/__init__.py": "python3-asyncssh",
 };
 
 /** What every system test together asks for. */
@@ -34,6 +41,7 @@ const FOLDERS = [...(Deno.env.get("PATH") ?? "").split(":"), "/usr/local/sbin", 
 
 /** Where a program is; undefined: not on this machine. */
 export function find(program: string): string | undefined {
+  if (program.startsWith("/")) return isFile(program) ? program : undefined;
   return FOLDERS.filter((folder) => folder.startsWith("/")).map((folder) => `${folder}/${program}`).find(
     isProgram,
   );
@@ -71,6 +79,14 @@ export async function install(programs: readonly string[]): Promise<string[]> {
 
 function packagesOf(programs: readonly string[]): string[] {
   return [...new Set(programs.map((program) => PACKAGES[program] ?? program))].sort();
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
 }
 
 function isProgram(path: string): boolean {

@@ -31,6 +31,14 @@ export interface Versions {
   readonly server: string;
 }
 
+/** A server has `hostKeys`, a client `trust`. */
+export interface Means {
+  readonly hostKeys?: readonly HostKey[];
+  readonly trust?: HostTrust;
+  /** What of our offer is offered: absent, all. */
+  readonly narrow?: (offer: KexInit) => KexInit;
+}
+
 /** No message is awaited: an exchange may begin. */
 const NOTHING = 0;
 
@@ -49,8 +57,7 @@ export class KeyExchange {
   readonly #side: Side;
   readonly #owner: KeyExchangeOwner;
   readonly #versions: Versions;
-  readonly #hostKeys: readonly HostKey[];
-  readonly #trust: HostTrust | undefined;
+  readonly #means: Means;
   #ours: Uint8Array | undefined;
   #offered: KexInit | undefined;
   #theirs: Uint8Array | undefined;
@@ -62,19 +69,12 @@ export class KeyExchange {
   /** Holds from the peer's NEWKEYS on. */
   #opener: Opener | undefined;
 
-  /** A server has `hostKeys`, a client `trust`. */
-  constructor(
-    role: Role,
-    owner: KeyExchangeOwner,
-    versions: Versions,
-    identity: { readonly hostKeys?: readonly HostKey[]; readonly trust?: HostTrust },
-  ) {
+  constructor(role: Role, owner: KeyExchangeOwner, versions: Versions, means: Means) {
     this.#role = role;
     this.#side = role === "server" ? "client" : "upstream";
     this.#owner = owner;
     this.#versions = versions;
-    this.#hostKeys = identity.hostKeys ?? [];
-    this.#trust = identity.trust;
+    this.#means = means;
   }
 
   /** One is under way: nothing but its messages comes, once the peer's KEXINIT is there. */
@@ -95,8 +95,10 @@ export class KeyExchange {
   /** Sends our KEXINIT, if that was not done for this exchange. */
   begin(theirs?: KexInit): void {
     if (this.#ours) return;
-    const hostKeys = this.#trust?.algorithms ?? this.#hostKeys.map(({ algorithm }) => algorithm);
-    this.#offered = offerOf(this.#role, hostKeys, this.session === undefined, theirs);
+    const { hostKeys = [], trust, narrow } = this.#means;
+    const algorithms = trust?.algorithms ?? hostKeys.map(({ algorithm }) => algorithm);
+    const offer = offerOf(this.#role, algorithms, this.session === undefined, theirs);
+    this.#offered = narrow ? narrow(offer) : offer;
     this.#ours = writeKexInit(this.#offered);
     this.holds = true;
     if (this.#awaited === NOTHING) this.#awaited = KEXINIT;
@@ -167,7 +169,7 @@ export class KeyExchange {
     const { exchange, hostKey } = this.agreed!;
     const answer = from.whole ? exchangeOf(exchange)!.answer(theirs) : undefined;
     if (!answer) throw malformed(this.#side, "change keys", `no share of ${exchange}`);
-    const key = this.#hostKeys.find(({ algorithm }) => algorithm === hostKey)!;
+    const key = this.#means.hostKeys!.find(({ algorithm }) => algorithm === hostKey)!;
     const hash = this.#hash(key.blob, theirs, answer.share, answer.secret);
     const signature = key.sign(hash);
     this.#owner.send(
@@ -188,7 +190,7 @@ export class KeyExchange {
     const hash = this.#hash(blob, side.share, theirs, secret);
     side[Symbol.dispose]();
     this.#clientSide = undefined;
-    const doubt = doubtHost(this.#trust!, hostKey, blob, signature, hash);
+    const doubt = doubtHost(this.#means.trust!, hostKey, blob, signature, hash);
     if (doubt) throw new SshError(HOST_KEY_NOT_VERIFIABLE, doubt.failure, doubt.side, doubt.message);
     this.#change(secret, hash);
   }

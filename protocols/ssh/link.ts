@@ -10,6 +10,12 @@ import { IDENTIFICATION, Identification, identificationLine } from "./identifica
 import { Incoming, type Packets } from "./incoming.ts";
 import { Outgoing } from "./outgoing.ts";
 
+/**
+ * Bytes that may wait to be sent while the peer is read on. What a peer makes us answer in good faith is far below: with
+ * none at all two ends that both send much would wait for each other.
+ */
+const MOST_KEPT = 262_144;
+
 /** Who has a link, and is told of nothing once it is over. */
 export interface LinkOwner extends Packets {
   /** The peer's version line, without CR LF. Throws GateError. */
@@ -158,7 +164,7 @@ export class Link implements Taker {
   /** Bytes were used up: the peer may send more, unless it does not read what it makes us answer. */
   #deliver(bytes: number): void {
     this.#credit += bytes;
-    if (this.outgoing.blocked || this.#credit === 0 || this.isOver) return;
+    if (this.outgoing.kept > MOST_KEPT || this.#credit === 0 || this.isOver) return;
     const credit = this.#credit;
     this.#credit = 0;
     this.#lower.delivered(credit);

@@ -30,7 +30,11 @@ export class Outgoing {
     this.#lower = lower;
   }
 
-  /** Something waits; the stream below tells when it has room. */
+  /** Bytes that wait: the stream below tells when it has room. */
+  get kept(): number {
+    return this.#kept.size;
+  }
+
   get blocked(): boolean {
     return this.#kept.size > 0;
   }

@@ -9,9 +9,8 @@ import { TurnBudget } from "../../gate/engine/turn_budget.ts";
 import type { Above } from "./above.ts";
 import { type Extensions, extensionsMessage, readExtensions } from "./extensions.ts";
 import { disconnected, ended, harmless, malformed, SshError, toldTo, who } from "./failure.ts";
-import type { HostKey, HostTrust } from "./host_key.ts";
 import { IDENTIFICATION } from "./identification.ts";
-import { KeyExchange, type KeyExchangeOwner } from "./key_exchange.ts";
+import { KeyExchange, type KeyExchangeOwner, type Means } from "./key_exchange.ts";
 import { Link, type LinkOwner } from "./link.ts";
 import * as numbers from "./numbers.ts";
 import { prefersAes, type Role } from "./offer.ts";
@@ -28,10 +27,8 @@ const MOST_UNSECURED = 131_072;
 /** Bytes of messages that may wait for a key exchange to end. */
 const MOST_WAITING = 2 ** 20;
 
-/** What all connections of a kind have in common. A server has `hostKeys`, a client `trust`. */
-export interface Settings {
-  readonly hostKeys?: readonly HostKey[];
-  readonly trust?: HostTrust;
+/** What all connections of a kind have in common. */
+export interface Settings extends Means {
   /** Names of signatures of users that are taken (RFC 8308 3.1), for a client that asks. */
   readonly signatureAlgorithms?: readonly string[];
   /** ms for each key exchange; of the first one, from the beginning. */

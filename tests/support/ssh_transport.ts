@@ -97,7 +97,7 @@ export interface End {
 export const TIMEOUT = 5000;
 const DEFAULT_KEY = makeHostKey();
 
-export class Bridge {
+export class Bridge implements Disposable {
   readonly server: End;
   readonly client: End;
   /** What crossed, by who sent it. */
@@ -134,6 +134,10 @@ export class Bridge {
     this.client.transport.disconnect(11, "bye");
     this.server.transport.disconnect(11, "bye");
     for (const { joint } of [this.client, this.server]) joint.taker?.end();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   #carry(from: "server" | "client", piece: number): number {

@@ -64,5 +64,8 @@ function ivOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 function count(iv: Uint8Array): void {
-  for (let at = GCM_IV - 1; at >= FIXED; at--) if (++iv[at] !== 0) return;
+  for (let at = GCM_IV - 1; at >= FIXED; at--) {
+    iv[at]++;
+    if (iv[at] !== 0) return; // and not the value of ++, which is 256
+  }
 }
