@@ -4,15 +4,12 @@
  */
 import * as x509 from "@peculiar/x509";
 import { parseIp } from "./address.ts";
+import { about, importKey, keyText, newKeys, newSerial } from "./certificate_parts.ts";
 import type { KeyPair } from "./engine/openssl_context.ts";
 import { FOREIGN, readPrivate, unreadable, writePrivate } from "./private_file.ts";
 
-const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
-const DAY = 86_400_000;
 /** Days. Browsers refuse certificates that are good for longer than 398. */
 const LEAF_LIFE = 397, ROOT_LIFE = 3650;
-/** Clocks differ. */
-const BEFORE = 60 * 60_000;
 const MOST_BYTES = 65536;
 const SERVER = "1.3.6.1.5.5.7.3.1";
 const { digitalSignature, keyCertSign, cRLSign } = x509.KeyUsageFlags;
@@ -99,26 +96,3 @@ export class DevAuthority {
     };
   }
 }
-
-/** What every certificate has: `days` it is good for. */
-function about(days: number) {
-  const now = Date.now();
-  return {
-    serialNumber: newSerial(),
-    notBefore: new Date(now - BEFORE),
-    notAfter: new Date(now - BEFORE + days * DAY),
-    signingAlgorithm: ALGORITHM,
-  };
-}
-
-/** RFC 5280 4.1.2.2: positive. */
-const newSerial = (): string =>
-  crypto.getRandomValues(new Uint8Array(16)).map((byte, i) => i > 0 ? byte : byte & 0x3f | 0x40).toHex();
-
-const newKeys = (): Promise<CryptoKeyPair> => crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
-
-const importKey = (pkcs8: ArrayBuffer): Promise<CryptoKey> =>
-  crypto.subtle.importKey("pkcs8", pkcs8, ALGORITHM, true, ["sign"]);
-
-const keyText = async (key: CryptoKey): Promise<string> =>
-  x509.PemConverter.encode(await crypto.subtle.exportKey("pkcs8", key), "PRIVATE KEY");

@@ -15,17 +15,45 @@ const OTHERS_WRITE = 0o022;
  * other whole. Not while another write of the same path goes on. Rejects with GateError.
  */
 export async function writePrivate(path: string, bytes: Uint8Array): Promise<void> {
-  const directory = path.slice(0, path.lastIndexOf("/")), temporary = `${path}.${Deno.pid}.new`;
+  const directory = directoryOf(path), temporary = `${path}.${Deno.pid}.new`;
   try {
     await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
     await writeWhole(temporary, bytes);
     await Deno.rename(temporary, path);
   } catch (fault) {
     await Deno.remove(temporary).catch(() => {}); // it may never have been made
-    throw new GateError("internal", "gate", `Cannot write ${path}: ${reasonOf(fault)}`, fault);
+    throw unwritable(path, fault);
   }
   await syncDirectory(directory).catch(() => {}); // some filesystems know no such thing: the name is there all the same
 }
+
+/**
+ * What the file has; where there is none, what `make` makes, which it has from then on. Who else begins at once gets the
+ * same. Rejects as readPrivate and writePrivate do.
+ */
+export async function agreeOn(path: string, most: number, make: () => Promise<string>): Promise<string> {
+  const there = await readPrivate(path, most);
+  if (there !== undefined) return there;
+  const text = await make(), temporary = `${path}.${crypto.randomUUID()}.new`;
+  try {
+    await Deno.mkdir(directoryOf(path), { recursive: true, mode: 0o700 });
+    await writeWhole(temporary, new TextEncoder().encode(text));
+    await Deno.link(temporary, path); // the first one wins: a name that is there is not replaced
+    await syncDirectory(directoryOf(path)).catch(() => {});
+    return text;
+  } catch (fault) {
+    const theirs = fault instanceof Deno.errors.AlreadyExists ? await readPrivate(path, most) : undefined;
+    if (theirs !== undefined) return theirs;
+    throw unwritable(path, fault);
+  } finally {
+    await Deno.remove(temporary).catch(() => {}); // it may never have been made
+  }
+}
+
+const directoryOf = (path: string): string => path.slice(0, path.lastIndexOf("/"));
+
+const unwritable = (path: string, fault: unknown): GateError =>
+  new GateError("internal", "gate", `Cannot write ${path}: ${reasonOf(fault)}`, fault);
 
 async function syncDirectory(path: string): Promise<void> {
   using directory = await Deno.open(path);

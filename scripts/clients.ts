@@ -19,6 +19,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   pebble: "pebble",
   plink: "putty-tools",
   ps: "procps",
+  puttygen: "putty-tools",
   python3: "python3",
   script: "bsdutils",
   socat: "socat",
