@@ -47,6 +47,12 @@ export interface NodeConfiguration {
   readonly namespace: string;
   /** Directory for what the gate keeps. */
   readonly state: string;
+  /** Files in place of what the gate would make, as they are written. */
+  readonly key?: string;
+  readonly certificate?: string;
+  readonly roots?: string;
+  /** Of these, once they are read. */
+  readonly digest?: string;
 }
 
 export interface ListenerConfiguration {

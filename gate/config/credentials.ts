@@ -2,6 +2,7 @@
 import type { KeyPair } from "../engine/openssl_context.ts";
 import { openssl } from "../engine/openssl_library.ts";
 import { asGateError } from "../errors.ts";
+import type { GivenNode } from "../identity/node_identity.ts";
 import {
   type CertificateFacts,
   certificateFacts,
@@ -32,6 +33,8 @@ export interface Credentials {
   readonly upstreams: Readonly<Record<string, UpstreamCredentials>>;
   /** PEM, of who vouches for the ACME directory; absent: Mozilla's. */
   readonly acmeRoots?: string;
+  /** Who this gate is, where files say so. */
+  readonly node?: GivenNode;
 }
 
 export interface UpstreamCredentials {

@@ -17,6 +17,7 @@ export interface Differences {
 
 export function differences(before: Configuration, after: Configuration): Differences {
   const changes = [
+    ...keyChanges("node.", NODE, nodeOf(before), nodeOf(after)),
     ...listenerChanges(before.listeners, after.listeners),
     ...listChanges("routes", before.routes, after.routes),
     ...namedChanges("certificates", certificatesOf(before), certificatesOf(after)),
@@ -32,14 +33,13 @@ export function differences(before: Configuration, after: Configuration): Differ
   ];
   const restart = [
     ...(before.engine.threads === after.engine.threads ? [] : ["engine.threads"]),
-    ...Object.keys(after.node)
-      .filter((key) =>
-        !same(before.node[key as keyof typeof before.node], after.node[key as keyof typeof after.node])
-      )
-      .map((key) => `node.${key}`),
+    ...STARTED.filter((key) => !same(before.node[key], after.node[key])).map((key) => `node.${key}`),
   ];
   return { changes, restart: restart.map((key) => `${key} changed: it takes a restart to hold`) };
 }
+
+/** Of `node`, what a gate is from its start on. */
+const STARTED = ["name", "domain", "trustDomain", "namespace", "state"] as const;
 
 type Listeners = Configuration["listeners"];
 
@@ -153,6 +153,17 @@ const acmeOf = ({ acme }: Configuration) => ({
   ca: acme?.ca && `${acme.ca} (${acme.digest?.slice(0, 8)})`,
   names: acme?.names ?? [],
 });
+const NODE: Spelling<ReturnType<typeof nodeOf>> = {
+  key: (file) => file ?? "the one made at the first start",
+  certificate: (file) => file ?? "one of its own",
+  roots: (file) => file ?? "none",
+};
+
+/** Files that changed are other ones, though their names are the same. */
+const nodeOf = ({ node: { key, certificate, roots, digest = "" } }: Configuration) => {
+  const told = (file: string | undefined) => file && `${file} (${digest.slice(0, 8)})`;
+  return { key: told(key), certificate: told(certificate), roots: told(roots) };
+};
 const DNS: Spelling<DnsConfiguration> = {
   servers: (servers) => orSystem(servers?.map(formatTarget)),
   search: orSystem,

@@ -15,6 +15,7 @@ import { mergeTrees } from "./merge.ts";
 import { baseIn, type BaseOf, namedPath } from "./named_path.ts";
 import { byPlace, ConfigurationError, Findings, type Problem } from "./problems.ts";
 import type { Sections } from "./sections.ts";
+import type { ReadNode } from "./node_files.ts";
 import { type Reference, ReferencedFiles } from "./references.ts";
 import { ConfigurationSource } from "./source.ts";
 import { type Node, type Path, shown } from "./tree.ts";
@@ -87,13 +88,20 @@ export async function parseConfiguration(
   const sections = readSections(findings), named = new ReferencedFiles(), baseOf = baseIn(texts);
   checkSections(sections, protocols, findings);
   const read = await readNamedFiles(sections, named, findings, baseOf);
+  const node = await readNode(sections, named, findings, baseOf);
   const issuers = await readIssuers(sections.issuers.items, named, findings, baseOf);
   const wants = acmeWants({ ...sections, ...read }, protocols);
   checkTls({ ...sections, ...read, ...wants }, protocols, findings);
   const routes = await readContentOf(sections, findings, baseOf);
   const references = await named.references();
   if (problems.length > 0) throw new ConfigurationError(problems.sort(byPlace), references);
-  const config = configurationOf({ ...sections, routes }, { ...read, issuers }, wants, env);
+  const digest = node && { digest: node.digest };
+  const config = configurationOf(
+    { ...sections, routes, node: { ...sections.node, ...digest } },
+    { ...read, issuers },
+    wants,
+    env,
+  );
   return {
     config,
     files: texts.map(({ file }) => file),
@@ -103,6 +111,7 @@ export async function parseConfiguration(
       roots: read.roots,
       upstreams: read.upstreams,
       acmeRoots: read.acmeRoots,
+      node: node?.given,
     },
     references,
     warnings: findings.warnings,
@@ -126,6 +135,18 @@ async function readNamedFiles(
   const { readCredentials } = await import("./credentials.ts");
   const named = { certificates, listeners: asking, routes: secure, acme };
   return await readCredentials(named, files, findings, baseOf);
+}
+
+/** The same for what says who this gate is; undefined: nothing does. */
+async function readNode(
+  { node: { key, certificate, roots } }: Sections,
+  files: ReferencedFiles,
+  findings: Findings,
+  baseOf: BaseOf,
+): Promise<ReadNode | undefined> {
+  if (key === undefined && roots === undefined) return undefined;
+  const { readNodeFiles } = await import("./node_files.ts");
+  return await readNodeFiles({ key, certificate, roots }, files, findings, baseOf);
 }
 
 /** The same for what serves content. */

@@ -32,16 +32,28 @@ const pemFile = (what: string) => {
   return scalar(expected, (path) => path === "" || path.includes("\n") ? new Mistake(expected) : path);
 };
 
-export const node = keys({
-  name: ["what this gate is called; the name of the host where it is absent", domain.optional()],
-  domain: [
-    "the domain that this gate's names end with",
-    scalar("a name", (written) => written === "" ? "" : scalars.readDomain(written)).prefault(""),
-  ],
-  trustDomain: ["the trust domain of identities", domain.prefault("cluster.local")],
-  namespace: ["the namespace of identities", name.prefault("default")],
-  state: ["where the gate keeps what has to outlive it", text("a directory").optional()],
-}).prefault({});
+export const node = related(
+  keys({
+    name: ["what this gate is called; the name of the host where it is absent", domain.optional()],
+    domain: [
+      "the domain that this gate's names end with",
+      scalar("a name", (written) => written === "" ? "" : scalars.readDomain(written)).prefault(""),
+    ],
+    trustDomain: ["the trust domain of identities", domain.prefault("cluster.local")],
+    namespace: ["the namespace of identities", name.prefault("default")],
+    state: ["where the gate keeps what has to outlive it", text("a directory").optional()],
+    key: [
+      "its private key, in place of the one made at the first start: PEM or OpenSSH's format, without a passphrase",
+      pemFile("a private key").optional(),
+    ],
+    certificate: [
+      "its certificate, and those behind it; by default it signs one itself",
+      pemFile("certificates").optional(),
+    ],
+    roots: ["who vouches for its peers", pemFile("root certificates").optional()],
+  }),
+  { right: (has) => !has("certificate") || has("key"), error: "needs key", key: "certificate" },
+).prefault({});
 
 const users = z.record(
   user,

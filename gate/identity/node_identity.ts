@@ -51,9 +51,9 @@ export interface NodeSecrets {
 
 /** What files say in place of what the gate would make. */
 export interface GivenNode {
-  /** PKCS #8 in DER. */
-  readonly pkcs8: Uint8Array;
-  /** PEM; absent: the node signs its own. */
+  /** PKCS #8 in DER; absent: the one that is kept. */
+  readonly pkcs8?: Uint8Array;
+  /** PEM, of that key; absent: the node signs its own. */
   readonly chain?: string;
   readonly roots?: string;
 }
@@ -91,7 +91,7 @@ export async function nodeIdentity(
     sshHostKey: nodeKeyOf(privateKey(sshHostPkcs8)).ssh,
     certificate: certificateOf(chain, given?.chain === undefined),
     roots: given?.roots,
-    given: given !== undefined,
+    given: given?.pkcs8 !== undefined,
   };
   return { identity, secrets: { pkcs8, sshHostPkcs8 } };
 }
