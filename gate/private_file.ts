@@ -29,25 +29,37 @@ export async function writePrivate(path: string, bytes: Uint8Array): Promise<voi
 
 /**
  * What the file has; where there is none, what `make` makes, which it has from then on. Who else begins at once gets the
- * same. Rejects as readPrivate and writePrivate do.
+ * same. `owner`: whose it is, which root may say. Rejects as readPrivate and writePrivate do.
  */
-export async function agreeOn(path: string, most: number, make: () => Promise<string>): Promise<string> {
-  const there = await readPrivate(path, most);
+export async function agreeOn(
+  path: string,
+  most: number,
+  make: () => Promise<string>,
+  owner = Deno.uid(),
+): Promise<string> {
+  const there = await readPrivate(path, most, owner);
   if (there !== undefined) return there;
   const text = await make(), temporary = `${path}.${crypto.randomUUID()}.new`;
   try {
     await Deno.mkdir(directoryOf(path), { recursive: true, mode: 0o700 });
     await writeWhole(temporary, new TextEncoder().encode(text));
+    if (owner !== Deno.uid()) await give(owner, directoryOf(path), temporary);
     await Deno.link(temporary, path); // the first one wins: a name that is there is not replaced
     await syncDirectory(directoryOf(path)).catch(() => {});
     return text;
   } catch (fault) {
-    const theirs = fault instanceof Deno.errors.AlreadyExists ? await readPrivate(path, most) : undefined;
+    const theirs = fault instanceof Deno.errors.AlreadyExists
+      ? await readPrivate(path, most, owner)
+      : undefined;
     if (theirs !== undefined) return theirs;
     throw unwritable(path, fault);
   } finally {
     await Deno.remove(temporary).catch(() => {}); // it may never have been made
   }
+}
+
+async function give(owner: number | null, ...paths: readonly string[]): Promise<void> {
+  for (const path of paths) await Deno.chown(path, owner, null);
 }
 
 const directoryOf = (path: string): string => path.slice(0, path.lastIndexOf("/"));
@@ -70,14 +82,18 @@ async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
 
 /**
  * At most so many bytes, as text; undefined: there is no such file. Rejects with GateError for what cannot be read,
- * what is larger, and what others may have written.
+ * what is larger, and what others than `owner` and root may have written.
  */
-export async function readPrivate(path: string, most: number): Promise<string | undefined> {
+export async function readPrivate(
+  path: string,
+  most: number,
+  owner = Deno.uid(),
+): Promise<string | undefined> {
   try {
     using file = await Deno.open(path);
     const { isFile, size, mode, uid } = await file.stat();
     if (!isFile || size > most) throw unreadable(path, "malformed", FOREIGN);
-    if ((mode ?? 0) & OTHERS_WRITE || (uid !== Deno.uid() && uid !== 0)) {
+    if ((mode ?? 0) & OTHERS_WRITE || (uid !== owner && uid !== 0)) {
       throw unreadable(path, "denied", "others than this user may have written it");
     }
     return new TextDecoder().decode(await readBytes(file, size));

@@ -3,6 +3,7 @@ import { Argument, Command, CommanderError } from "commander";
 import { VERSION } from "../version.ts";
 import { type Shell, SHELLS } from "./completion/shells.ts";
 import type { DevCertOptions } from "./dev_cert.ts";
+import type { IdOptions } from "./id.ts";
 import type { ExplainOptions } from "./explain.ts";
 import { addOperating } from "./operating.ts";
 import { CONFIG, JSON_DATA, refuseFile } from "./options.ts";
@@ -91,6 +92,17 @@ function addConfiguration(ugate: Command, finish: (code: number) => void): void 
     .action(async () => {
       const { schema } = await import("./schema.ts");
       finish(await schema());
+    });
+  ugate.command("id").description(
+    "who this gate is: ID, names, fingerprints, and lines for others to write down",
+  )
+    .option(...CONFIG)
+    .option(...JSON_DATA)
+    .allowExcessArguments()
+    .action(async (options: IdOptions, command: Command) => {
+      refuseFile(command);
+      const { id } = await import("./id.ts");
+      finish(await id(options));
     });
   ugate.command("hash").description("read a password, print its scrypt hash for `users`")
     .action(async () => {

@@ -28,6 +28,7 @@ const CLOSE_TIME = 2000;
 interface Means {
   readonly source: ConfigurationSource;
   readonly parse: Parse;
+  readonly parser: Parser;
   readonly systemd: Systemd;
   readonly threads: Threads;
   readonly log: RunLog;
@@ -44,7 +45,7 @@ export async function run(options: RunOptions, threads: Threads): Promise<number
     const loaded = await firstConfiguration(source, parse, options.lastGood);
     log.follow(() => loaded.config);
     for (const warning of loaded.warnings) log.warn(warning);
-    return await serve(loaded, { source, parse, systemd, threads, log }, options);
+    return await serve(loaded, { source, parse, parser, systemd, threads, log }, options);
   } catch (thrown) {
     log.say("error", "life", causeChain(thrown));
     return 1;
@@ -104,7 +105,7 @@ async function serve(loaded: Loaded, means: Means, { watch }: RunOptions): Promi
 /** What it needs of this process; `cleanup` ends it. */
 async function startService(
   loaded: Loaded,
-  { source, parse, systemd, threads, log }: Means,
+  { source, parse, parser, systemd, threads, log }: Means,
   inherited: InheritedSockets,
   cleanup: AsyncDisposableStack,
 ): Promise<Service> {
@@ -130,7 +131,18 @@ async function startService(
     scope,
   });
   cleanup.defer(() => service.stop());
+  scope.spawn("identity", makeIdentity(loaded, parser, log));
   return service;
+}
+
+/** There from the first start on; nothing needs it before it is asked for, so a start does not wait for it. */
+async function makeIdentity({ config, credentials }: Loaded, parser: Parser, log: RunLog): Promise<void> {
+  const { state, domain } = config.node;
+  try {
+    await parser.node({ state, domain, given: credentials.node });
+  } catch (thrown) {
+    log.warn(causeChain(thrown));
+  }
 }
 
 /** For a start with --last-good, in the `state` of this start. The built-in default is always there. */

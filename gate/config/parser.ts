@@ -1,17 +1,22 @@
 /**
  * Parses configurations on a thread of its own, which ends when nothing came for a while: the libraries for it are large
- * and seldom needed, and a file that takes a second holds nothing up.
+ * and seldom needed, and a file that takes a second holds nothing up. So is the one that makes a node's certificate.
  */
 import { GateError } from "../errors.ts";
 import type { HeadStart } from "../head_start.ts";
+import type { Node, NodeParts } from "../identity/node_identity.ts";
 import { type ConfigurationText, sameTexts } from "./files.ts";
 import type { Loaded } from "./load.ts";
 import { ConfigurationError, type Problem } from "./problems.ts";
 import { type Reference, stillThere } from "./references.ts";
 
-/** What the thread answers. */
+/** What the thread is asked: what texts are together, or who the node is. */
+export type Asked = { readonly texts: readonly ConfigurationText[] } | { readonly node: NodeParts };
+
+/** What it answers. */
 export type Parsed =
   | { readonly loaded: Loaded }
+  | { readonly node: Node }
   /** Mistakes of the configuration. */
   | { readonly problems: readonly Problem[]; readonly references: readonly Reference[] }
   /** A mistake of ours. */
@@ -38,17 +43,27 @@ export class Parser implements Disposable {
   async parse(texts: readonly ConfigurationText[]): Promise<Loaded> {
     const last = this.#last;
     if (last && sameTexts(texts, last.texts) && await stillThere(last.references)) return last;
+    const parsed = await this.#ask({ texts });
+    if ("problems" in parsed) throw new ConfigurationError(parsed.problems, parsed.references);
+    if ("loaded" in parsed) return this.#last = parsed.loaded;
+    throw unanswered("read the configuration", parsed);
+  }
+
+  /** As nodeIdentity. */
+  async node(parts: NodeParts): Promise<Node> {
+    const answer = await this.#ask({ node: parts });
+    if ("node" in answer) return answer.node;
+    throw unanswered("know who this node is", answer);
+  }
+
+  async #ask(asked: Asked): Promise<Parsed> {
     const worker = this.#idle ?? this.#threads.take();
     this.#idle = undefined;
     clearTimeout(this.#ending);
-    const parsed = await ask(worker, texts);
-    if ("fault" in parsed) {
-      worker.terminate();
-      throw new GateError("internal", "gate", `Cannot read the configuration: ${parsed.fault}`);
-    }
-    this.#linger(worker);
-    if ("problems" in parsed) throw new ConfigurationError(parsed.problems, parsed.references);
-    return this.#last = parsed.loaded;
+    const answer = await ask(worker, asked);
+    if ("fault" in answer) worker.terminate();
+    else this.#linger(worker);
+    return answer;
   }
 
   /** Ends the thread that waits. */
@@ -65,7 +80,14 @@ export class Parser implements Disposable {
   }
 }
 
-async function ask(worker: Worker, texts: readonly ConfigurationText[]): Promise<Parsed> {
+const unanswered = (act: string, answer: Parsed): GateError =>
+  new GateError(
+    "internal",
+    "gate",
+    `Cannot ${act}: ${"fault" in answer ? answer.fault : "another answer came"}`,
+  );
+
+async function ask(worker: Worker, asked: Asked): Promise<Parsed> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   try {
     return await new Promise<Parsed>((resolve) => {
@@ -76,7 +98,7 @@ async function ask(worker: Worker, texts: readonly ConfigurationText[]): Promise
         event.preventDefault();
         resolve({ fault: event.message });
       };
-      worker.postMessage(texts);
+      worker.postMessage(asked);
     });
   } finally {
     clearTimeout(timer);

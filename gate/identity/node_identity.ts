@@ -10,7 +10,7 @@ import {
   X509Certificate,
 } from "node:crypto";
 import { GateError } from "../errors.ts";
-import { agreeOn, FOREIGN, readPrivate, unreadable, writePrivate } from "../private_file.ts";
+import { agreeOn, FOREIGN, unreadable } from "../private_file.ts";
 import { readSpiffeId } from "./identity.ts";
 import { nodeIdOf, nodeNames, vipOf } from "./node_id.ts";
 import { type NodeKey, nodeKeyOf, type SshKey } from "./public_key.ts";
@@ -61,6 +61,8 @@ export interface GivenNode {
 export interface NodeParts {
   /** The state directory. */
   readonly state: string;
+  /** Whose it is, where root looks at a service's: what is made is the service's, too. */
+  readonly owner?: number;
   /** May be empty. */
   readonly domain: string;
   readonly given?: GivenNode;
@@ -75,14 +77,18 @@ const keyPath = (state: string): string => `${state}/identity/node.key`;
 const sshKeyPath = (state: string): string => `${state}/identity/ssh_host.key`;
 const certificatePath = (state: string): string => `${state}/identity/node.pem`;
 
+export interface Node {
+  readonly identity: NodeIdentity;
+  readonly secrets: NodeSecrets;
+}
+
 /** Two gates that begin at once on one state directory are one node. Rejects with GateError. */
-export async function nodeIdentity(
-  { state, domain, given }: NodeParts,
-): Promise<{ readonly identity: NodeIdentity; readonly secrets: NodeSecrets }> {
-  const pkcs8 = given?.pkcs8 ?? await keptKey(keyPath(state));
+export async function nodeIdentity({ state, owner, domain, given }: NodeParts): Promise<Node> {
+  const pkcs8 = given?.pkcs8 ?? await keptKey(keyPath(state), owner);
   const key = nodeKeyOf(privateKey(pkcs8)), id = nodeIdOf(key.octets), names = nodeNames(id, domain);
-  const sshHostPkcs8 = key.kind === "P-256" ? pkcs8 : await keptKey(sshKeyPath(state));
-  const chain = given?.chain ?? await keptCertificate(certificatePath(state), { ...key, pkcs8 }, names[0]);
+  const sshHostPkcs8 = key.kind === "P-256" ? pkcs8 : await keptKey(sshKeyPath(state), owner);
+  const signing = { ...key, pkcs8 };
+  const chain = given?.chain ?? await keptCertificate(certificatePath(state), signing, names[0], owner);
   const identity = {
     id,
     vip: vipOf(key.octets),
@@ -100,11 +106,11 @@ const privateKey = (pkcs8: Uint8Array): KeyObject =>
   createPrivateKey({ key: Buffer.from(pkcs8), format: "der", type: "pkcs8" });
 
 /** A P-256 key, made where there is none. */
-async function keptKey(path: string): Promise<Uint8Array> {
+async function keptKey(path: string, owner: number | undefined): Promise<Uint8Array> {
   const text = await agreeOn(path, MOST_BYTES, () => {
     const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
     return Promise.resolve(String(privateKey.export({ type: "pkcs8", format: "pem" })));
-  });
+  }, owner);
   try {
     return Uint8Array.from(createPrivateKey(text).export({ type: "pkcs8", format: "der" }));
   } catch (thrown) {
@@ -117,15 +123,13 @@ async function keptCertificate(
   path: string,
   key: NodeKey & { readonly pkcs8: Uint8Array },
   name: string,
+  owner: number | undefined,
 ): Promise<string> {
-  const fits = (chain: string | undefined): chain is string => chain !== undefined && isFor(chain, key, name);
   const make = async () => (await import("./self_signed.ts")).selfSigned(key, name);
-  const agreed = await agreeOn(path, MOST_BYTES, make);
-  if (fits(agreed)) return agreed;
-  const made = await make();
-  await writePrivate(path, new TextEncoder().encode(made));
-  const written = await readPrivate(path, MOST_BYTES); // another gate's, that began at once
-  return fits(written) ? written : made;
+  const agreed = await agreeOn(path, MOST_BYTES, make, owner);
+  if (isFor(agreed, key, name)) return agreed;
+  await Deno.remove(path).catch(() => {}); // another gate that begins at once does the same: one of them makes it
+  return await agreeOn(path, MOST_BYTES, make, owner);
 }
 
 function isFor(chain: string, key: NodeKey, name: string): boolean {
