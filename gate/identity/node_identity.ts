@@ -11,7 +11,7 @@ import {
 } from "node:crypto";
 import { GateError } from "../errors.ts";
 import { agreeOn, FOREIGN, unreadable } from "../private_file.ts";
-import { readSpiffeId } from "./identity.ts";
+import { spiffeOf } from "./certificate_identity.ts";
 import { nodeIdOf, nodeNames, vipOf } from "./node_id.ts";
 import { type NodeKey, nodeKeyOf, type SshKey } from "./public_key.ts";
 
@@ -146,14 +146,13 @@ function isFor(chain: string, key: NodeKey, name: string): boolean {
 /** Of a chain whose first certificate is the node's. Throws GateError "malformed". */
 export function certificateOf(chain: string, selfSigned: boolean): NodeCertificate {
   try {
-    const { raw, validTo, subjectAltName = "" } = new X509Certificate(chain);
-    const uris = subjectAltName.split(", ").filter((name) => name.startsWith("URI:"));
+    const { raw, validTo } = new X509Certificate(chain);
     return {
       chain,
       selfSigned,
       fingerprint: createHash("sha256").update(raw).digest("hex"),
       notAfter: Date.parse(validTo),
-      spiffe: uris.length === 1 ? readSpiffeId(uris[0].slice(4)) : undefined, // SPIFFE X.509-SVID 2: exactly one
+      spiffe: spiffeOf(raw),
     };
   } catch (thrown) {
     throw new GateError(

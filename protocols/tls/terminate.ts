@@ -1,6 +1,7 @@
 /** TLS that ends here: the server's side of the handshake, then the inner bytes go on, or come in again. */
 import { createHash } from "node:crypto";
 import type { Conn, Gate, Peer, Target, Termination } from "../../gate/contracts.ts";
+import { certificateIdentity } from "../../gate/identity/certificate_identity.ts";
 import type { TlsFacts } from "./facts.ts";
 import { acceptTls } from "./secure.ts";
 
@@ -26,5 +27,6 @@ export async function terminate(
 function factsOfPeer({ version, alpn, certificate }: TlsFacts): Partial<Peer> {
   if (!certificate) return { tlsVersion: version, alpn };
   const fingerprint = createHash("sha256").update(certificate).digest("hex");
-  return { tlsVersion: version, alpn, clientCertificate: { fingerprint, der: certificate } };
+  const identity = certificateIdentity(fingerprint, certificate);
+  return { tlsVersion: version, alpn, clientCertificate: { fingerprint, der: certificate }, identity };
 }
