@@ -163,6 +163,7 @@ function fieldsOf(
     up: record.up,
     down: record.down,
     user: told(record.user),
+    identity: peer.identity?.name,
     serverName: peer.serverName,
     tls: peer.tlsVersion,
     alpn: peer.tlsVersion && peer.alpn,

@@ -30,6 +30,7 @@ export const LOG_FIELDS = {
   up: "bytes relayed from the client; of a request, its content",
   down: "bytes relayed to the client; of a request, the content of its response",
   user: "who logged in; of a request, who its route's `auth` proved",
+  identity: "who the client has proven to be, as a policy spells it",
   client: "address of the client of a request, where a proxy in `trustedProxies` tells it",
   serverName: "the SNI of the TLS that was unwrapped around it",
   tls: "the version of TLS that ended here, around it or its own",
