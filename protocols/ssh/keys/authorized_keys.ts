@@ -20,16 +20,17 @@ export interface AuthorizedFile {
 
 /** Local times in it are those of this thread. `file` is for places alone. */
 export function readAuthorizedKeys(file: string, text: string): AuthorizedFile {
-  const keys: AuthorizedKey[] = [];
-  const faults = eachLine(file, text, (line, place) => keys.push({ place, ...authorizedKey(line) }));
+  const keys: AuthorizedKey[] = [], known = new Map([["", keyOptions([])]]);
+  const faults = eachLine(file, text, (line, place) => keys.push({ place, ...authorizedKey(line, known) }));
   return { keys, faults };
 }
 
-/** Throws MistakeAt. */
-function authorizedKey(line: string): Omit<AuthorizedKey, "place"> {
-  const from = skipBlanks(line, 0);
-  if (isTypeAt(line, from)) return { key: keyAt(line, from).key, options: keyOptions([]) };
-  const end = endOfOptions(line, from), options = keyOptions(readOptions(line, from, end));
+/** Lines with the same options share them: so they are told to engines once. Throws MistakeAt. */
+function authorizedKey(line: string, known: Map<string, KeyOptions>): Omit<AuthorizedKey, "place"> {
+  const from = skipBlanks(line, 0), end = isTypeAt(line, from) ? from : endOfOptions(line, from);
+  const written = line.slice(from, end);
+  const options = known.get(written) ?? keyOptions(readOptions(line, from, end));
+  known.set(written, options);
   return { key: keyAt(line, skipBlanks(line, end)).key, options };
 }
 
