@@ -51,6 +51,8 @@ export class KeyExchange {
   strict = false;
   /** The peer takes EXT_INFO (RFC 8308 2.1). */
   peerTakesExtInfo = false;
+  /** Of the last exchange: from our share to the peer's answer, ms. */
+  roundTrip = 0;
   /** From our KEXINIT to our NEWKEYS nothing else may be sent (RFC 4253 7.1). */
   holds = false;
   readonly #role: Role;
@@ -66,6 +68,8 @@ export class KeyExchange {
   /** The peer guessed wrong: its next message is not looked at. */
   #skips = false;
   #clientSide: ClientSide | undefined;
+  /** When our share left. */
+  #shared = 0;
   /** Holds from the peer's NEWKEYS on. */
   #opener: Opener | undefined;
 
@@ -161,6 +165,7 @@ export class KeyExchange {
   #sendShare({ exchange }: Negotiated): void {
     const side = this.#clientSide = exchangeOf(exchange)!.begin();
     this.#owner.send(encoded((to) => to.byte(KEX_SHARE).string(side.share)));
+    this.#shared = performance.now();
   }
 
   /** As the server: the client's share came. */
@@ -176,10 +181,12 @@ export class KeyExchange {
       encoded((to) => to.byte(KEX_REPLY).string(key.blob).string(answer.share).string(signature)),
     );
     this.#change(answer.secret, hash);
+    this.#shared = performance.now();
   }
 
   /** As the client: the server's share came, and it has to be signed by who we believe. */
   #takeReply(payload: Uint8Array): void {
+    this.roundTrip = performance.now() - this.#shared;
     const from = new Reader(payload, 1),
       blob = from.string(),
       theirs = from.string(),
@@ -233,6 +240,7 @@ export class KeyExchange {
 
   #takeNewKeys(size: number): void {
     if (size !== 1) throw malformed(this.#side, "change keys", "a broken NEWKEYS");
+    if (this.#role === "server") this.roundTrip = performance.now() - this.#shared;
     this.#owner.openWith(this.#opener!, this.strict);
     this.#opener =
       this.#ours =

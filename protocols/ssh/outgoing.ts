@@ -3,12 +3,13 @@
  * already, while it has none.
  */
 import type { Joint, Room } from "../../gate/contracts.ts";
+import { GateError } from "../../gate/errors.ts";
 import { ByteQueue } from "../../gate/engine/byte_queue.ts";
 import { fill } from "../../gate/engine/layered.ts";
 import { HEADER, plainSealer, type Sealer } from "./protection/protection.ts";
 
-/** Of a payload: 32 KiB of a channel's data and what is before them (RFC 4253 6.1). */
-export const MOST_PAYLOAD = 32768 + 64;
+/** Of a payload: packets of up to 35000 bytes in all have to be taken by everybody (RFC 4253 6.1). */
+export const MOST_PAYLOAD = 34_900;
 const MOST_OVERHEAD = 128;
 
 /** One for the thread: where a packet is sealed that finds no place, and the room that is handed up. */
@@ -62,8 +63,12 @@ export class Outgoing {
     else this.#lower.commit(whole);
   }
 
-  /** A message as a whole: now, or kept. At most MOST_PAYLOAD bytes. */
+  /** A message as a whole: now, or kept. Throws GateError "internal" beyond MOST_PAYLOAD bytes. */
   message(payload: Uint8Array): void {
+    if (payload.length > MOST_PAYLOAD) {
+      const state = `${payload.length} bytes are too long for a packet`;
+      throw new GateError("internal", "gate", `Cannot send an SSH message: ${state}`);
+    }
     if (!this.reserve(payload.length, payload.length)) {
       this.#places = aside;
       this.#at = 0;

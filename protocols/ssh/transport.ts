@@ -14,6 +14,7 @@ import { KeyExchange, type KeyExchangeOwner, type Means } from "./key_exchange.t
 import { Link, type LinkOwner } from "./link.ts";
 import * as numbers from "./numbers.ts";
 import { prefersAes, type Role } from "./offer.ts";
+import { MOST_PAYLOAD } from "./outgoing.ts";
 import type { Opener, Sealer } from "./protection/protection.ts";
 import { type KeyLife, Rekeying } from "./rekeying.ts";
 import { encoded, Reader } from "./wire.ts";
@@ -237,8 +238,8 @@ export class Transport implements LinkOwner, KeyExchangeOwner {
     this.#rekeying.done();
     if (!this.#secured) {
       this.#secured = true;
-      const { session, agreed } = exchange;
-      this.above.secured({ session: session!, agreed: agreed!, version: this.#version });
+      const { session, agreed, roundTrip } = exchange;
+      this.above.secured?.({ session: session!, agreed: agreed!, version: this.#version, roundTrip });
     }
     this.room();
   }
@@ -276,7 +277,8 @@ export class Transport implements LinkOwner, KeyExchangeOwner {
   }
 
   #pong(payload: Uint8Array): void {
-    const data = new Reader(payload, 1).string();
+    const from = new Reader(payload, 1), data = from.string();
+    if (!from.whole || payload.length > MOST_PAYLOAD) throw malformed(this.side, "go on", "a broken ping");
     this.send(encoded((to) => to.byte(numbers.PONG).string(data)));
   }
 
@@ -290,7 +292,7 @@ export class Transport implements LinkOwner, KeyExchangeOwner {
   #serve(payload: Uint8Array): void {
     const from = new Reader(payload, 1), name = from.text();
     if (!from.whole) throw malformed(this.side, "go on", "a broken request for a service");
-    if (!this.above.service(name)) {
+    if (!this.above.service?.(name)) {
       const message = `Cannot serve ${who(this.side)}: it asks for ${JSON.stringify(harmless(name))}`;
       throw new SshError(numbers.SERVICE_NOT_AVAILABLE, "unsupported", this.side, message);
     }
@@ -300,7 +302,7 @@ export class Transport implements LinkOwner, KeyExchangeOwner {
 
   #accepted(payload: Uint8Array): void {
     this.#served = true;
-    this.above.service(new Reader(payload, 1).text());
+    this.above.service?.(new Reader(payload, 1).text());
   }
 
   #wait(payload: Uint8Array): void {

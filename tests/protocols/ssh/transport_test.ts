@@ -7,7 +7,7 @@ import type { KexInit } from "../../../protocols/ssh/kexinit.ts";
 import { PING, PONG } from "../../../protocols/ssh/numbers.ts";
 import { CIPHERS, MACS } from "../../../protocols/ssh/protection/ciphers.ts";
 import { encoded } from "../../../protocols/ssh/wire.ts";
-import { equal, ok } from "../../support/assert.ts";
+import { equal, ok, throws } from "../../support/assert.ts";
 import { onLoop, pause } from "../../support/on_loop.ts";
 import { pattern } from "../../support/pattern.ts";
 import { believing, Bridge, type End, makeHostKey } from "../../support/ssh_transport.ts";
@@ -114,6 +114,25 @@ Deno.test("what the server takes of its users' signatures is told behind the fir
     await bridge.cross();
     equal(bridge.client.above.messages, [encoded((to) => to.byte(PONG).string(data))]);
     bridge.close();
+  }));
+
+Deno.test("a ping as long as a packet may be is answered, and a broken one ends it", () =>
+  onLoop(async () => {
+    using bridge = new Bridge();
+    ok(await bridge.secure());
+    const longest = encoded((to) => to.byte(PING).string(pattern(34_895)));
+    bridge.client.transport.send(longest);
+    await bridge.cross();
+    equal(bridge.client.above.messages.map(({ length }) => length), [longest.length]);
+    throws(
+      () => bridge.client.transport.send(message(94, 34_900)),
+      /Cannot send an SSH message: 34901 bytes/,
+    );
+    bridge.client.transport.send(Uint8Array.of(PING, 0, 0, 0, 9, 1));
+    await bridge.cross();
+    equal(bridge.server.above.broken.map(({ failure }) => failure), ["malformed"]);
+    bridge.close();
+    nothingIsLeft();
   }));
 
 Deno.test("a message that nobody knows is answered with its number in the sequence", () =>
