@@ -26,7 +26,7 @@ export interface Above {
   message(number: number, bytes: Uint8Array, at: number, size: number): boolean;
   /** The last of what came together. */
   flush(): void;
-  /** reserve has room again. */
+  /** reserve may have room again: told whether or not it was asked meanwhile, for it may not have been for another reason. */
   room(): void;
   /** It is over: the peer disconnected, reset, or broke the protocol. */
   broke(reason: GateError): void;

@@ -58,10 +58,10 @@ export const notAuthentic = (side: Side): GateError =>
     `Cannot open an SSH packet of ${who(side)}: it is not authentic`,
   );
 
-/** FIN came. */
+/** FIN came. Some clients end so; what was under way in channels is cut off all the same. */
 export const ended = (side: Side, secured: boolean): GateError =>
   secured
-    ? new GateError("reset", side, `Cannot go on: ${who(side)} ended without a disconnect`)
+    ? new GateError("closed", side, `Cannot go on: ${who(side)} ended without a disconnect`)
     : new GateError("closed", side, `Cannot finish an SSH key exchange: ${who(side)} ended in the middle`);
 
 /** DISCONNECT came. */

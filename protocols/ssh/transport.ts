@@ -55,7 +55,6 @@ export class Transport implements LinkOwner, KeyExchangeOwner {
   /** The first keys hold in both directions; a service was granted. */
   #secured = false;
   #served = false;
-  #wantsRoom = false;
   /** Messages that wait for the end of a key exchange. */
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
@@ -86,9 +85,7 @@ export class Transport implements LinkOwner, KeyExchangeOwner {
 
   /** Places for the payload of one message, in one piece; undefined: none now, above.room() comes. */
   reserve(most: number, least = 1): Room | undefined {
-    const room = this.isOver || this.blocked ? undefined : this.#link.outgoing.reserve(most, least);
-    this.#wantsRoom = room === undefined;
-    return room;
+    return this.isOver || this.blocked ? undefined : this.#link.outgoing.reserve(most, least);
   }
 
   /** So many bytes of it are there: they leave with the batch. */
@@ -165,9 +162,7 @@ export class Transport implements LinkOwner, KeyExchangeOwner {
   }
 
   room(): void {
-    if (!this.#wantsRoom || this.blocked || !this.#secured) return;
-    this.#wantsRoom = false;
-    this.above.room();
+    if (!this.blocked && this.#secured) this.above.room();
   }
 
   ended(): void {

@@ -7,10 +7,13 @@ import { AF_INET } from "../../gate/engine/layout.ts";
 import { after, promiseResolved, run, stop } from "../../gate/engine/loop.ts";
 import { liveCiphers } from "../../gate/engine/openssl_ciphers.ts";
 import { SigningKey } from "../../gate/engine/openssl_keys.ts";
+import { JointRelay } from "../../gate/engine/joint_relay.ts";
 import { Socket } from "../../gate/engine/socket.ts";
 import { tuneTcp } from "../../gate/engine/sys.ts";
 import type { GateError } from "../../gate/errors.ts";
 import type { Above, Secured } from "../../protocols/ssh/above.ts";
+import { Connection, type Opening } from "../../protocols/ssh/channels/connection.ts";
+import { CONNECT_FAILED, UNKNOWN_TYPE } from "../../protocols/ssh/numbers.ts";
 import { hostKeyOf } from "../../protocols/ssh/host_key.ts";
 import { prepareHybrid } from "../../protocols/ssh/kex/exchanges.ts";
 import { SIGNATURE_ALGORITHMS } from "../../protocols/ssh/keys/algorithms.ts";
@@ -27,6 +30,8 @@ export interface SshOrder {
   readonly algorithms?: readonly string[];
   readonly hybrid?: boolean;
   readonly keyLifeBytes?: number;
+  /** As a server: lets everybody in, and connects channels to where they ask for. */
+  readonly forwards?: boolean;
 }
 
 /** What it tells, of each connection once it is over; and first the port that it listens on. */
@@ -48,8 +53,9 @@ export interface SshReport {
   readonly left?: number;
 }
 
-/** USERAUTH_REQUEST, and its refusal; NO_MORE_AUTH_METHODS (RFC 4252 6, RFC 4250 4.2). */
-const REQUEST = 50, REFUSED = 51, NO_MORE = 14;
+/** USERAUTH_REQUEST and what it is answered with; NO_MORE_AUTH_METHODS (RFC 4252 6, RFC 4250 4.2). */
+const REQUEST = 50, REFUSED = 51, WELCOME = 52, NO_MORE = 14;
+const MOST_CHANNELS = 100, IDLE = 60_000;
 
 /** Refuses every login: where a client comes to that, the transport has done its part. */
 class Doorman implements Above {
@@ -59,7 +65,7 @@ class Doorman implements Above {
   #answer: number | undefined;
   blob: Uint8Array | undefined;
 
-  constructor(readonly isServer: boolean) {}
+  constructor(readonly isServer: boolean, readonly forwards = false) {}
 
   secured(facts: Secured): void {
     this.#facts = facts;
@@ -77,7 +83,8 @@ class Doorman implements Above {
   }
 
   message(number: number): boolean {
-    if (this.isServer) {
+    if (this.forwards) this.#welcome();
+    else if (this.isServer) {
       this.transport.send(encoded((to) => to.byte(REFUSED).nameList(["publickey"]).boolean(false)));
     } else {
       this.#answer = number;
@@ -85,6 +92,15 @@ class Doorman implements Above {
       this.report();
     }
     return true;
+  }
+
+  #welcome(): void {
+    this.transport.send(Uint8Array.of(WELCOME));
+    new Connection(this.transport, {
+      opens: (opening) => void forward(opening),
+      request: (_name, _from, answer) => answer?.no(),
+      broke: (reason) => this.broke(reason),
+    }, { most: MOST_CHANNELS, roundTrip: this.#facts!.roundTrip });
   }
 
   flush(): void {}
@@ -128,6 +144,22 @@ self.onmessage = async ({ data: order }: MessageEvent<SshOrder>) => {
   self.close();
 };
 
+/** direct-tcpip (RFC 4254 7.2); a session is a place to wait in. */
+async function forward(opening: Opening): Promise<void> {
+  if (opening.type === "session") {
+    return void opening.accept({ request: (_name, _from, answer) => answer?.yes() });
+  }
+  if (opening.type !== "direct-tcpip") return opening.refuse(UNKNOWN_TYPE, "not here");
+  const host = opening.from.text(), port = opening.from.uint32();
+  try {
+    const socket = await dial([{ host, port }], 5000);
+    tuneTcp(socket.fd);
+    new JointRelay(opening.accept().stream, socket, IDLE, { relayed: () => {} }).start();
+  } catch {
+    opening.refuse(CONNECT_FAILED, "nobody is there");
+  }
+}
+
 const keyLife = ({ keyLifeBytes: bytes }: SshOrder) =>
   bytes === undefined ? undefined : { bytes, time: 3_600_000 };
 
@@ -144,7 +176,7 @@ function serve(order: SshOrder) {
   const acceptor = new Acceptor(listening.fd, {
     accepted: (fd) => {
       tuneTcp(fd);
-      const doorman = new Doorman(true);
+      const doorman = new Doorman(true, order.forwards);
       doorman.transport = new Transport(
         "server",
         new Socket(fd, "client", AF_INET).joint(),

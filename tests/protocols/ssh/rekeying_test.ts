@@ -121,7 +121,8 @@ Deno.test("both may begin at once, and messages of both wait for the end in orde
     for (const { transport } of [bridge.client, bridge.server]) equal(transport.reserve(1), undefined);
     await bridge.cross(33);
     for (const { above } of [bridge.client, bridge.server]) {
-      equal([above.messages, above.rooms, above.broken], [messages, 1, []]);
+      equal([above.messages, above.broken], [messages, []]);
+      ok(above.rooms > 0);
     }
     bridge.close();
     nothingIsLeft();

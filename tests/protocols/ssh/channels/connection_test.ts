@@ -185,6 +185,22 @@ Deno.test("one channel that nobody reads stops no other one", () =>
     equal(pair.broken, []);
   }));
 
+Deno.test("a window that is given back while keys are exchanged is used behind them", () =>
+  onLoop(async () => {
+    using pair = await Pair.make();
+    const [near, far] = await pair.opened(), bytes = pattern(FIRST_WINDOW + 5000);
+    const written = near.write(bytes);
+    ok(written, "the window is full");
+    await pair.cross();
+    const read = readSo(far, bytes.length);
+    for (let i = 0; i < 20; i++) await pause(0); // what it gives back is on its way
+    pair.bridge.client.transport.rekey();
+    await pair.cross();
+    await written;
+    await pair.cross();
+    equal(await read, bytes);
+  }));
+
 Deno.test("answers to global requests go out in the order of the requests, with what belongs to them", () =>
   onLoop(async () => {
     using pair = await Pair.make();
