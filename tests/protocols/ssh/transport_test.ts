@@ -90,6 +90,18 @@ for (const piece of [1, 2, 7, 100, 1460, 20_000]) {
     }));
 }
 
+Deno.test("a crowd that comes at once is served turn by turn, and everybody comes to the service", () =>
+  onLoop(async () => {
+    const bridges = Array.from({ length: 40 }, () => new Bridge());
+    const secured = await Promise.all(bridges.map(async (bridge) => {
+      for (let i = 0; i < 500 && !bridge.client.above.facts; i++) await bridge.cross();
+      return await bridge.secure();
+    }));
+    equal(secured.filter((good) => good).length, bridges.length);
+    for (const bridge of bridges) bridge.close();
+    nothingIsLeft();
+  }));
+
 Deno.test("every host key signs, and the client believes the one it knows", () =>
   onLoop(async () => {
     for (const algorithm of ["ecdsa-sha2-nistp256", "ssh-ed25519"] as const) {
