@@ -73,8 +73,11 @@ function checked(line: string, side: Side): string {
 }
 
 /** As it was sent, for the hash: an octet a character. */
-export const octetsOf = (line: string): Uint8Array<ArrayBuffer> =>
-  Uint8Array.from(line, (sign) => sign.charCodeAt(0));
+export function octetsOf(line: string): Uint8Array<ArrayBuffer> {
+  const octets = new Uint8Array(line.length);
+  for (let i = 0; i < line.length; i++) octets[i] = line.charCodeAt(i);
+  return octets;
+}
 
 /** Our line, as it is sent. */
 export const identificationLine = (line: string): Uint8Array<ArrayBuffer> => encoder.encode(`${line}\r\n`);
