@@ -53,12 +53,13 @@ function plans({ connections, minutes }: Options): Plan[] {
   const program = binary ? [binary] : [Deno.execPath(), "run", "-A", MAIN];
   const mortal = new URL("./mortal_gate.ts", import.meta.url).pathname;
   const deaths = long ? DEATHS.many : DEATHS.few, pause = long ? PAUSES.many : PAUSES.few;
-  const rest = long ? REST : 0;
+  const rest = long ? REST : 0, patience = long ? { sniff: 3, handshake: 6 } : { sniff: 1, handshake: 2 };
   return [{
     name: binary ? `the binary ${binary}` : "the program",
     command: (file) => [...program, "run", "-c", file],
     connections,
     time: minutes * 60_000,
+    patience,
     rest,
     deaths: 0,
     pause,
@@ -67,6 +68,7 @@ function plans({ connections, minutes }: Options): Plan[] {
     command: (file) => [Deno.execPath(), "run", "-A", mortal, file],
     connections: connections / (long ? MORTAL_SHARE : 1),
     time: 2 * deaths * pause + SPARE,
+    patience,
     rest,
     deaths,
     pause,

@@ -7,7 +7,7 @@ import { madeOf, send, sumOf, type Work } from "./crew.ts";
 import { GateProcess } from "./gate_process.ts";
 import { judge } from "./judge.ts";
 import { KINDS } from "./kinds.ts";
-import { configuration, DOORS, type Doors, type Servers } from "./world.ts";
+import { configuration, DOORS, type Doors, type Patience, type Servers } from "./world.ts";
 
 export interface Plan {
   readonly name: string;
@@ -16,6 +16,7 @@ export interface Plan {
   readonly connections: number;
   /** No longer than that, ms. */
   readonly time: number;
+  readonly patience: Patience;
   /** What ends late (threads, pages of heaps) has so long before memory is looked at, ms. */
   readonly rest: number;
   /** How many of its threads are killed, and the pause before each, ms. */
@@ -59,7 +60,8 @@ export async function runStage(
   const file = await Deno.makeTempFile({ suffix: ".yaml" });
   const state = await Deno.makeTempDir({ prefix: "ugate-soak-" });
   const yaml = (round: number) =>
-    configuration(servers, round, plan.deaths > 0 ? DEADLY : "") + `node: { state: "${state}" }\n`;
+    configuration(servers, round, plan.patience, plan.deaths > 0 ? DEADLY : "") +
+    `node: { state: "${state}" }\n`;
   await Deno.writeTextFile(file, yaml(0));
   const gate = await GateProcess.start(plan.command(file), file, plan.deaths > 0);
   try {

@@ -19,8 +19,14 @@ export const DENIED_PORT = 7, CLOSED_PORT = 1, DENIED_SOURCE = "127.1.9.9";
 /** A name that nobody knows. */
 export const NOBODY = "nobody.test";
 
+/** Seconds that clients have: who is busy with a million others may be late. */
+export interface Patience {
+  readonly sniff: number;
+  readonly handshake: number;
+}
+
 /** The configuration of round `round`: what is between `#` lines comes, goes and moves; the doors stay. */
-export function configuration(servers: Servers, round: number, more = ""): string {
+export function configuration(servers: Servers, round: number, patience: Patience, more = ""): string {
   const to = (name: ServerName) => `"127.0.0.1:${servers[name]}"`;
   return `
 listeners:
@@ -47,7 +53,7 @@ hosts: { localhost: { addresses: ["127.0.0.1"] }, "round${round}.test": { addres
   }"] } }
 discovery: [file]
 policy: [ { deny: { sources: "${DENIED_SOURCE}" } }, { deny: { ports: ${DENIED_PORT} } } ]
-limits: { sniffTimeout: 3s, handshakeTimeout: 6s, idleTimeout: 1m }
+limits: { sniffTimeout: ${patience.sniff}s, handshakeTimeout: ${patience.handshake}s, idleTimeout: 1m }
 engine: { threads: 2 }
 admin: { address: "127.0.0.1:0" }
 `;
