@@ -89,6 +89,7 @@ async function soak(plan: Plan, { gate, servers, yaml, told }: Parts): Promise<S
   const tallies = [
     await beside([reloads], () => send({ ...work, connections: warm }, (made) => told(made, gate.state))),
   ];
+  await gate.reload(yaml(0)); // the last one may have had a listener more
   const before = await gate.settled(idle, plan.rest), began = performance.now();
   const seconds = () => (performance.now() - began) / 1000;
   let made = madeOf(tallies[0]), killed = 0;
