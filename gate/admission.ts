@@ -1,15 +1,19 @@
 /** Every stream that comes in: counted against the limits, and made a connection that is served. */
 import { Census } from "./census.ts";
+import { Challenges } from "./challenges.ts";
 import { Connection } from "./connection.ts";
-import type { ProxyHeader } from "./connector.ts";
+import type { AskForFiles } from "./connector.ts";
 import type { Peer, Protocol, Protocols, Stream, Target } from "./contracts.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { Accepting } from "./engine/acceptor.ts";
+import type { AskHealth } from "./engine/checks.ts";
 import { AF_UNIX } from "./engine/layout.ts";
 import { closeOwned } from "./engine/owned.ts";
 import { OwnDials } from "./engine/own_dials.ts";
 import { Socket } from "./engine/socket.ts";
+import { UpstreamPool } from "./engine/upstream_pool.ts";
 import { type Entrance, Entry } from "./entry.ts";
+import { Errands } from "./errands.ts";
 import { GateError } from "./errors.ts";
 import { EngineGate } from "./gate.ts";
 import { type EndpointChanged, Health } from "./health.ts";
@@ -17,21 +21,28 @@ import type { Journal } from "./journal.ts";
 import { ConnectionLimits, type Place } from "./limits.ts";
 import type { Bound, Question, Start } from "./orders.ts";
 import { Questions } from "./questions.ts";
+import { RateLimits } from "./rate_limits.ts";
+import type { ProxyHeader } from "./route_dialer.ts";
 import { Roster } from "./roster.ts";
 import { Ruling } from "./ruling.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { TlsContexts } from "./tls_contexts.ts";
+import { UpstreamTls } from "./upstream_tls.ts";
 
 /** What the thread's entry file brings: what it speaks. */
 export interface Registry {
   readonly protocols: Protocols;
   readonly proxyProtocol: Protocol;
   readonly proxyHeader: ProxyHeader;
+  /** What health checks ask by HTTP. */
+  readonly askHealth: AskHealth;
 }
 
 /** What is told to main, besides the journal. */
 export interface Main {
   readonly ask: (id: number, question: Question) => void;
   readonly endpointChanged: EndpointChanged;
+  readonly askForFiles: AskForFiles;
 }
 
 const NONE: readonly string[] = [];
@@ -42,12 +53,15 @@ export class Admission {
   readonly questions: Questions;
   readonly census: Census;
   readonly roster: Roster;
+  readonly tlsContexts: TlsContexts;
+  readonly challenges = new Challenges();
   readonly #registry: Registry;
   readonly #start: Start;
   readonly #ownDials: OwnDials;
   readonly #ruling: Ruling;
   readonly #dispatcher: Dispatcher;
   readonly #entries = new Map<number, Entry>();
+  readonly #pool = new UpstreamPool();
   #nextId: number;
 
   constructor(registry: Registry, start: Start, journal: Journal, main: Main) {
@@ -59,6 +73,7 @@ export class Admission {
     this.questions = new Questions(main.ask);
     this.census = new Census(new ConnectionLimits(memory.limits, ledger.limits, seed));
     this.roster = new Roster(this.census, journal);
+    this.tlsContexts = new TlsContexts(start.ticketKeys);
     this.#ruling = new Ruling({
       ...registry,
       roster: this.roster,
@@ -66,7 +81,11 @@ export class Admission {
       health: new Health(memory.health, ledger.health),
       ownDials: this.#ownDials,
       endpointChanged: main.endpointChanged,
+      askForFiles: main.askForFiles,
       checks: engine === 0,
+      tlsContexts: this.tlsContexts,
+      pool: this.#pool,
+      upstreamTls: new UpstreamTls(registry.protocols),
     }, start.snapshot);
     this.#dispatcher = new Dispatcher({
       ...registry,
@@ -101,6 +120,7 @@ export class Admission {
   /** Tells when nobody is left. */
   drain(drained: () => void): void {
     this.#ruling.stopChecks();
+    this.#pool.close();
     this.roster.drain(drained);
   }
 
@@ -108,12 +128,24 @@ export class Admission {
   abortAll(): void {
     this.#ruling.stopChecks();
     this.roster.abortAll();
+    this.#pool.close();
   }
 
   #gateFor(journal: Journal): EngineGate {
     return new EngineGate({
       connector: () => this.#ruling.connector,
+      terminations: () => this.#ruling.terminations,
+      challenges: this.challenges,
       questions: this.questions,
+      roster: this.roster,
+      pool: this.#pool,
+      census: this.census,
+      errands: new Errands({
+        pool: this.#pool,
+        resolve: (target) => this.questions.resolve(target),
+        own: () => this.#ruling.own,
+      }),
+      rates: new RateLimits(this.#start.memory.rates, this.#start.seed),
       authFailed: ({ listener, record }) => journal.authFailed(listener, record.protocol),
       admit: (stream, peer, entrance) => this.#admit(stream, peer, entrance),
     });

@@ -1,6 +1,6 @@
 /** What is known of a connection when it has to be decided where it may go. */
 import { isLoopback, isUnixHost, normalName, parseAnyIp } from "./address.ts";
-import type { Conn, Naming, Target } from "./contracts.ts";
+import type { Conn, Naming, Requested, Target } from "./contracts.ts";
 import type { ListenerRules } from "./snapshot.ts";
 
 export interface Asking {
@@ -12,6 +12,8 @@ export interface Asking {
   readonly naming: Naming;
   readonly asksUser: boolean;
   readonly target?: Target;
+  /** The request that is routed as such. */
+  readonly request?: Requested;
   readonly serverName?: string;
   /** IP literal; absent for a unix socket. */
   readonly source?: string;
@@ -20,7 +22,13 @@ export interface Asking {
 }
 
 /** What a served connection asks for; `trusted` is about the address it came in on. */
-export function askingOf(conn: Conn, naming: Naming, trusted: boolean, target?: Target): Asking {
+export function askingOf(
+  conn: Conn,
+  naming: Naming,
+  trusted: boolean,
+  target?: Target,
+  request?: Requested,
+): Asking {
   const { address, serverName, user, identity } = conn.peer;
   return {
     listener: conn.listener,
@@ -29,6 +37,7 @@ export function askingOf(conn: Conn, naming: Naming, trusted: boolean, target?: 
     naming,
     asksUser: conn.asksUser,
     target,
+    request,
     serverName,
     source: address.startsWith("unix") ? undefined : address,
     user,
@@ -59,5 +68,18 @@ function boundHost(address: string): string {
  */
 export function askedName(asking: Asking): string | undefined {
   const text = asking.target?.host ?? (asking.naming === "serverName" ? asking.serverName : undefined);
-  return text === undefined ? undefined : normalName(text);
+  return text === undefined ? undefined : rememberedName(text);
+}
+
+/** Names that were asked for lately, in normal form: requests ask for the same ones again and again. */
+const MOST_NAMES = 1024;
+const names = new Map<string, string | undefined>();
+
+function rememberedName(text: string): string | undefined {
+  const known = names.get(text);
+  if (known !== undefined || names.has(text)) return known;
+  if (names.size >= MOST_NAMES) names.clear();
+  const name = normalName(text);
+  names.set(text, name);
+  return name;
 }

@@ -1,21 +1,28 @@
 /** One connection from its accept to its record. It is counted in the limits until then. */
 import { formatTarget } from "./address.ts";
 import type { Conn, Draft, Limits, Peer, Stream, Target } from "./contracts.ts";
+import type { Decider } from "./decide.ts";
 import { asGateError, atLimit, GateError } from "./errors.ts";
 import type { Expiring } from "./engine/deadlines.ts";
 import { Layered } from "./engine/layered.ts";
 import { Linger } from "./engine/linger.ts";
 import { deadlines, now, promiseResolved } from "./engine/loop.ts";
+import type { PooledUpstream } from "./engine/upstream_pool.ts";
 import type { Relay, RelayOwner } from "./engine/relay.ts";
 import { localAddress } from "./engine/sockaddr.ts";
 import { Socket } from "./engine/socket.ts";
 import type { Entrance } from "./entry.ts";
 import type { Health } from "./health.ts";
 import type { Place } from "./limits.ts";
+import type { RouteRequests } from "./request_counts.ts";
+import type { ConnectionWords } from "./request_line.ts";
 import type { Right } from "./right.ts";
 import type { Roster } from "./roster.ts";
 import type { ListenerRules, RouteEndpoint } from "./snapshot.ts";
 import type { Milestones } from "./stages.ts";
+
+/** A stream that tells when its peer is gone while nobody reads. */
+type Telling = Stream & { onGone?: ((reason: GateError) => void) | undefined };
 
 /** What can be given up while it is under way. */
 export interface Cancellable {
@@ -32,6 +39,8 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   right: Right | undefined;
   /** Of the password its user gave. */
   userDigest: string | undefined;
+  /** Whose decision it was that its TLS ends here. */
+  endedBy: Decider | undefined;
   /** The place of the route it took, or `fallback`. */
   route = "";
   /** What its last dial reached. */
@@ -47,6 +56,20 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   /** What is under way for it: a question or a dial; and around those a handshake with an upstream. */
   underWay: Cancellable | undefined;
   wrapping: Cancellable | undefined;
+  /** What a protocol wants to hear of its being cut. */
+  onAbort: ((reason: GateError) => void) | undefined;
+  /** The pooled upstream that serves it now, and the one that serves nobody else. */
+  upstream: PooledUpstream | undefined;
+  ownUpstream: PooledUpstream | undefined;
+  /** By what right that one was dialed, where its client named the target. */
+  ownRight: Right | undefined;
+  /** Where its message has been, if its route sends it again. */
+  tried: Set<RouteEndpoint> | undefined;
+  /** Requests that are over, and among whose the one counts that is not. */
+  requests = 0;
+  requesting: RouteRequests | undefined;
+  /** What their lines have in common. */
+  words: ConnectionWords | undefined;
   /** Its peer's address came in a PROXY header. */
   proxied = false;
   #endpoint: RouteEndpoint | undefined;
@@ -66,10 +89,17 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   #aborted: GateError | undefined;
   /** While the first bytes are waited for, the deadline makes the look late instead of ending it. */
   #patient = false;
+  #stream: Telling;
+  /** What it came in as. */
+  readonly #outermost: Telling;
+  /** Nothing is under way: it waits for another message. */
+  #idle = false;
+  /** Called in place of an abort when the deadline passes. */
+  #late: (() => void) | undefined;
 
   constructor(
     readonly id: number,
-    readonly stream: Stream & { onGone?: ((reason: GateError) => void) | undefined },
+    stream: Telling,
     readonly entrance: Entrance,
     peer: Peer,
     /** Its slot in the limits. */
@@ -79,7 +109,23 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     this.peer = peer;
     this.#roster = roster;
     if (entrance.outer) entrance.outer.#inner++;
+    this.#stream = this.#outermost = stream;
     stream.onGone = (reason) => this.abort(reason);
+  }
+
+  get stream(): Telling {
+    return this.#stream;
+  }
+
+  set stream(inner: Telling) {
+    this.#stream.onGone = undefined;
+    this.#stream = inner;
+    inner.onGone = (reason) => this.abort(reason);
+  }
+
+  /** Whether its stream is one that was inside of what came in. */
+  get isUnwrapped(): boolean {
+    return this.#stream !== this.#outermost;
   }
 
   get listener(): string {
@@ -99,8 +145,16 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     return this.entrance.outer?.id;
   }
 
+  get protocols(): readonly string[] {
+    return this.rules.protocols;
+  }
+
   get asksUser(): boolean {
     return this.rules.asksUser;
+  }
+
+  believes(address: string): boolean {
+    return this.entrance.entry.believes(address);
   }
 
   /** Nothing is to be done for it any more. */
@@ -116,8 +170,17 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     return this.#controller.signal;
   }
 
-  deadline(ms: number): void {
-    this.#patient = false;
+  get endpoint(): RouteEndpoint | undefined {
+    return this.#endpoint;
+  }
+
+  get stopping(): boolean {
+    return this.#roster.draining;
+  }
+
+  deadline(ms: number, late?: () => void): void {
+    this.#patient = this.#idle = false;
+    this.#late = late;
     if (this.#slot >= 0) deadlines.set(this.#slot, ms > 0 ? now + ms : 0);
   }
 
@@ -127,9 +190,20 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     this.#patient = true;
   }
 
+  idle(ms: number): void {
+    this.patience(this.stopping ? 1 : ms);
+    this.#idle = true;
+  }
+
+  /** The gate stops: who waits for another message waits no longer. */
+  drain(): void {
+    if (this.#idle) this.expired();
+  }
+
   expired(): void {
     const { stream } = this;
     if (this.#patient && (stream instanceof Socket || stream instanceof Layered)) return stream.late();
+    if (this.#late) return this.#late();
     const reason = new GateError("timeout", "client", "Cannot go on: the time for the handshake is over");
     this.abort(atLimit("handshakeTimeout", reason));
   }
@@ -142,6 +216,7 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     this.stream.abort(reason);
     this.underWay?.cancel(reason);
     this.wrapping?.cancel(reason);
+    this.onAbort?.(reason);
     if (this.#controller) {
       promiseResolved();
       this.#controller.abort(reason);
@@ -168,6 +243,12 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     this.#endpoint = undefined;
   }
 
+  /** No request is under way any more. */
+  leaveRequests(): void {
+    this.requesting?.left();
+    this.requesting = undefined;
+  }
+
   /** Runs when it is over. */
   atEnd(act: () => void): void {
     if (this.#over) act();
@@ -176,6 +257,8 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
 
   /** Both streams are the relay's now. */
   relaying(relay: Relay): void {
+    this.upstream?.leavePool();
+    this.upstream = this.onAbort = undefined;
     this.#releaseDeadline(); // the relay has one of its own
     this.#relay = relay;
     relay.start();
@@ -187,17 +270,20 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
 
   /** Where it came in, as the client saw it; a unix socket has none. */
   get localAddress(): Target | undefined {
-    return this.stream instanceof Socket ? localAddress(this.stream.fd) : this.entrance.outer?.localAddress;
+    const outermost = this.#outermost;
+    return outermost instanceof Socket ? localAddress(outermost.fd) : this.entrance.outer?.localAddress;
   }
 
   /** Bytes so far. */
   get moved(): { up: number; down: number } {
-    return this.#relay ?? this.record;
+    const { record } = this;
+    if (!this.#relay) return record;
+    return { up: record.up + this.#relay.up, down: record.down + this.#relay.down };
   }
 
   relayed(up: number, down: number, failure: GateError | undefined): void {
-    this.record.up = up;
-    this.record.down = down;
+    this.record.up += up;
+    this.record.down += down;
     this.end(failure);
   }
 
@@ -242,12 +328,23 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     this.#releaseDeadline();
     this.stream.onGone = undefined;
     this.leaveEndpoint();
+    this.leaveRequests();
+    this.upstream?.leavePool();
+    this.ownUpstream?.close();
+    this.upstream = this.ownUpstream = this.onAbort = undefined;
     if (this.#undo) { for (const act of this.#undo) act(); }
   }
 
+  /** A layer may close its socket later than this is over: until then it counts. */
   #leave(): void {
-    if (!this.#lingers) this.#roster.left(this);
+    if (!this.#lingers) this.#uncount();
     const { outer } = this.entrance;
-    if (outer && --outer.#inner === 0 && outer.#served) outer.end(undefined);
+    if (outer && --outer.#inner === 0 && outer.#served) outer.end(outer.#aborted);
+  }
+
+  #uncount(): void {
+    const socket = this.#outermost;
+    if (socket instanceof Socket && socket.fd >= 0) socket.onClosed = () => this.#roster.left(this);
+    else this.#roster.left(this);
   }
 }

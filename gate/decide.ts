@@ -2,11 +2,11 @@
 import { canonicalHost, formatTarget, type Ip, isUnixHost } from "./address.ts";
 import { askedName, type Asking } from "./asking.ts";
 import type { Destination, Endpoint, Target } from "./contracts.ts";
-import { type Failure, GateError } from "./errors.ts";
+import { type Failure, GateError, Misdirected } from "./errors.ts";
 import { Router } from "./match.ts";
 import { type Judgement, Policy, type Request } from "./policy.ts";
 import type { Right } from "./right.ts";
-import type { RouteRule, Snapshot } from "./snapshot.ts";
+import type { CertificateRule, RouteRule, Snapshot } from "./snapshot.ts";
 
 /** A route's `to` is the operator's word; an asked target has to be resolved, and its addresses permitted. */
 export type Plan =
@@ -35,6 +35,30 @@ export class Decider {
     }
     if (asking.naming === "serverName") return this.#planServerName(asking);
     throw refusal("no-route", asking, `no route matches ${asking.protocol}`);
+  }
+
+  /** With which TLS ends here; undefined: it is passed on. Throws GateError "no-route": none has the client's name. */
+  certificate(asking: Asking, plan: Plan): CertificateRule | undefined {
+    if (asking.naming !== "serverName" || plan.kind !== "route" || !endsTls(plan.route)) return undefined;
+    const found = this.router.certificate(asking);
+    if (found && !found.pending) return found;
+    const state = found ? "its certificate is not issued yet" : "no certificate has this name";
+    throw new GateError(
+      "no-route",
+      "gate",
+      `Cannot end TLS for ${JSON.stringify(asking.serverName)}: ${state}`,
+    );
+  }
+
+  /** What refuses a request that came in TLS where TLS (`protocol`) for its host is passed on; undefined: it is not. */
+  misdirected({ listener, target }: Asking, protocol: string): Misdirected | undefined {
+    const route = this.router.match({
+      ...{ listener, protocol, naming: "serverName", trusted: false, asksUser: false },
+      ...{ target, serverName: target?.host },
+    });
+    if (route === undefined || endsTls(route)) return undefined;
+    const state = `its TLS ended here, and ${route.place} passes TLS for ${JSON.stringify(target?.host)} on`;
+    return new Misdirected("no-route", "client", `Cannot route a request: ${state}`);
   }
 
   /** The endpoints of an answer that may be dialed, all of a route's. None left throws GateError "denied". */
@@ -114,11 +138,15 @@ export class Decider {
   }
 
   #planRoute(asking: Asking, route: RouteRule): Plan {
-    if (this.router.admits(route, asking.source)) return { kind: "route", route };
+    const judgedInside = asking.naming === "serverName" && route.http !== undefined; // each request by its own route
+    if (judgedInside || this.router.admits(route, asking.source)) return { kind: "route", route };
     const source = asking.source ?? "a client without an address";
     throw refusal("denied", asking, `${source} is not in the sources of ${route.place}`);
   }
 }
+
+/** Whether TLS by the name of such a route ends at this gate. */
+export const endsTls = ({ tls, http }: RouteRule): boolean => tls !== undefined || http !== undefined;
 
 /** The one spelling of what was asked for. Throws GateError "no-route": nothing has such a name. */
 export function canonicalTarget(asking: Asking): Target {

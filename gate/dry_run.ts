@@ -1,19 +1,49 @@
 /** What a protocol would ask the gate for, found by letting it serve a client's first bytes without any network. */
-import type { Conn, Gate, Limits, Peer, Phase, Protocol, Stream, Target } from "./contracts.ts";
+import type {
+  Conn,
+  Gate,
+  Limits,
+  Peer,
+  Phase,
+  Protocol,
+  Requested,
+  Routed,
+  Stream,
+  Target,
+  TokenAnswer,
+} from "./contracts.ts";
 import { asGateError, GateError } from "./errors.ts";
 
 /** A client that sent some bytes, then waits. */
 export interface DryClient {
   readonly bytes: Uint8Array;
   readonly listener: string;
+  readonly protocols: readonly string[];
   readonly asksUser: boolean;
   readonly limits: Limits;
   readonly peer: Peer;
+  readonly believes: Conn["believes"];
+  /** What routes ask of requests, where those are routed one by one. */
+  readonly requests?: AskedNames;
+}
+
+/** Names of headers and of parameters. */
+export interface AskedNames {
+  readonly headers: readonly string[];
+  readonly query: readonly string[];
 }
 
 /** What was asked for, and what was known of the client then; or why nothing was. */
 export type DryRun =
-  | { readonly target: Target | undefined; readonly peer: Peer }
+  | {
+    readonly target: Target | undefined;
+    readonly peer: Peer;
+    readonly request?: Requested;
+    /** The client of a proxy named it, within a protocol that names none otherwise. */
+    readonly named?: boolean;
+    /** Of the request, as trusted proxies tell it. */
+    readonly source?: string;
+  }
   | { readonly failure: GateError };
 
 /**
@@ -28,38 +58,112 @@ export async function dryRun(name: string, protocol: Protocol, client: DryClient
     peer: client.peer,
     record: { protocol: name, target: "", endpoint: "", user: "", up: 0, down: 0 },
     limits: client.limits,
+    protocols: client.protocols,
     asksUser: client.asksUser,
+    believes: client.believes,
     deadline: () => {},
+    patience: () => {},
+    idle: () => {},
+    stopping: false,
+    onAbort: undefined,
     signal: new AbortController().signal,
   };
-  const gate = new DryGate();
+  const gate = new DryGate(client.requests);
   try {
     await protocol.serve?.(conn, gate);
   } catch (thrown) {
     if (gate.asked === undefined) return { failure: asGateError(thrown) };
   }
-  if (gate.asked !== undefined) return { target: gate.asked.target, peer: conn.peer };
+  if (gate.asked !== undefined) return { ...gate.asked, peer: conn.peer };
   return { failure: new GateError("closed", "client", `Cannot explain ${name}: it asked for no connection`) };
 }
 
 class DryGate implements Gate {
-  asked: { target: Target | undefined } | undefined;
+  asked: Omit<Extract<DryRun, { peer: Peer }>, "peer"> | undefined;
+  readonly challenged = false;
+  readonly #requests: AskedNames | undefined;
 
-  connect(target: Target | undefined): Promise<Stream> {
-    this.asked = { target };
+  constructor(requests: AskedNames | undefined) {
+    this.#requests = requests;
+  }
+
+  challenge(): undefined {}
+
+  connect(to: Target | Routed | undefined): Promise<Stream> {
+    this.asked = { target: to && "host" in to ? to : undefined };
     return Promise.reject(new GateError("closed", "gate", "Cannot connect: nothing is dialed to explain"));
   }
+
+  /** Whether TLS ends here is for who explains the route. */
+  termination(): undefined {}
 
   login(conn: Conn, user: string): Promise<boolean> {
     conn.peer = { ...conn.peer, user: conn.peer.user ?? user };
     return Promise.resolve(true);
   }
 
+  again(): Promise<Stream> {
+    return this.connect(undefined);
+  }
+
+  reach(): Promise<Stream> {
+    return this.connect(undefined);
+  }
+
+  rate(): number {
+    return 0;
+  }
+
+  /** Requests are routed, and what they prove is not looked at. */
+  checkPassword(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
+  checkToken(): Promise<TokenAnswer> {
+    return Promise.resolve({ verdict: "misfit" });
+  }
+
+  handles(): boolean {
+    return this.#requests !== undefined;
+  }
+
+  /** The first one is the one to explain. */
+  route(request: Requested): never {
+    const { target, source } = request;
+    this.asked ??= { target, request: kept(request, this.#requests!), source };
+    throw new GateError("no-route", "gate", "Cannot route a request: it is only explained");
+  }
+
+  proxied(target: Target, _conn: Conn, source?: string): never {
+    this.asked ??= { target, named: true, source };
+    throw new GateError("no-route", "gate", "Cannot route a request: it is only explained");
+  }
+
+  reused(): boolean {
+    return false;
+  }
+
+  keep(): void {}
+  rest(): void {}
+  hit(): void {}
+  requested(): void {}
   relay(): void {}
   enter(): void {}
-  copy(): Promise<void> {
+  copy(): Promise<number> {
     return Promise.reject(new GateError("closed", "gate", "Cannot copy: nothing is dialed to explain"));
   }
+}
+
+/** The request beyond the call that it is valid in. */
+function kept(request: Requested, names: AskedNames): Requested {
+  const { target, path, method } = request;
+  const headers = new Map(names.headers.map((name) => [name, request.header(name)]));
+  const query = new Map(names.query.map((name) => [name, request.query(name)]));
+  return {
+    ...{ target, path, method, source: request.source },
+    header: (name) => headers.get(name),
+    query: (name) => query.get(name),
+  };
 }
 
 /** A stream of bytes that were given; it ends behind them, and what is written to it is lost. */

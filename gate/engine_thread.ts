@@ -13,7 +13,7 @@ import { clearEvent, libc } from "./engine/sys.ts";
 import { causeChain } from "./errors.ts";
 import { Journal } from "./journal.ts";
 import type { Bound, Order, Report, Start } from "./orders.ts";
-import type { PolicyRule, RouteRule } from "./snapshot.ts";
+import type { CertificateRule, PolicyRule, RouteRule } from "./snapshot.ts";
 
 /** How often records and counters go to main, ms. */
 const REPORT_INTERVAL = 200;
@@ -50,6 +50,7 @@ class Engine {
   /** Of the snapshot that is on its way. */
   readonly #routes: RouteRule[] = [];
   readonly #policy: PolicyRule[] = [];
+  readonly #certificates: CertificateRule[] = [];
 
   constructor(registry: Registry, start: Start) {
     this.#start = start;
@@ -58,6 +59,7 @@ class Engine {
     this.#journal = new Journal(start.snapshot.log, (batch) => post({ op: "journal", batch }));
     this.#admission = new Admission(registry, start, this.#journal, {
       ask: (id, question) => post({ op: "question", id, question }),
+      askForFiles: (fd, site) => post({ op: "files", fd, site }),
       endpointChanged: ({ target }, failure) => {
         post({ op: "endpoint", endpoint: formatTarget(target), reason: failure?.message });
       },
@@ -111,11 +113,18 @@ class Engine {
         this.#routes.push(...order.routes);
         this.#policy.push(...order.policy);
         return;
+      case "certificates":
+        return void this.#certificates.push(...order.certificates);
+      case "ticketKeys":
+        return this.#admission.tlsContexts.setTicketKeys(order.keys);
+      case "challenges":
+        return this.#admission.challenges.replace(order.challenges);
       case "snapshot":
         this.#admission.apply({
           ...order.snapshot,
           routes: this.#routes.splice(0),
           policy: this.#policy.splice(0),
+          certificates: this.#certificates.splice(0),
         });
         return order.handed.forEach((bound) => this.#listen(bound));
       case "answer":

@@ -9,6 +9,7 @@ import type { EngineState, LiveConnection } from "./operations.ts";
 import type { Order, Report } from "./orders.ts";
 import type { Scope } from "./scope.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { nextTicketKeys, TICKET_KEY_HOLDS } from "./ticket_keys.ts";
 
 export interface EnginesOptions {
   readonly threads: number;
@@ -50,6 +51,8 @@ export class Engines implements Host {
   /** By engine: its beat when it was looked at last, and how often that was the same. */
   readonly #looked: { beat: number; same: number }[];
   #looking: ReturnType<typeof setInterval> | undefined;
+  #ticketKeys = nextTicketKeys();
+  #rotating: ReturnType<typeof setInterval> | undefined;
   #stopping = false;
 
   constructor(options: EnginesOptions, owner: Owner) {
@@ -69,12 +72,20 @@ export class Engines implements Host {
   /** From now on one that dies is started again, and one that hangs is seen. */
   lookAfter(): void {
     this.#looking = setInterval(() => this.#look(), LOOK_INTERVAL);
+    this.#rotating = setInterval(() => this.rotateTicketKeys(), TICKET_KEY_HOLDS);
+  }
+
+  /** Other keys for the tickets of TLS, on every engine. */
+  rotateTicketKeys(): void {
+    this.#ticketKeys = nextTicketKeys(this.#ticketKeys);
+    this.tell({ op: "ticketKeys", keys: this.#ticketKeys });
   }
 
   /** Connections end with a reset, the engines end. */
   async stop(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#looking);
+    clearInterval(this.#rotating);
     await Promise.all(this.#engines.map((engine) => engine.stop(STOP_TIME)));
     this.#engines.length = 0;
   }
@@ -90,6 +101,11 @@ export class Engines implements Host {
       restarts: this.#restarts[number],
       alive: engine.alive && this.#looked[number].same < SILENT_AFTER,
     }));
+  }
+
+  /** Who owns a descriptor: engine/owned.ts. */
+  get owners(): SharedArrayBuffer {
+    return this.#memory.owners;
   }
 
   /** Counters in shared memory, as they are now. */
@@ -181,6 +197,7 @@ export class Engines implements Host {
       memory: this.#memory,
       seed: this.#seed,
       restarts: this.#restarts[number],
+      ticketKeys: this.#ticketKeys,
     };
     return this.#engines[number] = new EngineHost(this.#options.worker(), start, this);
   }

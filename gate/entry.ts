@@ -31,6 +31,7 @@ export class Entry {
   #only: string | undefined;
   #tell!: (head: Uint8Array, phase: Phase) => Sniffed | number;
   #proxies: Cidr[] = [];
+  #believed: Cidr[] = [];
 
   constructor(
     readonly bound: Bound,
@@ -82,9 +83,13 @@ export class Entry {
 
   /** Whether a PROXY header is read from this address, and required of it. */
   isProxy(address: string): boolean {
-    if (!this.hasProxies) return false;
-    const ip = parseIp(address);
-    return ip !== undefined && this.#proxies.some((cidr) => cidrHas(cidr, ip));
+    return this.hasProxies && isIn(this.#proxies, address);
+  }
+
+  /** Whether what this address says of where requests come from is believed. */
+  believes(address: string): boolean {
+    this.follow();
+    return this.#believed.length > 0 && isIn(this.#believed, address);
   }
 
   #compile(rules: ListenerRules): void {
@@ -94,6 +99,15 @@ export class Entry {
     this.#trusted = isTrusted(rules, this.bound.address);
     this.#only = rules.protocols.length === 1 && !protocols[first].sniff ? first : undefined;
     this.#tell = sniffer(rules.protocols, protocols, proxyProtocol);
-    this.#proxies = rules.proxyProtocol.map(parseCidr).filter((cidr) => cidr !== undefined);
+    this.#proxies = cidrsOf(rules.proxyProtocol);
+    this.#believed = cidrsOf(rules.trustedProxies ?? []);
   }
+}
+
+const cidrsOf = (texts: readonly string[]): Cidr[] =>
+  texts.map(parseCidr).filter((cidr) => cidr !== undefined);
+
+function isIn(cidrs: readonly Cidr[], address: string): boolean {
+  const ip = parseIp(address);
+  return ip !== undefined && cidrs.some((cidr) => cidrHas(cidr, ip));
 }

@@ -2,7 +2,7 @@
 export const LIMIT_NAMES = [
   ...["connections", "listener", "perSource", "listenerPerSource", "reserve", "descriptors"] as const,
   ...["sniffTimeout", "handshakeTimeout", "dialTimeout", "idleTimeout", "headSize"] as const,
-  ...["names", "passwords"] as const,
+  ...["headTimeout", "bodyTimeout", "bodySize", "rateLimit", "mirror", "names", "passwords"] as const,
 ] as const;
 export type LimitName = typeof LIMIT_NAMES[number];
 
@@ -35,6 +35,9 @@ export class GateError extends Error {
     super(message, cause === undefined ? undefined : { cause });
   }
 }
+
+/** A request came over a connection whose TLS was for somebody else than its host (RFC 9110 15.5.20). */
+export class Misdirected extends GateError {}
 
 /** The error, met at a limit. */
 export function atLimit(limit: LimitName, error: GateError): GateError {

@@ -1,11 +1,13 @@
 /** `ugate explain`: what would happen to a connection, and why. It resolves and never dials. */
-import { formatTarget, type Ip } from "./address.ts";
+import { formatTarget } from "./address.ts";
 import { type Asking, isTrusted } from "./asking.ts";
-import type { Peer, Protocol, Protocols, Target } from "./contracts.ts";
+import type { Naming, Protocols } from "./contracts.ts";
 import { Decider } from "./decide.ts";
-import { dryRun } from "./dry_run.ts";
+import type { Failure } from "./errors.ts";
 import { explain, type Explanation, type Resolve } from "./explanation.ts";
+import { askedBy, type ExplainParts, imagine, namingOf, type World } from "./explain_asking.ts";
 import { type Client, clientOf, type ExplainArgs } from "./explain_client.ts";
+import type { SupposedRequest } from "./explain_request.ts";
 import { suppose, tellApart } from "./explain_supposed.ts";
 import { renderKinds, type Seen } from "./explain_text.ts";
 import { sniffer } from "./sniff.ts";
@@ -19,18 +21,6 @@ export interface Explained {
   readonly text: string;
   readonly json: unknown;
   readonly exit: number;
-}
-
-/** What an explanation needs to know of the program and the machine. */
-export interface ExplainParts {
-  readonly protocols: Protocols;
-  /** What only a trusted source may begin with (PROXY). */
-  readonly preface: Protocol;
-  readonly resolve: Resolve;
-  /** Whom a server name asks for, its forms decoded. */
-  readonly serverNameTarget: (name: string) => Target;
-  /** Whether an IP address is one of this machine's. */
-  readonly isOwnIp: (ip: Ip) => boolean;
 }
 
 export async function explainCommand(
@@ -69,12 +59,12 @@ function once(resolve: Resolve): Resolve {
 }
 
 function stands({ explanations, fallback }: Seen): boolean {
-  return fallback !== undefined || explanations.some(({ endpoints }) => endpoints.length > 0);
+  return fallback !== undefined || explanations.some(isServed);
 }
 
-interface World extends ExplainParts {
-  readonly snapshot: Snapshot;
-  readonly decider: Decider;
+function isServed({ endpoints, termination, answer, inside }: Explanation): boolean {
+  if (inside) return isServed(inside);
+  return endpoints.length > 0 || answer !== undefined || termination?.enters === true;
 }
 
 /** One listener's view of everyone whom the client may be, on addresses of one kind. */
@@ -98,51 +88,65 @@ async function see(rules: ListenerRules, trusted: boolean, client: Client, world
   if (client.bytes !== undefined) {
     return { ...about, ...await seeBytes(rules, trusted, client, client.bytes, world) };
   }
+  if (client.request && !client.request.secure) {
+    return { ...about, ...await seeRequest(rules, trusted, client, client.request, world) };
+  }
   const explanations: Explanation[] = [];
   for (const protocol of speaking(rules, client, world.protocols)) {
-    explanations.push(
-      await explain(world.decider, imagine(rules, trusted, client, protocol, world), world.resolve),
+    const outer = await explain(
+      world.decider,
+      imagine(rules, trusted, client, protocol, world),
+      world.resolve,
     );
+    const enters = client.request && outer.termination?.enters;
+    explanations.push(enters ? await within(outer, rules, client, client.request, world) : outer);
   }
   return { ...about, explanations };
 }
 
-/** The protocols for which it means something to ask for this: an SNI alone is TLS's. */
-function speaking(rules: ListenerRules, client: Client, protocols: Protocols): string[] {
-  const naming = (name: string) => protocols[name]?.naming ?? "nothing";
-  if (client.target === undefined) return rules.protocols.filter((name) => naming(name) === "serverName");
-  const named = rules.protocols.filter((name) => naming(name) !== "nothing");
-  return named.length > 0 ? named : [...rules.protocols];
-}
-
-/** A client that speaks the protocol and names the target in its way. */
-function imagine(
+/** What becomes of a request in clear, or of that which came inside of TLS. */
+async function seeRequest(
   rules: ListenerRules,
   trusted: boolean,
   client: Client,
-  protocol: string,
-  { protocols, serverNameTarget }: World,
-): Asking {
-  const naming = protocols[protocol]?.naming ?? "nothing";
-  const { sni, from, user } = client;
-  const about = {
-    listener: rules.name,
-    trusted,
-    protocol,
-    naming,
-    asksUser: rules.asksUser,
-    source: from,
-    user,
-  };
-  if (naming === "nothing") return about;
-  if (naming !== "serverName") return { ...about, target: client.target };
-  const serverName = sni ?? client.target?.host;
-  if (serverName === undefined) return about;
-  const target = client.target
-    ? { host: serverName, port: client.target.port }
-    : serverNameTarget(serverName);
-  return { ...about, serverName, target };
+  { bytes, secure }: SupposedRequest,
+  world: World,
+): Promise<Pick<Seen, "protocol" | "failure" | "explanations">> {
+  const [protocol] = named(rules, "host", world.protocols);
+  if (protocol === undefined) return { explanations: [] };
+  const asking = await askedBy(protocol, bytes, rules, trusted, client, world);
+  if (typeof asking === "string") return { protocol, failure: asking, explanations: [] };
+  return { explanations: [await explain(world.decider, asking, world.resolve, secure)] };
 }
+
+/** What was unwrapped comes in again, without the trust of the listener's address. */
+async function within(
+  outer: Explanation,
+  rules: ListenerRules,
+  client: Client,
+  request: SupposedRequest,
+  world: World,
+): Promise<Explanation> {
+  const { failure, explanations: [inside] } = await seeRequest(rules, false, client, request, world);
+  const refused = (asking: Asking, failure: Failure, message: string): Explanation => {
+    return { ...outer, inside: { asking, steps: [], endpoints: [], refusal: { failure, message } } };
+  };
+  if (failure !== undefined) return refused(outer.asking, "malformed", failure);
+  const misdirected = inside && world.decider.misdirected(inside.asking, outer.asking.protocol);
+  return misdirected
+    ? refused(inside.asking, misdirected.failure, misdirected.message)
+    : { ...outer, inside };
+}
+
+/** The protocols for which it means something to ask for this: an SNI alone is TLS's. */
+function speaking(rules: ListenerRules, client: Client, protocols: Protocols): string[] {
+  if (client.request || client.target === undefined) return named(rules, "serverName", protocols);
+  const naming = rules.protocols.filter((name) => namingOf(name, protocols) !== "nothing");
+  return naming.length > 0 ? naming : [...rules.protocols];
+}
+
+const named = (rules: ListenerRules, naming: Naming, protocols: Protocols): string[] =>
+  rules.protocols.filter((name) => namingOf(name, protocols) === naming);
 
 /** Sniffs the bytes, and lets the protocol that claims them say what it asks for. */
 async function seeBytes(
@@ -152,7 +156,7 @@ async function seeBytes(
   bytes: Uint8Array,
   world: World,
 ): Promise<Pick<Seen, "verdicts" | "protocol" | "unknown" | "fallback" | "failure" | "explanations">> {
-  const { snapshot, protocols, preface, decider, resolve } = world;
+  const { protocols, preface, decider, resolve } = world;
   const verdicts = rules.protocols.map((name) => ({
     protocol: name,
     verdict: protocols[name]?.sniff?.(bytes) ?? false,
@@ -168,20 +172,7 @@ async function seeBytes(
     return { verdicts, unknown, fallback: barred ? undefined : rules.fallback, explanations: [] };
   }
   const name = sniffed.protocol;
-  const peer: Peer = {
-    address: client.from ?? "unix",
-    serverName: client.sni,
-    user: client.user,
-    layers: [],
-  };
-  const about = { bytes, listener: rules.name, asksUser: rules.asksUser, limits: snapshot.limits, peer };
-  const run = await dryRun(name, protocols[name], about);
-  if ("failure" in run) return { verdicts, protocol: name, failure: run.failure.message, explanations: [] };
-  const asking = {
-    ...imagine(rules, trusted, client, name, world),
-    target: run.target,
-    serverName: run.peer.serverName,
-    user: run.peer.user,
-  };
+  const asking = await askedBy(name, bytes, rules, trusted, client, world);
+  if (typeof asking === "string") return { verdicts, protocol: name, failure: asking, explanations: [] };
   return { verdicts, protocol: name, explanations: [await explain(decider, asking, resolve)] };
 }

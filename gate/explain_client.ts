@@ -1,10 +1,15 @@
 /** The client that `ugate explain` is asked about, from the words of the command line. */
 import { formatIp, parseAnyIp, parseTarget } from "./address.ts";
 import type { Target } from "./contracts.ts";
+import { isUrl, parseRequest, type SupposedRequest } from "./explain_request.ts";
 
 /** The words of the command line, as they were written. */
 export interface ExplainArgs {
+  /** `host:port`, or the URL of a request. */
   readonly target?: string;
+  /** Of the request, each `name: value`. */
+  readonly header?: readonly string[];
+  readonly method?: string;
   /** Bytes that a client sent, in hex; blanks and colons are skipped. */
   readonly hex?: string;
   readonly listener?: string;
@@ -15,7 +20,9 @@ export interface ExplainArgs {
 
 /** The client that is made up: what it sent or asked for, and who it is. */
 export interface Client {
+  /** With a request: its server, by its URL. */
   readonly target?: Target;
+  readonly request?: SupposedRequest;
   readonly bytes?: Uint8Array;
   readonly sni?: string;
   readonly from?: string;
@@ -23,14 +30,16 @@ export interface Client {
 }
 
 /** What was asked, or what is wrong with it. */
-export function clientOf({ target, hex, from, user, sni }: ExplainArgs): Client | string {
+export function clientOf(args: ExplainArgs): Client | string {
+  const { target, header, method, hex, from, user, sni } = args;
   const subjects = [target, hex].filter((given) => given !== undefined).length;
   if (subjects > 1 || (subjects === 0 && sni === undefined)) {
     return "Cannot explain: expected TARGET, or --hex BYTES, or --sni NAME";
   }
-  const parsed = target === undefined ? undefined : parseTarget(target);
-  if (target !== undefined && parsed === undefined) {
-    return `Cannot read TARGET: expected host:port, got ${JSON.stringify(target)}`;
+  const asked = target === undefined ? {} : subjectOf(target, args);
+  if (typeof asked === "string") return asked;
+  if (!asked.request && (header ?? method) !== undefined) {
+    return "Cannot explain: -H and -X are of a request, as https://host/path is one";
   }
   const bytes = hex === undefined ? undefined : bytesOf(hex);
   if (hex !== undefined && bytes === undefined) return "Cannot read --hex: expected pairs of hex digits";
@@ -38,7 +47,13 @@ export function clientOf({ target, hex, from, user, sni }: ExplainArgs): Client 
   if (from !== undefined && source === undefined) {
     return `Cannot read --from: expected an IP address, got ${JSON.stringify(from)}`;
   }
-  return { target: parsed, bytes, sni, user, from: source && formatIp(source) };
+  return { ...asked, bytes, sni, user, from: source && formatIp(source) };
+}
+
+function subjectOf(text: string, args: ExplainArgs): Pick<Client, "target" | "request"> | string {
+  if (isUrl(text)) return parseRequest(text, args);
+  const target = parseTarget(text);
+  return target ? { target } : `Cannot read TARGET: expected host:port, got ${JSON.stringify(text)}`;
 }
 
 function bytesOf(hex: string): Uint8Array | undefined {

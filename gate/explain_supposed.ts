@@ -1,6 +1,7 @@
 /** Who a client may be where the command line does not say it: one of each kind that the rules tell apart. */
 import { type Cidr, formatIp, isUnixHost } from "./address.ts";
 import type { Seen } from "./explain_text.ts";
+import type { Explanation } from "./explanation.ts";
 import { networks } from "./networks.ts";
 import type { ListenerRules, Snapshot } from "./snapshot.ts";
 
@@ -74,8 +75,9 @@ function endsOf({ base, bits }: Cidr): string[] {
 
 /** What becomes of the connection, without the words and places that tell why. */
 function outcomeOf({ barred, unknown, fallback, failure, explanations }: Seen): string {
-  const ways = explanations.map(({ asking, endpoints, refusal }) => {
-    return [asking.protocol, endpoints, refusal?.failure];
-  });
+  const way = ({ asking, termination, endpoints, refusal, answer, inside }: Explanation): unknown[] => {
+    return [asking.protocol, termination, endpoints, refusal?.failure, answer, inside && way(inside)];
+  };
+  const ways = explanations.map(way);
   return JSON.stringify([barred !== undefined, unknown, fallback, failure, ways]);
 }

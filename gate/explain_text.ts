@@ -1,7 +1,8 @@
 /** An explanation as lines for people. */
 import { formatTarget } from "./address.ts";
+import type { Asking } from "./asking.ts";
 import type { Target, Verdict } from "./contracts.ts";
-import type { Explanation } from "./explanation.ts";
+import type { ExplainedTermination, Explanation } from "./explanation.ts";
 
 /** What one listener makes of a client; plain data. */
 export interface Seen {
@@ -69,13 +70,32 @@ function renderVerdict(verdict: Verdict): string {
   return verdict ? "yes" : "no";
 }
 
-function renderExplanation({ asking, steps, endpoints, refusal }: Explanation): string[] {
-  const target = asking.target === undefined ? "" : ` ${formatTarget(asking.target)}`;
+function renderExplanation(explanation: Explanation): string[] {
+  const { asking, steps, termination, conditions, endpoints, refusal, answer, inside } = explanation;
   return [
-    `  ${asking.protocol}${target}`,
+    `  ${asking.protocol}${renderAsked(asking)}`,
     ...steps.map(({ about, place, answer, why }) => `    ${about} ${place}: ${answer}, ${why}`),
-    refusal === undefined
-      ? `    goes to ${endpoints.join(", ")}`
-      : `    refused (${refusal.failure}): ${refusal.message}`,
+    ...termination ? [renderTermination(termination)] : [],
+    ...conditions ? [`    on condition of ${conditions.join(", and ")}`] : [],
+    answer !== undefined
+      ? `    answered by the gate itself: ${answer}`
+      : refusal !== undefined
+      ? `    refused (${refusal.failure}): ${refusal.message}`
+      : termination?.enters
+      ? "    comes in again at this listener, as what is told apart inside"
+      : `    goes to ${endpoints.join(", ")}`,
+    ...inside ? renderExplanation(inside) : [],
   ];
+}
+
+/** A request by its method, host and path; else the target. */
+function renderAsked({ target, request }: Asking): string {
+  if (request) return ` ${request.method} ${target?.host ?? ""}${request.path}`;
+  return target === undefined ? "" : ` ${formatTarget(target)}`;
+}
+
+function renderTermination({ certificate, names, expires }: ExplainedTermination): string {
+  const whose = names.length > 0 ? names.join(", ") : "addresses alone";
+  const end = expires === undefined ? "once it is issued" : `until ${expires.slice(0, 10)}`;
+  return `    TLS ends here, with ${certificate} (${whose}; ${end})`;
 }

@@ -3,9 +3,12 @@ import { formatTarget } from "./address.ts";
 import type { Asking } from "./asking.ts";
 import type { Destination, Target } from "./contracts.ts";
 import { canonicalTarget, type Decider, type Plan } from "./decide.ts";
+import { formatDuration } from "./config/units.ts";
 import { asGateError, causeChain, type Failure, GateError } from "./errors.ts";
+import { describeAnswer } from "./filters.ts";
 import type { RouteMiss } from "./match.ts";
 import type { PolicyMiss, Where } from "./policy.ts";
+import type { RouteRule } from "./snapshot.ts";
 
 /** One rule and its answer. */
 export interface Step {
@@ -21,17 +24,50 @@ export interface Explanation {
   readonly steps: readonly Step[];
   /** Where it would be dialed; empty: nowhere, and `refusal` tells why. */
   readonly endpoints: readonly string[];
+  /** TLS ends here. */
+  readonly termination?: ExplainedTermination;
+  /** The gate answers the request itself, and how. */
+  readonly answer?: string;
+  /** What the route asks of the request first; whether that is so is not known here. */
+  readonly conditions?: readonly string[];
+  /** What becomes of the request that came inside of TLS. */
+  readonly inside?: Explanation;
   readonly refusal?: { readonly failure: Failure; readonly message: string };
 }
+
+export interface ExplainedTermination {
+  /** The place of the certificate. */
+  readonly certificate: string;
+  readonly names: readonly string[];
+  /** ISO 8601; absent: an authority issues it, and when is not known here. */
+  readonly expires?: string;
+  /** What is inside comes in again at the same listener, and nothing is dialed for it yet. */
+  readonly enters: boolean;
+}
+
+/** How a trusted proxy tells the scheme that a client asked by. */
+export const FORWARDED_PROTO = "x-forwarded-proto";
+
+/** In place of the end of a certificate that only a running gate has. */
+export const UNKNOWN_END = 0;
 
 /** Rejects where a name is known and cannot be resolved; undefined: nobody knows it. */
 export type Resolve = (target: Target) => Promise<Destination | undefined>;
 
-const ROUTE_WHY: Readonly<Record<RouteMiss, string>> = {
+const ROUTE_WHY = {
   listener: "it is for another listener",
   protocol: "it does not name this protocol",
   host: "its host is another",
-};
+  path: "another path",
+  method: "another method",
+  certificate: "TLS would end here, and no certificate has this name",
+} as const;
+
+/** `header NAME`, `query NAME`: the name alone is told, for values may be secrets. */
+function whyMissed(miss: RouteMiss): string {
+  if (Object.hasOwn(ROUTE_WHY, miss)) return ROUTE_WHY[miss as keyof typeof ROUTE_WHY];
+  return `the request lacks its ${miss}, or has another value there`;
+}
 
 const POLICY_WHY: Readonly<Record<PolicyMiss, string>> = {
   listener: "its listener is another",
@@ -53,7 +89,7 @@ function explainPlan(decider: Decider, asking: Asking): Step[] {
     about: "route",
     place: route.place,
     answer: miss === undefined ? "yes" : "no",
-    why: miss === undefined ? "it matches" : ROUTE_WHY[miss],
+    why: miss === undefined ? "it matches" : whyMissed(miss),
   }));
   const routed = decider.router.match(asking) !== undefined;
   const judged = asking.naming === "target" || (asking.naming === "serverName" && !routed);
@@ -61,18 +97,67 @@ function explainPlan(decider: Decider, asking: Asking): Step[] {
   return [...steps, ...explainPolicy(decider, asking, routed ? "elsewhere" : "unresolved")];
 }
 
-/** Decides as the engine would, resolves as it would, and dials nothing. */
-export async function explain(decider: Decider, asking: Asking, resolve: Resolve): Promise<Explanation> {
-  const steps = explainPlan(decider, asking);
+/** Decides as the engine would, resolves as it would, and dials nothing. `secure`: it came inside of TLS. */
+export async function explain(
+  decider: Decider,
+  asking: Asking,
+  resolve: Resolve,
+  secure = false,
+): Promise<Explanation> {
+  const steps: Step[] = [];
   try {
+    steps.push(...explainPlan(decider, asking));
     const plan = decider.plan(asking);
+    const termination = terminationOf(decider, asking, plan);
+    const answer = answerOf(asking, plan, secure);
+    const conditions = conditionsOf(plan);
+    if (answer !== undefined) return { asking, steps, endpoints: [], answer, conditions };
     const endpoints = await endpointsOf(decider, asking, plan, resolve, steps);
-    return { asking, steps, endpoints };
+    return { asking, steps, termination, endpoints, conditions };
   } catch (thrown) {
     const { failure } = asGateError(thrown);
     return { asking, steps, endpoints: [], refusal: { failure, message: causeChain(thrown) } };
   }
 }
+
+/** What the gate itself says to a request; undefined: an upstream does. */
+function answerOf({ naming, request }: Asking, plan: Plan, secure: boolean): string | undefined {
+  if (naming !== "host" || plan.kind !== "route" || !plan.route.http) return undefined;
+  if (plan.route.http.secureOnly && !secure && !toldSecure(request)) {
+    return "308 to https, for it came in clear";
+  }
+  return describeAnswer(plan.route.http);
+}
+
+/** In the order in which they are looked at; undefined: there are none. */
+function conditionsOf(plan: Plan): string[] | undefined {
+  const { rateLimit, auth } = (plan.kind === "route" ? plan.route.http : undefined) ?? {};
+  const conditions = [
+    rateLimit && `at most ${rateLimit.requests} requests of one source in ${formatDuration(rateLimit.per)}`,
+    auth?.basic && "a user name and a password",
+    auth?.jwt && `a bearer token of ${auth.jwt.issuer}`,
+    auth?.certificate && "a client certificate",
+  ].filter((condition) => condition !== undefined);
+  return conditions.length > 0 ? conditions : undefined;
+}
+
+/** By a trusted proxy: of others it has no such header. */
+const toldSecure = (request: Asking["request"]): boolean =>
+  request?.header(FORWARDED_PROTO)?.toLowerCase() === "https";
+
+function terminationOf(decider: Decider, asking: Asking, plan: Plan): ExplainedTermination | undefined {
+  const certificate = decider.certificate(asking, plan);
+  if (plan.kind !== "route" || !certificate) return undefined;
+  const { place, names, notAfter } = certificate;
+  return {
+    certificate: place,
+    names,
+    expires: notAfter === UNKNOWN_END ? undefined : new Date(notAfter).toISOString(),
+    enters: entersAgain(plan.route),
+  };
+}
+
+const entersAgain = ({ to, http }: RouteRule): boolean => http !== undefined || to.length === 0;
 
 async function endpointsOf(
   decider: Decider,
@@ -86,9 +171,13 @@ async function endpointsOf(
     steps.push(...explainAddresses(decider, asking, plan.target, found));
     return decider.permit(asking, plan, found).map(formatEndpoint);
   }
+  if (asking.naming === "serverName" && entersAgain(plan.route)) return []; // each request has a route of its own
+  const { to, http } = plan.route;
+  if (http?.files) return [http.files.directory];
   const endpoints: string[] = [];
-  for (const { target } of plan.route.to) {
-    endpoints.push(...(await known(target, resolve)).endpoints.map(formatEndpoint));
+  for (const { target, secure } of to) {
+    const found = (await known(target, resolve)).endpoints.map(formatEndpoint);
+    endpoints.push(...secure ? found.map((endpoint) => `${endpoint} in tls`) : found);
   }
   return endpoints;
 }

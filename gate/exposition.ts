@@ -1,5 +1,5 @@
 /** The text format of Prometheus, version 0.0.4: families of samples, each with its help and type. */
-import { DURATIONS, type Durations } from "./journal.ts";
+import { DURATIONS, type Durations } from "./durations.ts";
 
 /** A value and the values of its labels, in their order. */
 export type Sample = readonly [value: number, ...labels: string[]];
@@ -18,15 +18,22 @@ export const familyText = (family: Family, samples: readonly Sample[]): string =
     return line(family.name, pairs, value);
   }).join("");
 
+/** Durations and the values of their labels. */
+export type Series = readonly [durations: Durations, ...labels: string[]];
+
 /** A histogram in seconds. */
-export function histogramText(family: Family, { counts, sum }: Durations): string {
-  let text = headText(family), total = 0;
+export const histogramText = (family: Family, series: readonly Series[]): string =>
+  headText(family) + series.map((one) => seriesText(family, one)).join("");
+
+function seriesText({ name, labels }: Family, [{ counts, sum }, ...values]: Series): string {
+  const own = labels.map((label, at) => [label, values[at]] as const);
+  let text = "", total = 0;
   for (const [bucket, count] of counts.entries()) {
     total += count; // a bucket counts all that took at most so long
     const bound = bucket < DURATIONS.length ? String(DURATIONS[bucket] / 1000) : "+Inf";
-    text += line(`${family.name}_bucket`, [["le", bound]], total);
+    text += line(`${name}_bucket`, [...own, ["le", bound]], total);
   }
-  return text + line(`${family.name}_sum`, [], sum / 1000) + line(`${family.name}_count`, [], total);
+  return text + line(`${name}_sum`, own, sum / 1000) + line(`${name}_count`, own, total);
 }
 
 const headText = ({ name, type, help }: Family): string =>

@@ -1,7 +1,25 @@
 /** The gate's verbs for protocols, on an engine thread. */
+import type { NamedRequest } from "./asked.ts";
+import type { Census } from "./census.ts";
+import type { Challenges } from "./challenges.ts";
 import type { Connection } from "./connection.ts";
 import type { Connector } from "./connector.ts";
-import type { Conn, Gate, Peer, Stream, Target } from "./contracts.ts";
+import type {
+  Conn,
+  Credentials,
+  Gate,
+  Pace,
+  PasswordRule,
+  Peer,
+  Requested,
+  RequestRecord,
+  Routed,
+  Stream,
+  Target,
+  Termination,
+  TokenAnswer,
+  TokenRule,
+} from "./contracts.ts";
 import { copyBytes } from "./engine/copy.ts";
 import { JointRelay } from "./engine/joint_relay.ts";
 import { MOST_DEPTH } from "./engine/own_dials.ts";
@@ -9,14 +27,32 @@ import type { Inspect } from "./engine/relay.ts";
 import { Socket } from "./engine/socket.ts";
 import { SpliceRelay } from "./engine/splice_relay.ts";
 import type { Entrance } from "./entry.ts";
-import { atLimit, GateError } from "./errors.ts";
+import type { Errands } from "./errands.ts";
+import { atLimit, GateError, type LimitName } from "./errors.ts";
+import type { Login } from "./orders.ts";
 import type { Questions } from "./questions.ts";
+import { type RateLimits, scopeOf } from "./rate_limits.ts";
 import { digestOf } from "./right.ts";
+import { PROXIED } from "./request_counts.ts";
+import type { Roster } from "./roster.ts";
+import type { RouteRule } from "./snapshot.ts";
+import type { Terminations } from "./termination.ts";
+import type { UpstreamPool } from "./engine/upstream_pool.ts";
+
+/** RFC 9110 15.2.2. */
+const SWITCHING = 101;
 
 /** What the gate needs of the thread it runs on. */
 export interface GateParts {
   readonly connector: () => Connector;
+  readonly terminations: () => Terminations;
+  readonly challenges: Challenges;
   readonly questions: Questions;
+  readonly roster: Pick<Roster, "requesting" | "requested">;
+  readonly pool: UpstreamPool;
+  readonly rates: RateLimits;
+  readonly errands: Errands;
+  readonly census: Pick<Census, "hit">;
   /** Somebody gave a wrong password. */
   readonly authFailed: (conn: Conn) => void;
   /** Counts, sniffs and serves a stream that came in. */
@@ -30,8 +66,94 @@ export class EngineGate implements Gate {
     this.#parts = parts;
   }
 
-  connect(target: Target | undefined, conn: Conn): Promise<Stream> {
-    return this.#parts.connector().connect(target, conn as Connection);
+  termination(target: Target | undefined, conn: Conn): Termination | undefined {
+    const { challenges, terminations } = this.#parts;
+    return challenges.termination(conn as Connection) ?? terminations().of(target, conn as Connection);
+  }
+
+  get challenged(): boolean {
+    return this.#parts.challenges.byPath;
+  }
+
+  challenge(path: string, conn: Conn): string | undefined {
+    return this.#parts.challenges.text(path, conn as Connection);
+  }
+
+  connect(to: Target | Routed | undefined, conn: Conn, reuse = false): Stream | Promise<Stream> {
+    const connector = this.#parts.connector();
+    if (to === undefined || !("http" in to)) return connector.connect(to, conn as Connection);
+    if (isNamed(to)) return connector.toNamed(to, conn as Connection, reuse);
+    return connector.toRouted(to as RouteRule, conn as Connection, reuse);
+  }
+
+  again(routed: Routed, conn: Conn, attempt: number, until: number): Promise<Stream> {
+    return this.#parts.connector().again(routed as RouteRule, conn as Connection, attempt, until);
+  }
+
+  handles(conn: Conn): boolean {
+    return this.#parts.connector().handles(conn.listener);
+  }
+
+  route(request: Requested, conn: Conn): Routed {
+    const connection = conn as Connection;
+    const connector = this.#parts.connector();
+    connection.route = connection.record.endpoint = ""; // the last request's
+    connection.right = undefined;
+    const route = connector.route(request, connection);
+    connection.route = route.place;
+    if (isRouted(route)) {
+      this.#parts.roster.requesting(connection, route.label);
+      return route;
+    }
+    throw new GateError("no-route", "gate", `Cannot route a request: ${route.place} passes bytes on`);
+  }
+
+  proxied(target: Target, conn: Conn, source?: string): Routed {
+    const connection = conn as Connection;
+    connection.route = connection.record.endpoint = "";
+    connection.right = undefined;
+    this.#parts.roster.requesting(connection, PROXIED);
+    const named = this.#parts.connector().asked.judge(target, connection, source);
+    connection.route = named.place;
+    return named;
+  }
+
+  keep(stream: Stream, conn: Conn, own: boolean): void {
+    const connection = conn as Connection, { upstream } = connection;
+    if (upstream?.stream !== stream) return stream[Symbol.dispose]();
+    connection.upstream = undefined;
+    if (!own && !upstream.personal) this.#parts.pool.keep(upstream);
+    else if (upstream.rest()) {
+      connection.ownUpstream?.close(); // one that this message could not use
+      connection.ownUpstream = upstream;
+      connection.ownRight = connection.right;
+    }
+  }
+
+  reused(conn: Conn): boolean {
+    return (conn as Connection).upstream?.reused ?? false;
+  }
+
+  rate(routed: Routed, source: string): number {
+    const { rateLimit } = routed.http;
+    return rateLimit ? this.#parts.rates.take(source, scopeOf(routed as RouteRule), rateLimit) : 0;
+  }
+
+  reach(target: Target, ms: number): Promise<Stream> {
+    return this.#parts.errands.reach(target, ms);
+  }
+
+  rest(stream: Stream, reason?: GateError): void {
+    this.#parts.errands.rest(stream, reason);
+  }
+
+  hit(limit: LimitName): void {
+    this.#parts.census.hit(limit);
+  }
+
+  requested(conn: Conn, record: RequestRecord): void {
+    if (record.status !== SWITCHING) (conn as Connection).leaveEndpoint(); // a tunnel goes on
+    this.#parts.roster.requested(conn as Connection, record);
   }
 
   /** `inspect` sees what the client sends first. */
@@ -58,23 +180,16 @@ export class EngineGate implements Gate {
     this.#parts.admit(inner, peer, { ...connection.entrance, outer: connection });
   }
 
-  copy(from: Stream, to: Stream, bytes: number): Promise<void> {
-    return copyBytes(from, to, bytes);
+  copy(from: Stream, to: Stream, bytes: number, pace?: Pace): Promise<number> {
+    return copyBytes(from, to, bytes, pace);
   }
 
-  async login(conn: Conn, user: string, password: string): Promise<boolean> {
-    const connection = conn as Connection, { address } = conn.peer;
+  async login(conn: Conn, user: string, password: string, source = conn.peer.address): Promise<boolean> {
+    const connection = conn as Connection;
     const digest = digestOf(connection.rules.users, user);
-    const answer = await this.#parts.questions.login({
-      listener: conn.listener,
-      protocol: conn.record.protocol,
-      source: address,
-      user,
-      password,
-    });
-    if (answer === "throttled" || answer === "busy") throw cannotLogIn(answer, address);
+    const verified = await this.#verify({ ...whereOf(conn), source, user, password });
     // A reload may have taken the user away while main verified what holds no more.
-    const right = answer === "right" && digestOf(connection.rules.users, user) === digest;
+    const right = verified && digestOf(connection.rules.users, user) === digest;
     if (right) {
       conn.peer = { ...conn.peer, user };
       conn.record.user = user;
@@ -82,15 +197,40 @@ export class EngineGate implements Gate {
     } else this.#parts.authFailed(conn);
     return right;
   }
+
+  async checkPassword(
+    { users }: PasswordRule,
+    { user, password }: Credentials,
+    source: string,
+    conn: Conn,
+  ): Promise<boolean> {
+    const right = await this.#verify({ ...whereOf(conn), source, user, password, users });
+    if (!right) this.#parts.authFailed(conn);
+    return right;
+  }
+
+  async checkToken(rule: TokenRule, token: string, source: string, conn: Conn): Promise<TokenAnswer> {
+    const answer = await this.#parts.questions.token({ ...whereOf(conn), source, rule, token });
+    if (answer === "throttled") throw mustWait(`${source} gave too many forged tokens`);
+    if (answer.verdict === "wrong") this.#parts.authFailed(conn);
+    return answer;
+  }
+
+  async #verify(login: Login): Promise<boolean> {
+    const answer = await this.#parts.questions.login(login);
+    if (answer === "throttled") throw mustWait(`${login.source} gave too many wrong passwords`);
+    if (answer !== "busy") return answer === "right";
+    throw atLimit(
+      "passwords",
+      new GateError("exhausted", "gate", "Cannot log in: too many passwords wait to be verified"),
+    );
+  }
 }
 
-function cannotLogIn(answer: "throttled" | "busy", source: string): GateError {
-  const reason = answer === "busy"
-    ? new GateError("exhausted", "gate", "Cannot log in: too many passwords wait to be verified")
-    : new GateError(
-      "exhausted",
-      "client",
-      `Cannot log in: ${source} gave too many wrong passwords, and has to wait`,
-    );
-  return atLimit("passwords", reason);
-}
+const whereOf = ({ listener, record }: Conn) => ({ listener, protocol: record.protocol });
+
+const isNamed = (to: Routed): to is NamedRequest => "right" in to;
+const isRouted = (route: RouteRule): route is RouteRule & Routed => route.http !== undefined;
+
+const mustWait = (why: string): GateError =>
+  atLimit("passwords", new GateError("exhausted", "client", `Cannot log in: ${why}, and has to wait`));

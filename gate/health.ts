@@ -53,20 +53,24 @@ export class Health {
   }
 
   /**
-   * The endpoints in the order they should be tried: usable ones by load, then the others. Where loads are equal, as in
-   * quiet times, chance decides by weight.
+   * The endpoints in the order they should be tried: usable ones by load, then the others; in both, those that were
+   * `tried` come last. Where loads are equal, as in quiet times, chance decides by weight.
    */
-  order(endpoints: readonly RouteEndpoint[]): readonly RouteEndpoint[] {
+  order(endpoints: readonly RouteEndpoint[], tried?: ReadonlySet<RouteEndpoint>): readonly RouteEndpoint[] {
     if (endpoints.length === 1) return endpoints;
     const now = this.clock();
     return endpoints
       .map((endpoint) => ({
         endpoint,
         usable: this.#usable(endpoint, now),
+        fresh: !tried?.has(endpoint),
         load: this.#rows[endpoint.health * ROW + ACTIVE] / endpoint.weight,
         lot: -Math.log(1 - Math.random()) / endpoint.weight,
       }))
-      .sort((a, b) => Number(b.usable) - Number(a.usable) || a.load - b.load || a.lot - b.lot)
+      .sort((a, b) =>
+        Number(b.usable) - Number(a.usable) || Number(b.fresh) - Number(a.fresh) || a.load - b.load ||
+        a.lot - b.lot
+      )
       .map(({ endpoint }) => endpoint);
   }
 

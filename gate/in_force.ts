@@ -1,8 +1,11 @@
 /** What holds: one configuration, and the parts that serve it. Another one takes its place by difference. */
+import type { AcmeAgent, NameState, OrderCounts, Prepared } from "./acme/agent.ts";
+import type { Issued } from "./acme/issued.ts";
 import { parseTarget } from "./address.ts";
 import { type Admin, startAdmin } from "./admin/server.ts";
 import { compileSnapshot, freeNumbers, makeNumbering } from "./config/compile.ts";
 import type { Configuration } from "./config/configuration.ts";
+import type { Credentials } from "./config/credentials.ts";
 import { differences } from "./config/differences.ts";
 import type { Loaded } from "./config/load.ts";
 import type { Resolver, Target } from "./contracts.ts";
@@ -17,8 +20,10 @@ import type { Operations } from "./operations.ts";
 import type { Report } from "./orders.ts";
 import type { Users } from "./passwords.ts";
 import type { Scope } from "./scope.ts";
+import type { CertificateRule } from "./snapshot.ts";
 import { type Desired, Supervisor } from "./supervisor.ts";
-import { throttledMessage } from "./throttle.ts";
+import { type Throttled, throttledMessage } from "./throttle.ts";
+import { Tokens } from "./tokens.ts";
 
 /** Where names live, while one configuration holds. */
 export interface Names extends Resolver, Disposable {
@@ -32,6 +37,8 @@ export interface Means {
   readonly namesOf: (config: Configuration) => Names;
   readonly bind: (wanted: Wanted) => ListeningSocket;
   readonly formatOf: (config: Configuration) => LogFormat;
+  /** A thread for orders of certificates. */
+  readonly acmeWorker: () => Worker;
   readonly scope: Scope;
 }
 
@@ -40,8 +47,10 @@ export interface Owner {
   /** What the admin page speaks to. */
   readonly operations: Operations;
   /** What engines tell of connections and endpoints. */
-  hear(report: Report): void;
+  hear(report: Report, engine: number): void;
   say(message: Message): void;
+  /** Runs between two configurations that are applied. */
+  inTurn(act: () => Promise<void>): Promise<void>;
 }
 
 export class InForce {
@@ -51,37 +60,47 @@ export class InForce {
   readonly #started: Configuration;
   readonly #numbering = makeNumbering();
   readonly #logins: Logins;
+  readonly #tokens: Tokens;
+  /** There since a configuration first asked for it. */
+  #acme: AcmeAgent | undefined;
   #config: Configuration;
+  #credentials: Credentials;
   #names: Names;
   #admin: Admin | undefined;
   #supervisor: Supervisor | undefined;
   #version = 0;
 
-  constructor(config: Configuration, means: Means, owner: Owner) {
+  constructor({ config, credentials }: Loaded, means: Means, owner: Owner) {
     this.#means = means;
     this.#owner = owner;
     this.#config = this.#started = config;
+    this.#credentials = credentials;
     this.#names = means.namesOf(config);
-    this.#logins = new Logins({ throttled: (throttled) => owner.say(throttledMessage(throttled)) });
+    const throttled = (source: Throttled) => owner.say(throttledMessage(source));
+    this.#logins = new Logins({ throttled });
+    this.#tokens = new Tokens({ throttled, scope: means.scope, say: (message) => owner.say(message) });
   }
 
   /** Binds everything, then serves. Throws GateError; stop() closes what is open then. */
   async start(): Promise<void> {
-    const users = usersOf(this.#config), { worker, scope } = this.#means;
-    await this.#logins.prepare(users);
-    this.#logins.replace(users);
+    const { worker, scope } = this.#means;
+    await this.#prepare(this.#config);
+    this.#believe(this.#config);
     this.#admin = await this.#startAdmin(this.#config);
+    const prepared = await this.#prepareAcme(this.#config, this.#credentials);
     this.#supervisor = await Supervisor.start({
       threads: this.#config.engine.threads,
       worker,
       bind: (wanted) => this.#bind(wanted),
       discovery: () => this.#names,
       login: (login) => this.#logins.check(login),
-      hear: (report) => this.#owner.hear(report),
+      token: (given) => this.#tokens.check(given),
+      hear: (report, engine) => this.#owner.hear(report, engine),
       log: (message) => this.#owner.say(message),
       scope,
-    }, this.#desired(this.#config));
+    }, this.#desired(this.#config, this.#credentials, prepared));
     this.#follow(this.#names);
+    this.#acme?.hold(prepared);
   }
 
   get config(): Configuration {
@@ -110,15 +129,18 @@ export class InForce {
 
   /** Makes a configuration hold, by difference. Throws GateError: then everything is as it was. */
   async apply(loaded: Loaded): Promise<{ changes: readonly string[]; warnings: readonly string[] }> {
-    const before = this.#config, { config } = loaded;
-    await this.#logins.prepare(usersOf(config));
+    const before = this.#config, { config, credentials } = loaded;
+    await this.#prepare(config);
     const admin = same(before.admin, config.admin) ? undefined : await this.#startAdmin(config);
     const names = sameNames(before, config) ? undefined : this.#means.namesOf(config);
+    const prepared = await this.#prepareAcme(config, credentials);
     try {
       freeNumbers(this.#numbering, this.supervisor.snapshot, this.supervisor);
-      await this.supervisor.apply(this.#desired(config, admin), () => {
+      await this.supervisor.apply(this.#desired(config, credentials, prepared, admin), () => {
         this.#config = config;
-        this.#logins.replace(usersOf(config));
+        this.#credentials = credentials;
+        this.#acme?.hold(prepared);
+        this.#believe(config);
         if (names) this.#follow(names);
       });
     } catch (thrown) {
@@ -135,25 +157,85 @@ export class InForce {
     return { changes, warnings: [...loaded.warnings, ...restart] };
   }
 
+  /** No certificate is ordered after this: no authority could come in to ask. */
+  stopOrders(): void {
+    this.#acme?.stop();
+  }
+
   /** Cuts who is left. */
   async stop(): Promise<void> {
+    this.#acme?.stop();
     await this.#supervisor?.stop();
     await this.#admin?.close();
     this.#names[Symbol.dispose]();
   }
 
+  /** Names whose certificates an authority issues. */
+  get names(): readonly NameState[] {
+    return this.#acme?.states ?? [];
+  }
+
+  get orders(): OrderCounts {
+    return this.#acme?.counts ?? { issued: 0, failed: 0 };
+  }
+
+  /** What this needs of an authority. The code for it is loaded where there is one. */
+  async #prepareAcme({ acme }: Configuration, { acmeRoots }: Credentials): Promise<Prepared> {
+    if (acme && !this.#acme) {
+      const { AcmeAgent } = await import("./acme/agent.ts");
+      const owner = this.#owner, { acmeWorker: worker, scope } = this.#means;
+      this.#acme = new AcmeAgent({
+        state: this.#started.node.state,
+        worker,
+        publish: (pending) => this.supervisor.challenge(pending),
+        changed: () => owner.inTurn(() => this.#renewed()),
+        say: (message) => owner.say(message),
+        scope,
+      });
+    }
+    return await this.#acme?.prepare(acme, acmeRoots) ??
+      { acme: undefined, roots: undefined, entries: new Map() };
+  }
+
+  /** What an authority issued holds beside the files. */
+  async #renewed(): Promise<void> {
+    const prepared = await this.#prepareAcme(this.#config, this.#credentials);
+    this.supervisor.refresh(this.#desired(this.#config, this.#credentials, prepared).snapshot);
+  }
+
   /** `admin`: the page that will be there then. */
-  #desired(config: Configuration, admin = this.#admin): Desired {
+  #desired(
+    config: Configuration,
+    credentials: Credentials,
+    { entries }: Prepared,
+    admin = this.#admin,
+  ): Desired {
     const snapshot = compileSnapshot(config, {
       version: ++this.#version,
       numbering: this.#numbering,
-      users: this.#logins.digests(usersOf(config)),
+      users: this.#logins.digests(listenerUsers(config)),
+      setName: (users) => this.#logins.nameOf(users),
       format: this.#means.formatOf(config),
+      credentials,
+      issued: Array.from(entries.values(), ({ name, issued }) => issued ? ruleOf(issued) : pendingRule(name)),
     });
     const wanted = Object.values(config.listeners).flatMap(({ name, addresses }) =>
       addresses.map((address) => ({ listener: name, address }))
     );
     return { snapshot: { ...snapshot, own: [...snapshot.own, ...pageTargets(admin)] }, wanted };
+  }
+
+  /** Loads what verifies passwords and tokens, where some may be given. */
+  async #prepare(config: Configuration): Promise<void> {
+    await this.#logins.prepare(listenerUsers(config), routeUsers(config));
+    await this.#tokens.prepare(config.issuers);
+  }
+
+  /** These users and issuers hold from now on. */
+  #believe(config: Configuration): void {
+    const sets = routeUsers(config).map((users) => [this.#logins.nameOf(users), users] as const);
+    this.#logins.replace({ ...listenerUsers(config), ...Object.fromEntries(sets) });
+    this.#tokens.replace(config.issuers);
   }
 
   /** Names live where this says from now on. */
@@ -183,9 +265,21 @@ export class InForce {
   }
 }
 
+const ruleOf = ({ facts: { names, notAfter, digest }, keyPair }: Issued): CertificateRule => (
+  { place: "acme", names, notAfter, digest, ...keyPair }
+);
+
+const pendingRule = (name: string): CertificateRule => (
+  { place: "acme", names: [name], notAfter: 0, digest: "", chain: "", key: "", pending: true }
+);
+
 /** By listener, what each user gives as password. */
-const usersOf = ({ listeners }: Configuration): Users =>
-  Object.fromEntries(Object.values(listeners).map(({ name, users }) => [name, users ?? {}]));
+const listenerUsers = ({ listeners }: Configuration): Users =>
+  Object.fromEntries(Object.values(listeners).flatMap(({ name, users }) => users ? [[name, users]] : []));
+
+/** The same of routes that handle requests: a set for each. */
+const routeUsers = ({ routes }: Configuration): Users[string][] =>
+  routes.map(({ http }) => http?.auth?.basic).filter((users) => users !== undefined);
 
 const pageTargets = (admin: Admin | undefined): Target[] =>
   (admin?.addresses ?? []).map(parseTarget).filter((target) => target !== undefined);

@@ -1,8 +1,11 @@
 /** One record for each connection, at its end: a log line and its counters. Formatted where the bytes are. */
 import type { Draft, Peer } from "./contracts.ts";
+import { type Durations, Histogram } from "./durations.ts";
 import { causeChain, type GateError } from "./errors.ts";
 import type { Fields, Level } from "./log.ts";
-import { type LogFormat, recordLine } from "./log_line.ts";
+import { type LogFormat, peerText, recordLine, told, whole } from "./log_line.ts";
+import { type CountedRequests, RequestCounts } from "./request_counts.ts";
+import { type RequestEntry, requestLine } from "./request_line.ts";
 import type { Stages } from "./stages.ts";
 
 /** A connection that is over. Times in ms. */
@@ -20,6 +23,8 @@ export interface JournalEntry {
   readonly stages: Stages;
   /** Bytes of the record that `moved` was told of. */
   readonly counted: { readonly up: number; readonly down: number };
+  /** Requests that were handled one by one. */
+  readonly requests?: number;
   readonly failure: GateError | undefined;
 }
 
@@ -35,16 +40,8 @@ export interface JournalBatch {
   readonly dial: Durations;
   /** Wrong passwords: listener and protocol, tab-separated. */
   readonly authFailures: readonly (readonly [string, number])[];
-}
-
-/** Bounds of a histogram's buckets, ms: each counts what took at most so long. */
-export const DURATIONS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] as const;
-
-export interface Durations {
-  /** One more than DURATIONS: the last took longer. Not cumulative. */
-  readonly counts: readonly number[];
-  /** ms */
-  readonly sum: number;
+  /** Of routes where something happened. */
+  readonly requests: readonly CountedRequests[];
 }
 
 /** `connections`: whether each connection makes a line. The gate's own faults always do. */
@@ -63,6 +60,8 @@ export class Journal {
   #authFailures = new Map<string, number>();
   #sniff = new Histogram();
   #dial = new Histogram();
+  /** Those of all connections. */
+  readonly requests = new RequestCounts();
   readonly #post: (batch: JournalBatch) => void;
 
   constructor(log: JournalLog, post: (batch: JournalBatch) => void) {
@@ -86,6 +85,14 @@ export class Journal {
     const level = levelOf(failure);
     if (!this.#log.connections && level === "info") return;
     this.#lines.push(recordLine(this.#log.format, level, entry.began + entry.duration, fieldsOf(entry)));
+    if (this.#lines.length >= BATCH_LINES) this.flush();
+  }
+
+  /** Makes the line of a request. */
+  request(entry: RequestEntry): void {
+    const level = levelOf(entry.record.failure);
+    if (!this.#log.connections && level === "info") return;
+    this.#lines.push(requestLine(this.#log.format, level, entry));
     if (this.#lines.length >= BATCH_LINES) this.flush();
   }
 
@@ -118,41 +125,21 @@ export class Journal {
   flush(): void {
     const counts = [...this.#counts], authFailures = [...this.#authFailures];
     const bytes = [...this.#bytes].map(([listener, { up, down }]) => [listener, up, down] as const);
-    const observed = this.#sniff.total + this.#dial.total;
+    const requests = this.requests.take();
+    const observed = this.#sniff.total + this.#dial.total + this.#lines.length + requests.length;
     if (counts.length + authFailures.length + bytes.length + observed === 0) return;
     const lines = this.#lines.length > 0 ? `${this.#lines.join("\n")}\n` : "";
     this.#lines = [];
     this.#counts.clear();
     this.#bytes.clear();
     this.#authFailures.clear();
-    this.#post({ lines, counts, bytes, authFailures, sniff: this.#sniff.take(), dial: this.#dial.take() });
+    this.#post({
+      ...{ lines, counts, bytes, authFailures, requests },
+      sniff: this.#sniff.take(),
+      dial: this.#dial.take(),
+    });
   }
 }
-
-class Histogram {
-  /** How many durations were observed. */
-  total = 0;
-  #sum = 0;
-  #counts = zeros();
-
-  observe(ms: number): void {
-    let bucket = 0;
-    while (ms > DURATIONS[bucket]) bucket++; // behind the last bound nothing is greater than undefined
-    this.#counts[bucket]++;
-    this.#sum += ms;
-    this.total++;
-  }
-
-  /** What was observed since the last call. */
-  take(): Durations {
-    const taken = { counts: this.#counts, sum: this.#sum };
-    this.total = this.#sum = 0;
-    this.#counts = zeros();
-    return taken;
-  }
-}
-
-const zeros = (): number[] => Array<number>(DURATIONS.length + 1).fill(0);
 
 function count(counts: Map<string, number>, key: string): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
@@ -163,7 +150,7 @@ const levelOf = (failure: GateError | undefined): Level => failure?.failure === 
 
 /** In the order in which both forms have them. */
 function fieldsOf(
-  { id, parent, listener, peer, record, route, duration, stages, failure }: JournalEntry,
+  { id, parent, listener, peer, record, route, duration, stages, requests, failure }: JournalEntry,
 ): Fields {
   return {
     outcome: failure?.failure ?? "ok",
@@ -177,8 +164,12 @@ function fieldsOf(
     down: record.down,
     user: told(record.user),
     serverName: peer.serverName,
+    tls: peer.tlsVersion,
+    alpn: peer.tlsVersion && peer.alpn,
+    clientCertificate: peer.clientCertificate?.fingerprint,
     route,
     layers: told(peer.layers.join(",")),
+    requests: requests || undefined,
     sniffMs: whole(stages.sniff),
     handshakeMs: whole(stages.handshake),
     resolveMs: whole(stages.resolve),
@@ -188,14 +179,4 @@ function fieldsOf(
     id,
     parent,
   };
-}
-
-const told = (text: string): string | undefined => text === "" ? undefined : text;
-
-const whole = (ms: number | undefined): number | undefined => ms === undefined ? undefined : Math.round(ms);
-
-/** `192.0.2.1:4711`, `[2001:db8::1]:4711`, or `unix`. */
-export function peerText({ address, port }: Peer): string {
-  if (port === undefined) return address;
-  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
 }

@@ -1,6 +1,6 @@
 /** A live connection as who operates the gate sees it. */
 import type { Connection } from "./connection.ts";
-import { peerText } from "./journal.ts";
+import { peerText } from "./log_line.ts";
 import type { LiveConnection } from "./operations.ts";
 
 export function liveConnection(connection: Connection): LiveConnection {

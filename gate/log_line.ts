@@ -1,4 +1,5 @@
 /** The forms of the log: aligned logfmt for people at a terminal, JSON lines for programs. */
+import type { Peer } from "./contracts.ts";
 import type { Fields, Level, LogEvent, Message } from "./log.ts";
 
 /** `colored` is text with colors, for a terminal. */
@@ -23,10 +24,16 @@ export function messageLine(
   return `${head(format, time, level, event)}${printable(text)}\n`;
 }
 
-/** The line of a connection, without a newline. `time` in ms since the epoch. */
-export function recordLine(format: LogFormat, level: Level, time: number, fields: Fields): string {
-  if (format === "json") return jsonLine(time, level, "connection", fields);
-  let line = head(format, time, level, "connection");
+/** The line of a connection or of a request, without a newline. `time` in ms since the epoch. */
+export function recordLine(
+  format: LogFormat,
+  level: Level,
+  time: number,
+  fields: Fields,
+  event: LogEvent = "connection",
+): string {
+  if (format === "json") return jsonLine(time, level, event, fields);
+  let line = head(format, time, level, event);
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue;
     const fact = `${name}=${quoted(value)}`.padEnd(WIDTHS[name] ?? 0);
@@ -43,10 +50,17 @@ const jsonLine = (
   told: Fields & { readonly message?: string },
 ): string =>
   visible(
-    `{"time":"${new Date(time).toISOString()}","level":"${level}","event":"${event}",${
-      JSON.stringify(told).slice(1)
-    }`,
+    `{"time":"${isoTime(time)}","level":"${level}","event":"${event}",${JSON.stringify(told).slice(1)}`,
   );
+
+let lastTime = NaN, lastIso = "";
+
+/** RFC 3339, UTC. Lines come many in a millisecond. */
+export function isoTime(time: number): string {
+  if (time === lastTime) return lastIso;
+  lastTime = time;
+  return lastIso = new Date(time).toISOString();
+}
 
 /** Columns of the text form: those that nearly every line has, at their usual lengths. */
 const WIDTHS: Readonly<Record<string, number>> = { outcome: 19, ms: 8, listener: 15, protocol: 16, peer: 26 };
@@ -60,7 +74,7 @@ const paint = (format: LogFormat, color: number, text: string): string =>
   format === "colored" && color > 0 ? `\x1b[${color}m${text}\x1b[0m` : text;
 
 function head(format: LogFormat, time: number, level: Level, event: LogEvent): string {
-  const at = paint(format, DIM, new Date(time).toISOString());
+  const at = paint(format, DIM, isoTime(time));
   return `${at} ${paint(format, LEVEL_COLORS[level], level.padEnd(LEVEL_WIDTH))} ${
     event.padEnd(EVENT_WIDTH)
   }`;
@@ -78,10 +92,31 @@ const UNSEEN = "\\x7f-\\x9f\\u00ad\\u061c\\u200b-\\u200f\\u2028-\\u202e\\u2060-\
 const UNSEEN_IN_JSON = new RegExp(`[${UNSEEN}]`, "g");
 const UNSEEN_IN_TEXT = new RegExp(`[\\x00-\\x1f${UNSEEN}]`, "g");
 
+const PLAIN = /^[\x20-\x7e]*$/;
+
+const SIMPLE = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
+
+/** A text as JSON that no terminal obeys. */
+export const jsonText = (text: string): string =>
+  SIMPLE.test(text) ? `"${text}"` : visible(JSON.stringify(text));
+
+/** An empty text is nothing to tell. */
+export const told = (text: string): string | undefined => text === "" ? undefined : text;
+
+/** Of a time that was measured, whole ms. */
+export const whole = (ms: number | undefined): number | undefined =>
+  ms === undefined ? undefined : Math.round(ms);
+
+/** `192.0.2.1:4711`, `[2001:db8::1]:4711`, or `unix`. */
+export function peerText({ address, port }: Peer): string {
+  if (port === undefined) return address;
+  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
+}
+
 const escaped = (sign: string): string => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
-/** JSON that no terminal obeys. */
-const visible = (json: string): string => json.replace(UNSEEN_IN_JSON, escaped);
+/** JSON that no terminal obeys. What is plain throughout is found out in half the time. */
+const visible = (json: string): string => PLAIN.test(json) ? json : json.replace(UNSEEN_IN_JSON, escaped);
 
 /** Sentences that no terminal obeys; what follows a newline (a stack) is indented, so that no line is forged. */
 const printable = (text: string): string =>

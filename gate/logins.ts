@@ -10,11 +10,16 @@ export class Logins {
     this.#options = options;
   }
 
-  /** Comes before digests() and replace() of these users. */
-  async prepare(users: Users): Promise<void> {
-    if (this.#passwords || Object.keys(users).length === 0) return;
+  /** Comes before nameOf(), digests() and replace() of these users: of listeners, and sets besides. */
+  async prepare(users: Users, sets: readonly Users[string][] = []): Promise<void> {
+    if (this.#passwords || Object.keys(users).length + sets.length === 0) return;
     const { Passwords } = await import("./passwords.ts");
     this.#passwords ??= new Passwords({}, this.#options);
+  }
+
+  /** Under which a set of users is known to engines, and to replace(). */
+  nameOf(users: Users[string]): string {
+    return this.#passwords?.nameOf(users) ?? "";
   }
 
   /** For each user a digest that changes with the password and tells nothing of it. */

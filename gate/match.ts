@@ -1,12 +1,17 @@
 /** Which route a connection takes: the first of the file that matches, found without trying each. */
-import { type Cidr, cidrHas, hostMatches, parseIp } from "./address.ts";
+import { type Cidr, cidrHas, hostMatches, normalName, parseIp } from "./address.ts";
 import { askedName, type Asking } from "./asking.ts";
+import { CertificateIndex } from "./certificate_index.ts";
 import { HostIndex } from "./host_index.ts";
 import { networks } from "./networks.ts";
-import type { RouteRule, Snapshot } from "./snapshot.ts";
+import { type RequestMiss, requestMiss, RequestRoutes } from "./request_routes.ts";
+import type { CertificateRule, RouteRule, Snapshot } from "./snapshot.ts";
 
-/** The key of a route that a connection does not meet. */
-export type RouteMiss = "listener" | "protocol" | "host";
+/** What of a route a connection does not meet; `certificate`: TLS would end here, and none has the name. */
+export type RouteMiss = RequestMiss | "protocol" | "certificate";
+
+/** What has to be spoken where TLS ends for requests: it comes in again. */
+const REQUESTS = "http";
 
 /** Routes of one listener (or of all) and one protocol (or of none named), by their place in the file. */
 interface Table {
@@ -18,31 +23,58 @@ interface Table {
  * The routes of one snapshot. A match costs a few hash look-ups, however many routes there are.
  *
  * Where the client names its target, and for HTTP, only a route that names the protocol applies. A route with a host
- * and no protocol is TLS's alone. A host of `*` covers everything but an address named by the client.
+ * and no protocol is TLS's alone. A host of `*` covers everything but an address named by the client. Where a listener's
+ * requests are handled as HTTP, each finds a route of its own; and TLS ends there for the hosts of such routes, if there
+ * is a certificate of the name that is asked for.
  */
 export class Router {
   readonly #routes: readonly RouteRule[];
   readonly #tables = new Map<string | undefined, Map<string | undefined, Table>>();
   readonly #sources = new Map<RouteRule, readonly Cidr[]>();
+  readonly #requests = new RequestRoutes();
+  /** Routes that handle requests, as TLS finds them: by listener. */
+  readonly #ending = new Map<string | undefined, Table>();
+  readonly #certificates: CertificateIndex<CertificateRule>;
+  /** Where what is inside of TLS may be a request. */
+  readonly #requested: ReadonlySet<string>;
 
   constructor(snapshot: Snapshot) {
     this.#routes = snapshot.routes;
+    this.#certificates = new CertificateIndex(snapshot.certificates);
+    const speaking = Object.values(snapshot.listeners).filter(({ protocols }) =>
+      protocols.includes(REQUESTS)
+    );
+    this.#requested = new Set(speaking.map(({ name }) => name));
     for (const [order, route] of snapshot.routes.entries()) {
-      const table = this.#tableFor(route.listener, route.protocol);
-      if (route.host !== undefined) table.hosts.add(route.host, order);
-      else table.hostless = Math.min(table.hostless, order);
       if (route.sources !== undefined) this.#sources.set(route, networks(route.sources, route.place));
+      if (route.http === undefined) add(this.#tableFor(route.listener, route.protocol), route, order);
+      else {
+        this.#requests.add(route);
+        if (endsForRequests(route)) add(tableOf(this.#ending, route.listener), route, order);
+      }
     }
   }
 
   /** The first route in file order that matches; its `sources` are asked by admits. */
   match(asking: Asking): RouteRule | undefined {
     const name = askedName(asking);
+    if (asking.naming === "host" && this.handles(asking.listener)) return this.#requests.match(asking, name);
     const first = Math.min(
       this.#first(this.#tables.get(asking.listener), asking, name),
       this.#first(this.#tables.get(undefined), asking, name),
+      this.#mayEnd(asking) ? this.#firstEnding(asking, name) : Infinity,
     );
     return this.#routes[first];
+  }
+
+  /** With which TLS may end here for who asks; undefined: none has the name. */
+  certificate({ serverName }: Asking): CertificateRule | undefined {
+    return this.#certificates.find(serverName === undefined ? undefined : normalName(serverName)); // an IP is no name
+  }
+
+  /** Whether HTTP that comes in there is routed request by request. */
+  handles(listener: string): boolean {
+    return this.#requests.handles(listener);
   }
 
   /** Whether the route's `sources` hold the source (an IP literal; none: a unix socket, which no network holds). */
@@ -53,11 +85,31 @@ export class Router {
     return ip !== undefined && sources.some((cidr) => cidrHas(cidr, ip));
   }
 
-  /** The routes up to the one that matches, each with what keeps it from that. */
+  /** The routes up to the one that matches, each with what keeps it from that. Throws as `match`. */
   misses(asking: Asking): { route: RouteRule; miss?: RouteMiss }[] {
     const found = this.match(asking);
     const seen = found === undefined ? this.#routes : this.#routes.slice(0, this.#routes.indexOf(found) + 1);
-    return seen.map((route) => ({ route, miss: routeMiss(route, asking) }));
+    return seen.map((route) => ({ route, miss: this.#miss(route, asking) }));
+  }
+
+  #miss(route: RouteRule, asking: Asking): RouteMiss | undefined {
+    if (route.http === undefined || asking.naming !== "serverName") return routeMiss(route, asking);
+    if (isElsewhere(route, asking)) return "listener";
+    if (!endsForRequests(route) || !this.#requested.has(asking.listener)) return "protocol";
+    return hostMiss(route, asking) ?? (this.certificate(asking) ? undefined : "certificate");
+  }
+
+  /** Whether TLS may end here for requests. */
+  #mayEnd(asking: Asking): boolean {
+    return asking.naming === "serverName" && this.#ending.size > 0 && this.#requested.has(asking.listener) &&
+      this.certificate(asking) !== undefined;
+  }
+
+  #firstEnding(asking: Asking, name: string | undefined): number {
+    return Math.min(
+      firstOf(this.#ending.get(asking.listener), asking, name),
+      firstOf(this.#ending.get(undefined), asking, name),
+    );
   }
 
   #first(
@@ -72,18 +124,41 @@ export class Router {
   #tableFor(listener: string | undefined, protocol: string | undefined): Table {
     let tables = this.#tables.get(listener);
     if (tables === undefined) this.#tables.set(listener, tables = new Map());
-    let table = tables.get(protocol);
-    if (table === undefined) tables.set(protocol, table = { hosts: new HostIndex(), hostless: Infinity });
-    return table;
+    return tableOf(tables, protocol);
   }
+}
+
+/** TLS ends for whom such a route is; one that names a protocol is for that in clear alone. */
+const endsForRequests = ({ http, protocol }: RouteRule): boolean =>
+  http !== undefined && protocol === undefined;
+
+function tableOf(tables: Map<string | undefined, Table>, key: string | undefined): Table {
+  let table = tables.get(key);
+  if (table === undefined) tables.set(key, table = { hosts: new HostIndex(), hostless: Infinity });
+  return table;
+}
+
+function add(table: Table, { host }: RouteRule, order: number): void {
+  if (host !== undefined) table.hosts.add(host, order);
+  else table.hostless = Math.min(table.hostless, order);
 }
 
 /** What keeps a route from matching, for those who ask why; undefined: it matches. */
 export function routeMiss(route: RouteRule, asking: Asking): RouteMiss | undefined {
-  if (route.listener !== undefined && route.listener !== asking.listener) return "listener";
+  if (route.http !== undefined) {
+    return asking.naming === "host" ? requestMiss(route, asking, askedName(asking)) : "protocol";
+  }
+  if (isElsewhere(route, asking)) return "listener";
   if (route.protocol === undefined ? needsProtocol(asking) : route.protocol !== asking.protocol) {
     return "protocol";
   }
+  return hostMiss(route, asking);
+}
+
+const isElsewhere = ({ listener }: RouteRule, asking: Asking): boolean =>
+  listener !== undefined && listener !== asking.listener;
+
+function hostMiss(route: RouteRule, asking: Asking): "host" | undefined {
   if (route.host === undefined) return undefined;
   const name = askedName(asking);
   if (name !== undefined && asking.naming !== "nothing") {

@@ -3,7 +3,6 @@ import { readUsage, type Usage } from "./engine/usage.ts";
 import type { Sample } from "./exposition.ts";
 import type { EndpointState, Status } from "./operations.ts";
 import type { ReloadHistory } from "./reloads.ts";
-import { routeLabels } from "./route_labels.ts";
 import { type Facts, statusOf } from "./status.ts";
 import type { Totals } from "./tally.ts";
 
@@ -13,22 +12,28 @@ export interface Measured {
   readonly endpoints: readonly EndpointState[];
   readonly totals: Totals;
   readonly reloads: ReloadHistory;
+  /** Of certificates. */
+  readonly orders: Facts["orders"];
   readonly linesLost: number;
+  /** What metrics call the routes whose requests are handled one by one. */
+  readonly requestRoutes: readonly string[];
   /** Names of listeners that ask for a user. */
   readonly askingUsers: readonly string[];
   readonly usage: Usage;
 }
 
 export function measure(facts: Facts): Measured {
-  const { tally, reloads, linesLost, snapshot } = facts;
-  const status = statusOf(facts), labels = routeLabels(snapshot.routes);
+  const { tally, reloads, orders, linesLost, snapshot } = facts;
+  const status = statusOf(facts), labels = new Map(snapshot.routes.map(({ place, label }) => [place, label]));
   const asking = Object.values(snapshot.listeners).filter(({ asksUser }) => asksUser);
   return {
     status,
     endpoints: status.endpoints.map((state) => ({ ...state, route: labels.get(state.route)! })),
     totals: tally.status(),
     reloads,
+    orders,
     linesLost,
+    requestRoutes: snapshot.routes.filter(({ http }) => http).map(({ label }) => label),
     askingUsers: asking.map(({ name }) => name),
     usage: readUsage(),
   };

@@ -3,12 +3,15 @@ import { OWN_DIALS_SIZE, OwnDials } from "./engine/own_dials.ts";
 import { closeAllOf, OWNERS_SIZE } from "./engine/owned.ts";
 import { Health, HEALTH_SIZE, OWN_HEALTH_SIZE } from "./health.ts";
 import { LIMITS_SIZE } from "./limits.ts";
+import { ratesSize } from "./rate_limits.ts";
 
 export interface SharedMemory {
   /** limits.ts */
   readonly limits: SharedArrayBuffer;
   /** health.ts */
   readonly health: SharedArrayBuffer;
+  /** rate_limits.ts: what a dead engine counted there passes by itself. */
+  readonly rates: SharedArrayBuffer;
   /** Depth of the gate's own connections to itself, by local port: own_dials.ts. */
   readonly ownDials: SharedArrayBuffer;
   /** Turns of each engine's loop: who does not turn is dead or stuck. */
@@ -27,6 +30,7 @@ export function makeSharedMemory(engines: number): SharedMemory {
   return {
     limits: new SharedArrayBuffer(LIMITS_SIZE),
     health: new SharedArrayBuffer(HEALTH_SIZE),
+    rates: new SharedArrayBuffer(ratesSize()),
     ownDials: new SharedArrayBuffer(OWN_DIALS_SIZE),
     beats: new SharedArrayBuffer(4 * engines),
     owners: new SharedArrayBuffer(OWNERS_SIZE),

@@ -3,10 +3,10 @@
  * values are words of the configuration and of this program, so there are only so many.
  */
 import { LIMIT_NAMES } from "./errors.ts";
-import { type Family, familyText, histogramText, type Sample } from "./exposition.ts";
-import type { Durations } from "./journal.ts";
+import { type Family, familyText, histogramText, type Sample, type Series } from "./exposition.ts";
 import { authSamples, byteSamples, connectionSamples, measure, type Measured } from "./measured.ts";
 import type { ReloadOutcome } from "./operations.ts";
+import { requestByteSamples, requestSamples } from "./request_samples.ts";
 import type { Facts } from "./status.ts";
 
 /** The text of `/metrics`. */
@@ -17,13 +17,13 @@ export const measuredText = (measured: Measured): string =>
   METRICS.map((metric) =>
     "samples" in metric
       ? familyText(metric, distinct(metric.samples(measured)))
-      : histogramText(metric, metric.durations(measured))
+      : histogramText(metric, metric.series(measured))
   ).join("");
 
 /** A metric as it is documented, and where its values come from. */
 export type Metric =
   & Family
-  & ({ samples(measured: Measured): readonly Sample[] } | { durations(measured: Measured): Durations });
+  & ({ samples(measured: Measured): readonly Sample[] } | { series(measured: Measured): readonly Series[] });
 
 const metric = (
   type: "counter" | "gauge",
@@ -33,13 +33,12 @@ const metric = (
   samples: (measured: Measured) => readonly Sample[],
 ): Metric => ({ type, name, labels, help, samples });
 
-const histogram = (name: string, help: string, durations: (measured: Measured) => Durations): Metric => ({
-  type: "histogram",
-  name,
-  labels: [],
-  help,
-  durations,
-});
+const histogram = (
+  name: string,
+  labels: readonly string[],
+  help: string,
+  series: (measured: Measured) => readonly Series[],
+): Metric => ({ type: "histogram", name, labels, help, series });
 
 const one = (value: number | boolean): readonly Sample[] => [[Number(value)]];
 const seconds = (ms: number): number => ms / 1000;
@@ -93,13 +92,61 @@ export const METRICS: readonly Metric[] = [
   ),
   histogram(
     "ugate_sniff_seconds",
+    [],
     "How long telling a protocol from its first bytes took.",
-    ({ totals }) => totals.sniff,
+    ({ totals }) => [[totals.sniff]],
   ),
   histogram(
     "ugate_dial_seconds",
+    [],
     "How long it took until a dial stood.",
-    ({ totals }) => totals.dial,
+    ({ totals }) => [[totals.dial]],
+  ),
+  metric(
+    "counter",
+    "ugate_requests_total",
+    ["route", "status"],
+    "Requests that are over, by the class of their status: 2xx; none: nobody was there to be answered.",
+    requestSamples,
+  ),
+  metric(
+    "gauge",
+    "ugate_requests_in_flight",
+    ["route"],
+    "Requests now. One that became a WebSocket is over.",
+    ({ totals, requestRoutes }) => [
+      ...totals.requests.map(({ route, inFlight }): Sample => [inFlight, route]),
+      ...requestRoutes.map((route): Sample => [0, route]),
+    ],
+  ),
+  metric(
+    "counter",
+    "ugate_retries_total",
+    ["route"],
+    "How often requests were sent again, by the `retries` of their route.",
+    ({ totals, requestRoutes }) => [
+      ...totals.requests.map(({ route, retries }): Sample => [retries, route]),
+      ...requestRoutes.map((route): Sample => [0, route]),
+    ],
+  ),
+  metric(
+    "counter",
+    "ugate_request_bytes_total",
+    ["route", "direction"],
+    "Bytes of the content of requests (in) and of responses (out) that are over.",
+    requestByteSamples,
+  ),
+  histogram(
+    "ugate_request_duration_seconds",
+    ["route"],
+    "From the head of a request until its response was through.",
+    ({ totals }) => totals.requests.map(({ route, whole }): Series => [whole, route]),
+  ),
+  histogram(
+    "ugate_request_wait_seconds",
+    ["route"],
+    "From the head of a request until the head of its response had come.",
+    ({ totals }) => totals.requests.map(({ route, waited }): Series => [waited, route]),
   ),
   metric(
     "counter",
@@ -128,6 +175,23 @@ export const METRICS: readonly Metric[] = [
     ["route", "endpoint"],
     "0 while an endpoint is left out because it failed.",
     ({ endpoints }) => endpoints.map(({ route, endpoint, usable }) => [Number(usable), route, endpoint]),
+  ),
+  metric(
+    "gauge",
+    "ugate_certificate_expiry_timestamp_seconds",
+    ["name"],
+    "When the certificate of a name expires, in seconds since the epoch.",
+    ({ status }) =>
+      status.certificates.flatMap(({ names, expires }) =>
+        expires === undefined ? [] : names.map((name): Sample => [seconds(Date.parse(expires)), name])
+      ),
+  ),
+  metric(
+    "counter",
+    "ugate_acme_orders_total",
+    ["result"],
+    "Certificates that were ordered: issued, or failed.",
+    ({ orders }) => [[orders.issued, "issued"], [orders.failed, "failed"]],
   ),
   metric(
     "counter",

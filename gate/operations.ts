@@ -1,4 +1,5 @@
 /** What an operator may see of a running gate, and do to it: the admin page and the commands speak these words. */
+import type { StatusClass } from "./request_counts.ts";
 
 /** One connection that is not over: plain data. Times in ms since the epoch. */
 export interface LiveConnection {
@@ -78,6 +79,40 @@ export interface ListenerState {
   readonly down: number;
 }
 
+/** Requests of a route that are handled one by one, since the gate started. */
+export interface RequestState {
+  /** The place of the route; `none`: no route took them; `proxy`: clients named their targets themselves. */
+  readonly route: string;
+  /** As metrics call it. */
+  readonly label: string;
+  /** Requests now. */
+  readonly active: number;
+  /** Those that are over, by the class of their status; all classes are there. */
+  readonly statuses: Readonly<Record<StatusClass, number>>;
+  /** Bytes of the content of requests, and of responses. */
+  readonly up: number;
+  readonly down: number;
+}
+
+/** A certificate with which TLS ends here. */
+export interface CertificateState {
+  /** A file of the configuration, or an authority, of which a copy is kept. */
+  readonly source: "file" | "acme";
+  /** Those it is used for; none: addresses alone. */
+  readonly names: readonly string[];
+  readonly file: string;
+  /** This and what follows is not there before the authority has issued it. */
+  readonly issuer?: string;
+  /** The end of its validity: ISO 8601. */
+  readonly expires?: string;
+  /** SHA-256 of the DER, in hex. */
+  readonly fingerprint?: string;
+  /** When the authority is asked next: ISO 8601; absent where it is asked now. */
+  readonly nextAttempt?: string;
+  /** Why it issued none when it was asked last. */
+  readonly failure?: string;
+}
+
 /** How many connections ended like this; `outcome` is `ok` or a Failure, which has a side. */
 export interface EndedCount {
   readonly listener: string;
@@ -111,6 +146,9 @@ export interface Status {
   readonly listeners: readonly ListenerState[];
   readonly engines: readonly EngineState[];
   readonly endpoints: readonly EndpointState[];
+  /** In the order of the routes. */
+  readonly requests: readonly RequestState[];
+  readonly certificates: readonly CertificateState[];
   /** Now, on all listeners. */
   readonly connections: number;
   /** By the limit's name. */

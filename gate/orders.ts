@@ -1,5 +1,6 @@
 /** What main and the engine threads tell each other: plain data over a MessagePort. */
-import type { Destination, Target } from "./contracts.ts";
+import type { PendingChallenges } from "./acme/pending.ts";
+import type { Destination, FilesSite, Target, TokenAnswer, TokenRule } from "./contracts.ts";
 import type { Failure, LimitName, Side } from "./errors.ts";
 import type { JournalBatch } from "./journal.ts";
 import type { Ledger, SharedMemory } from "./memory.ts";
@@ -25,6 +26,8 @@ export interface Start {
   readonly seed: number;
   /** How often this engine was started again: numbers of connections are not given twice. */
   readonly restarts: number;
+  /** Of tickets of TLS: 80 bytes each, the newest first, the same for all engines. */
+  readonly ticketKeys: Uint8Array;
 }
 
 export interface Login {
@@ -35,6 +38,18 @@ export interface Login {
   readonly source: string;
   readonly user: string;
   readonly password: string;
+  /** The name of the set of users that it is for; absent: those of the listener. */
+  readonly users?: string;
+}
+
+/** A token that a request gave; `rule` is its route's. */
+export interface GivenToken {
+  readonly listener: string;
+  readonly protocol?: string;
+  /** IP literal, or "unix". */
+  readonly source: string;
+  readonly rule: TokenRule;
+  readonly token: string;
 }
 
 /** "throttled": this source failed too often lately. "busy": too many passwords wait to be verified. */
@@ -51,6 +66,7 @@ export interface Failed {
 export type Answer =
   | { readonly id: number; readonly destination: Destination | undefined }
   | { readonly id: number; readonly login: LoginAnswer }
+  | { readonly id: number; readonly token: TokenAnswer | "throttled" }
   | { readonly id: number; readonly failed: Failed };
 
 /** Main to engine. */
@@ -59,6 +75,7 @@ export type Order =
   | { readonly op: "unlisten"; readonly fd: number }
   /** Some rules of the snapshot that follows: an engine that took thousands at once would stall. */
   | { readonly op: "rules"; readonly routes: Snapshot["routes"]; readonly policy: Snapshot["policy"] }
+  | { readonly op: "certificates"; readonly certificates: Snapshot["certificates"] }
   /**
    * The snapshot without those. Live connections are judged again: rights may have been taken away. Sockets that are
    * `handed` are another listener's with it: nobody is accepted for one that has no rules any more.
@@ -66,6 +83,10 @@ export type Order =
   | { readonly op: "snapshot"; readonly snapshot: Snapshot; readonly handed: readonly Bound[] }
   | { readonly op: "answer"; readonly answer: Answer }
   | { readonly op: "changed"; readonly patterns: readonly string[] }
+  /** Authorities are answered these from now on, and no others. */
+  | { readonly op: "challenges"; readonly challenges: PendingChallenges }
+  /** Tickets of TLS are issued and accepted under these from now on. */
+  | { readonly op: "ticketKeys"; readonly keys: Uint8Array }
   /** Tell the live connections, `most` of them, the newest first. */
   | { readonly op: "list"; readonly id: number; readonly most: number }
   /** Tell what was counted so far, bytes of live connections too. */
@@ -76,7 +97,8 @@ export type Order =
 
 export type Question =
   | { readonly ask: "resolve"; readonly target: Target }
-  | { readonly ask: "login"; readonly login: Login };
+  | { readonly ask: "login"; readonly login: Login }
+  | { readonly ask: "token"; readonly given: GivenToken };
 
 /** Engine to main. */
 export type Report =
@@ -97,6 +119,8 @@ export type Report =
     readonly more: boolean;
   }
   | { readonly op: "counted"; readonly id: number }
+  /** A descriptor for the thread of files: the engine's own until main has given it away. */
+  | { readonly op: "files"; readonly fd: number; readonly site: FilesSite }
   | { readonly op: "drained" }
   | { readonly op: "fault"; readonly what: string; readonly text: string }
   | { readonly op: "stopped" };

@@ -33,7 +33,7 @@ function derive(password: string, { cost, blockSize, parallelism, salt, hash }: 
   });
 }
 
-/** Listener name -> user name -> password or hash, as configuration has them. */
+/** Name of a listener, or of a set -> user name -> password or hash, as configuration has them. */
 export type Users = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 const MOST_RUNNING = 2, MOST_WAITING = 64;
@@ -71,6 +71,14 @@ export class Passwords {
     this.#users = users;
   }
 
+  /**
+   * The name of a set of users that no listener has: another one where anything in it is another, so that who was asked
+   * by one set is never judged by another. A listener's name has no slash.
+   */
+  nameOf(users: Users[string]): string {
+    return `set/${this.#digest(["set", JSON.stringify(Object.entries(users))])}`;
+  }
+
   /** For each user a digest that changes with the password and tells nothing of it: its key stays in this process. */
   digests(users = this.#users): Users {
     const entries = Object.entries(users).map(([listener, users]) => {
@@ -84,14 +92,14 @@ export class Passwords {
 
   /** Never rejects for what a client sent. Attempts count as failures while they run, so many at once do too. */
   async check(login: Login): Promise<LoginAnswer> {
-    const { listener, source, user, password } = login;
-    const users = this.#usersOf(listener);
+    const { source, user, password } = login, set = login.users ?? login.listener;
+    const users = this.#usersOf(set);
     const stored = own(users, user);
     // A hash of the same cost is computed for unknown users too, lest the time tell who there is.
     const hash = parseHash(stored ?? Object.values(users).find(parseHash) ?? "");
-    const digest = this.#digest([listener, user, stored, password]);
+    const digest = this.#digest([set, user, stored, password]);
     // A reload may replace the stored password while the one before is verified.
-    const holds = (right: boolean) => right && own(this.#usersOf(listener), user) === stored;
+    const holds = (right: boolean) => right && own(this.#usersOf(set), user) === stored;
     const asked = this.#asked.get(digest);
     if (asked) return holds(await asked) ? "right" : "wrong"; // the same guess again tells nobody more
     if (!this.#throttle.admits(source)) return "throttled";
@@ -108,8 +116,8 @@ export class Passwords {
     return "right";
   }
 
-  #usersOf(listener: string): Readonly<Record<string, string>> {
-    return own(this.#users, listener) ?? {};
+  #usersOf(set: string): Readonly<Record<string, string>> {
+    return own(this.#users, set) ?? {};
   }
 
   #wrong({ listener, source, protocol }: Login): "wrong" {

@@ -1,10 +1,10 @@
 /**
- * What an engine asks main: where a name lives, whether a password is right. Answers about names are kept for their
+ * What an engine asks main: where a name lives, whether a password or a token is right. Answers about names are kept for their
  * lifetime, negatives too, and one question is in flight for each name.
  */
-import type { Destination, Target } from "./contracts.ts";
+import type { Destination, Target, TokenAnswer } from "./contracts.ts";
 import { formatTarget, hostMatches, isUnixHost, parseIp } from "./address.ts";
-import type { Answer, Failed, Login, LoginAnswer, Question } from "./orders.ts";
+import type { Answer, Failed, GivenToken, Login, LoginAnswer, Question } from "./orders.ts";
 import { atLimit, GateError } from "./errors.ts";
 import { sourceNetwork } from "./networks.ts";
 import { after, now, promiseResolved } from "./engine/loop.ts";
@@ -63,6 +63,13 @@ export class Questions {
   async login(login: Login): Promise<LoginAnswer> {
     const answer = await this.#ask({ ask: "login", login });
     return "login" in answer ? answer.login : "wrong";
+  }
+
+  /** Rejects with GateError where the keys to verify it are not known. */
+  async token(given: GivenToken): Promise<TokenAnswer | "throttled"> {
+    const answer = await this.#ask({ ask: "token", given });
+    if ("token" in answer) return answer.token;
+    throw new GateError("internal", "gate", "Cannot verify a token: the answer is about something else");
   }
 
   /** Main has answered. */

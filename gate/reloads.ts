@@ -5,6 +5,7 @@
 import type { ConfigurationText } from "./config/files.ts";
 import { sameTexts } from "./config/files.ts";
 import { ConfigurationError, type Loaded } from "./config/load.ts";
+import { sameReferences } from "./config/references.ts";
 import { causeChain, GateError } from "./errors.ts";
 import type { Level, Message } from "./log.ts";
 import { type Confirmation, LONGEST_TRIAL, type ReloadOutcome, type Trial } from "./operations.ts";
@@ -105,7 +106,7 @@ export class Reloads {
     return this.#next(async () => {
       const before = this.#trial?.before ?? this.#current;
       checkPlace(before.files);
-      const loaded = await this.#options.parse([{ file: TRIAL_FILE, text }]);
+      const loaded = await this.#options.parse([{ file: TRIAL_FILE, text, base: before.files[0] }]);
       const { changes, warnings } = await this.#options.apply(loaded);
       const time = Math.min(LONGEST_TRIAL, Math.max(SHORTEST_TRIAL, ms));
       const trial: RunningTrial = new RunningTrial(
@@ -141,6 +142,11 @@ export class Reloads {
     });
   }
 
+  /** Runs `act` when no attempt is under way: what holds does not change meanwhile. */
+  between(act: () => Promise<void>): Promise<void> {
+    return this.#alone(act);
+  }
+
   /** No attempt begins after this; resolves when the last one is over. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -151,7 +157,9 @@ export class Reloads {
 
   async #readDisk(): Promise<ReloadOutcome> {
     const loaded = await this.#options.read();
-    const holds = !this.#trial && sameTexts(loaded.texts, this.#current.texts);
+    const { texts, references } = this.#current;
+    const holds = !this.#trial && sameTexts(loaded.texts, texts) &&
+      sameReferences(loaded.references, references);
     const { changes, warnings } = holds ? NOTHING : await this.#options.apply(loaded);
     if (this.#trial) this.#say("warn", "what is on disk was read: the trial of a configuration is over");
     await this.#settle(loaded);

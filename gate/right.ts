@@ -25,8 +25,8 @@ export function lostRight(connection: Connection, decider: Decider): GateError |
     return lost("its listener asks for users now");
   }
   if (right) {
-    const { naming, target } = right.asking;
-    right.asking = askingOf(connection, naming, connection.entrance.entry.trusted, target);
+    const { naming, target, source } = right.asking; // the source may be one that a trusted proxy told of
+    right.asking = { ...askingOf(connection, naming, connection.entrance.entry.trusted, target), source };
   }
   const source = peer.address === "unix" ? undefined : peer.address;
   const by = right

@@ -1,13 +1,15 @@
 /** The connections of this thread as a whole: listed, counted, drained, ended; each is recorded at its end. */
 import type { Census } from "./census.ts";
 import type { Connection } from "./connection.ts";
-import type { Limits } from "./contracts.ts";
+import type { Limits, RequestRecord } from "./contracts.ts";
 import { now } from "./engine/loop.ts";
 import { inSlices } from "./engine/slices.ts";
 import { GateError } from "./errors.ts";
 import type { Journal } from "./journal.ts";
 import { liveConnection } from "./live.ts";
 import type { LiveConnection } from "./operations.ts";
+import { UNROUTED } from "./request_counts.ts";
+import { ConnectionWords } from "./request_line.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { stagesOf } from "./stages.ts";
 
@@ -17,6 +19,8 @@ const PART = 200;
 export class Roster {
   /** Of now. */
   limits!: Limits;
+  /** Nobody new comes: messages that are under way are their connections' last ones. */
+  draining = false;
   readonly #census: Census;
   readonly #journal: Journal;
   #drained: (() => void) | undefined;
@@ -63,6 +67,8 @@ export class Roster {
 
   /** Tells when nobody is left. */
   drain(drained: () => void): void {
+    this.draining = true;
+    for (const connection of this.connections) connection.drain();
     if (this.#census.size === 0) return drained();
     this.#drained = drained;
   }
@@ -80,7 +86,7 @@ export class Roster {
 
   /** Called once for each connection, at its end. */
   ended(connection: Connection, failure: GateError | undefined): void {
-    if (failure?.limit) this.#census.hit(failure.limit);
+    this.#count(failure);
     this.#journal.write({
       id: connection.id,
       parent: connection.parent,
@@ -93,7 +99,51 @@ export class Roster {
       route: connection.route || undefined,
       stages: stagesOf(connection),
       counted: connection.counted,
+      requests: connection.requests,
     });
+  }
+
+  /** A request of a connection begins; `route` as metrics call it. */
+  requesting(connection: Connection, route: string): void {
+    connection.leaveRequests();
+    connection.requesting = this.#journal.requests.of(route);
+    connection.requesting.begun();
+  }
+
+  /** A request of a connection is over, which may have found no route. */
+  requested(connection: Connection, record: RequestRecord): void {
+    const { id, parent, listener, peer } = connection;
+    const duration = now - record.began, requests = connection.requesting;
+    // Without a way of its own: what the connection still has is the last request's.
+    const route = requests || !record.failure ? connection.route : "";
+    const protocol = connection.record.protocol, endpoint = requests ? connection.record.endpoint : "";
+    connection.requests++;
+    connection.leaveRequests();
+    (requests ?? this.#journal.requests.of(UNROUTED)).over(record, duration);
+    this.#count(record.failure);
+    if (connection.words?.peer !== peer) {
+      connection.words = new ConnectionWords({ id, parent, listener, protocol, peer });
+    }
+    this.#journal.request({
+      id,
+      parent,
+      listener,
+      peer,
+      protocol,
+      endpoint,
+      route,
+      ended: Date.now(),
+      duration,
+      record,
+      words: connection.words,
+    });
+  }
+
+  /** Once, where a request and its connection end of the same. */
+  #count(failure: GateError | undefined): void {
+    if (!failure?.limit) return;
+    this.#census.hit(failure.limit);
+    failure.limit = undefined;
   }
 
   /** Called once for each connection, when its descriptor is given back too: it counts no more. */

@@ -1,25 +1,31 @@
 /** What holds on this engine: a snapshot, and what decides, connects and checks by it. The next one replaces it whole. */
 import { Connector, type ConnectorParts } from "./connector.ts";
 import { Decider } from "./decide.ts";
-import { Checks } from "./engine/checks.ts";
+import { type AskHealth, Checks } from "./engine/checks.ts";
 import { isOwnIp } from "./engine/own_ip.ts";
 import { inSlices } from "./engine/slices.ts";
 import { OwnAddresses } from "./own_address.ts";
 import { lostRight } from "./right.ts";
 import type { Roster } from "./roster.ts";
 import type { RouteRule, Snapshot } from "./snapshot.ts";
+import { Terminations } from "./termination.ts";
+import type { TlsContexts } from "./tls_contexts.ts";
 
 /** What outlives a snapshot. */
 export interface RulingParts extends Omit<ConnectorParts, "decider" | "deciding" | "own"> {
   readonly roster: Pick<Roster, "configure" | "connections">;
   /** Whether health checks are made here: one engine makes them for all. */
   readonly checks: boolean;
+  readonly tlsContexts: TlsContexts;
+  readonly askHealth: AskHealth;
 }
 
 export class Ruling {
   snapshot!: Snapshot;
   decider!: Decider;
   connector!: Connector;
+  terminations!: Terminations;
+  own!: OwnAddresses;
   readonly #parts: RulingParts;
   #checks: Checks | undefined;
   /** What is checked, to see whether a new snapshot checks anything else. */
@@ -51,24 +57,40 @@ export class Ruling {
     const decider = new Decider({ ...snapshot, routes }, isOwnIp);
     this.snapshot = snapshot;
     this.decider = decider;
+    this.own = new OwnAddresses(snapshot, isOwnIp);
     this.connector = new Connector({
       ...this.#parts,
       decider,
       deciding: () => this.decider,
-      own: new OwnAddresses(snapshot, isOwnIp),
+      own: this.own,
     }, routes);
-    this.#parts.roster.configure(snapshot);
+    const { tlsContexts, upstreamTls, protocols, roster } = this.#parts;
+    this.terminations = new Terminations(snapshot, decider, tlsContexts, protocols);
+    tlsContexts.keep(snapshot);
+    upstreamTls.keep({ routes });
+    roster.configure(snapshot);
     if (this.#parts.checks) this.#check(snapshot.routes);
   }
 
   /** Checks that stay the same go on. */
   #check(routes: readonly RouteRule[]): void {
-    const checked = JSON.stringify(routes.filter(({ check }) => check).map(({ check, to }) => [check, to]));
+    const checked = JSON.stringify(
+      routes.filter(({ check }) => check).map((
+        { check, to, host, upstreamTls },
+      ) => [check, to, host, upstreamTls?.digest]),
+    );
     if (checked === this.#checked) return;
-    const { health, questions, endpointChanged } = this.#parts;
+    const { health, questions, askHealth, upstreamTls, endpointChanged } = this.#parts;
     this.#checked = checked;
     this.#checks?.stop();
-    this.#checks = new Checks(routes, health, (target) => questions.resolve(target), endpointChanged);
+    this.#checks = new Checks(routes, {
+      health,
+      askHealth,
+      secure: (lower, target, rule, ms) =>
+        upstreamTls.secure(lower, target, rule, ms, { over: false, wrapping: undefined }),
+      resolve: (target) => questions.resolve(target),
+      changed: endpointChanged,
+    });
   }
 }
 

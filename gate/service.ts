@@ -42,10 +42,11 @@ export class Service implements Operations {
     const { loaded, read, isKnown, parse, keep, busy } = parts;
     const say = (message: Message) => this.say(message);
     this.#parts = parts;
-    this.#inForce = new InForce(loaded.config, parts, {
+    this.#inForce = new InForce(loaded, parts, {
       operations: this,
-      hear: (report) => this.#hear(report),
+      hear: (report, engine) => this.#hear(report, engine),
       say,
+      inTurn: (act) => this.#reloads.between(act),
     });
     this.#reloads = new Reloads({
       current: loaded,
@@ -95,6 +96,7 @@ export class Service implements Operations {
   async drain(): Promise<void> {
     this.#draining = true;
     const { supervisor } = this.#inForce, ended = this.#endReloads();
+    this.#inForce.stopOrders();
     await supervisor.stopListening(); // not behind a reload that waits for its file
     await ended;
     const { connections } = supervisor.limits, { grace } = this.config.limits;
@@ -170,10 +172,12 @@ export class Service implements Operations {
     return this.#reloads.confirm(id);
   }
 
-  #hear(report: Report): void {
+  #hear(report: Report, engine: number): void {
     switch (report.op) {
+      case "ready":
+        return this.#tally.started(engine);
       case "journal":
-        this.#tally.add(report.batch);
+        this.#tally.add(report.batch, engine);
         if (report.batch.lines) this.#parts.log.write(report.batch.lines);
         return;
       case "limits":
@@ -186,11 +190,13 @@ export class Service implements Operations {
   }
 
   #facts(): Facts {
-    const { config, supervisor: { snapshot, listening, engines, limits, health } } = this.#inForce;
+    const { config, names, orders, supervisor: { snapshot, listening, engines, limits, health } } =
+      this.#inForce;
     const { history: reloads, trial, current } = this.#reloads;
     return {
       config,
       files: current.files,
+      ...{ names, orders },
       ...{ snapshot, listening, engines, limits, health, reloads, trial },
       tally: this.#tally,
       startedAt: this.#startedAt,

@@ -1,5 +1,6 @@
 /** What the engines know of the configuration: plain data, pushed whole, compiled on main, matched on every thread. */
-import type { Limits, Target } from "./contracts.ts";
+import type { Limits, RequestRules, Target } from "./contracts.ts";
+import type { KeyPair } from "./engine/openssl_context.ts";
 import type { LogFormat } from "./log_line.ts";
 
 export interface Snapshot {
@@ -9,6 +10,8 @@ export interface Snapshot {
   /** In order: first match wins. The `to` of a plain forward is the route { listener, protocol: "tcp" }. */
   readonly routes: readonly RouteRule[];
   readonly policy: readonly PolicyRule[];
+  /** In order: the first that has a name has it. */
+  readonly certificates: readonly CertificateRule[];
   readonly limits: Limits;
   /** `limits.reserve`, each protocol with its counter in shared memory. */
   readonly reserved: readonly {
@@ -39,28 +42,102 @@ export interface ListenerRules {
   readonly users?: Readonly<Record<string, string>>;
   /** CIDRs; empty: no PROXY header is read. */
   readonly proxyProtocol: readonly string[];
+  /** CIDRs; absent: what requests say of where they come from is believed of nobody. */
+  readonly trustedProxies?: readonly string[];
   readonly connections?: number;
   readonly perSource?: number;
+  /** Of clients whose TLS ends here. */
+  readonly clientCertificates?: ClientCertificateRule;
+}
+
+/** A certificate of this gate. It holds a private key: never printed. */
+export interface CertificateRule extends KeyPair {
+  /** `ugate.yaml:3:5 certificates[0]`, or `acme` where an authority issued it. */
+  readonly place: string;
+  /** Normal names and `*.name`; none: it is for addresses alone. */
+  readonly names: readonly string[];
+  /** The end of its validity, ms since the epoch. */
+  readonly notAfter: number;
+  /** Of the chain: the same one has the same key. */
+  readonly digest: string;
+  /** An authority was asked for it, and did not issue it yet: there is no chain, and no key. */
+  readonly pending?: true;
+}
+
+export interface ClientCertificateRule {
+  /** Without it a client may have none. */
+  readonly require: boolean;
+  /** Who vouches for them: PEM. */
+  readonly roots: string;
+  /** Of both. */
+  readonly digest: string;
 }
 
 export interface RouteRule {
   /** `ugate.yaml:12:5 routes[3]`: for explain and the log. */
   readonly place: string;
+  /** What metrics call it: see route_labels.ts. */
+  readonly label: string;
   readonly listener?: string;
   readonly protocol?: string;
   /** Lower case A-label name, `*.name` or `*`. */
   readonly host?: string;
   /** CIDRs */
   readonly sources?: readonly string[];
+  /** TLS ends here, and with no `to` the inner stream comes in again. */
+  readonly tls?: "terminate";
   readonly to: readonly RouteEndpoint[];
   readonly proxyProtocol?: "v1" | "v2";
   /** ms */
-  readonly check?: { readonly interval: number; readonly timeout: number };
+  readonly check?: {
+    readonly interval: number;
+    readonly timeout: number;
+    /** What is asked by HTTP, with its query; absent: a connect is enough. */
+    readonly path?: string;
+  };
+  /** Requests are handled as HTTP; absent: the bytes go on as they came. */
+  readonly http?: RequestRules;
+  /** Of a route that is handled as HTTP, as all below; in normal form (request_path.ts). */
+  readonly path?: PathMatch;
+  /** What an encoded slash in a path is to it: reason to refuse, where it is absent. */
+  readonly encodedSlash?: "refuse" | "keep";
+  /** Any of them. */
+  readonly method?: readonly string[];
+  /** All of them; names in lower case. */
+  readonly headers?: readonly NamedValue[];
+  readonly query?: readonly NamedValue[];
+  /** How targets are spoken to that are reached over TLS; absent: there is none. */
+  readonly upstreamTls?: UpstreamTlsRule;
+}
+
+/** It may hold a private key: never printed. */
+export interface UpstreamTlsRule {
+  /** Of all that is in it: what was agreed under another one is not used. */
+  readonly digest: string;
+  /** Who vouches for the target: PEM; absent: the roots of this system. */
+  readonly roots?: string;
+  /** Asked for and verified in place of the target's host. */
+  readonly serverName?: string;
+  /** Who this gate is to the target. */
+  readonly keyPair?: KeyPair;
+  /** Whoever answers is believed. */
+  readonly insecure?: boolean;
+}
+
+/** `prefix`: whole segments, without a slash at its end; `/` is every path. `regex`: of regex_syntax.ts. */
+export type PathMatch = { readonly prefix: string } | { readonly exact: string } | { readonly regex: string };
+
+/** Both as octets, a character each. */
+export interface NamedValue {
+  readonly name: string;
+  readonly value: string;
 }
 
 export interface RouteEndpoint {
   readonly target: Target;
   readonly weight: number;
+  /** It is spoken to in TLS. */
+  readonly secure?: true;
   /** Its row in the shared health table. */
   readonly health: number;
 }

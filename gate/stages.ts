@@ -25,8 +25,15 @@ export interface Milestones {
   readonly stoodAt: number;
 }
 
-export const stagesOf = ({ began, toldAt, askedAt, resolvedAt, stoodAt }: Milestones): Stages => ({
+/** What came after telling apart is told where it came once: requests have lines of their own. */
+export const stagesOf = (
+  { began, toldAt, askedAt, resolvedAt, stoodAt, requests = 0 }: Milestones & { readonly requests?: number },
+): Stages => ({
   sniff: toldAt ? toldAt - began : undefined,
+  ...requests > 0 ? {} : afterwards({ began, toldAt, askedAt, resolvedAt, stoodAt }),
+});
+
+const afterwards = ({ began, toldAt, askedAt, resolvedAt, stoodAt }: Milestones): Stages => ({
   handshake: askedAt ? askedAt - (toldAt || began) : undefined,
   resolve: resolvedAt ? resolvedAt - askedAt : undefined,
   dial: stoodAt ? stoodAt - (resolvedAt || askedAt) : undefined,

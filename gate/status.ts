@@ -1,11 +1,22 @@
 /** What `/status` tells: the state of a running gate as plain data. */
+import type { NameState, OrderCounts } from "./acme/agent.ts";
+import { CertificateIndex } from "./certificate_index.ts";
 import type { Configuration } from "./config/configuration.ts";
 import type { EndpointHealth } from "./health.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import { formatTarget } from "./address.ts";
-import type { EndpointState, EngineState, ListenerState, Status, Trial } from "./operations.ts";
+import type {
+  CertificateState,
+  EndpointState,
+  EngineState,
+  ListenerState,
+  RequestState,
+  Status,
+  Trial,
+} from "./operations.ts";
 import type { Bound } from "./orders.ts";
 import type { ReloadHistory } from "./reloads.ts";
+import { PROXIED, STATUS_CLASSES, UNROUTED } from "./request_counts.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { Tally } from "./tally.ts";
 import { VERSION } from "./version.ts";
@@ -14,6 +25,9 @@ import { VERSION } from "./version.ts";
 export interface Facts {
   readonly config: Configuration;
   readonly files: readonly string[];
+  /** Names whose certificates an authority issues, and what became of the orders. */
+  readonly names: readonly NameState[];
+  readonly orders: OrderCounts;
   readonly snapshot: Snapshot;
   readonly listening: readonly Bound[];
   readonly engines: readonly EngineState[];
@@ -46,6 +60,8 @@ export function statusOf(facts: Facts): Status {
     listeners: listenerStates(facts),
     engines,
     endpoints: endpointStates(facts),
+    requests: requestStates(facts),
+    certificates: [...certificateStates(facts.config), ...facts.names.map(nameState)],
     connections: limits.connections,
     limitHits,
     authFailures: authFailures.reduce((sum, { count }) => sum + count, 0),
@@ -69,6 +85,35 @@ function listenerStates({ config, snapshot, listening, limits, tally }: Facts): 
   });
 }
 
+/** Keys are in none of it. */
+export function certificateStates({ certificates }: Pick<Configuration, "certificates">): CertificateState[] {
+  const index = new CertificateIndex(certificates);
+  return certificates.map((certificate) => ({
+    source: "file",
+    names: certificate.names.filter((name) => index.of(name) === certificate),
+    file: certificate.file,
+    issuer: certificate.issuer,
+    expires: new Date(certificate.notAfter).toISOString(),
+    fingerprint: certificate.fingerprint,
+  }));
+}
+
+function nameState({ name, file, issued, next, failure }: NameState): CertificateState {
+  const at = (ms: number) => new Date(ms).toISOString();
+  return {
+    source: "acme",
+    names: [name],
+    file,
+    ...issued && {
+      issuer: issued.facts.issuer,
+      expires: at(issued.facts.notAfter),
+      fingerprint: issued.facts.fingerprint,
+    },
+    nextAttempt: next === undefined ? undefined : at(next),
+    failure,
+  };
+}
+
 function endpointStates({ snapshot, health }: Facts): EndpointState[] {
   return snapshot.routes.flatMap(({ place, to }) =>
     to.map((endpoint) => ({
@@ -77,4 +122,27 @@ function endpointStates({ snapshot, health }: Facts): EndpointState[] {
       ...health.state(endpoint),
     }))
   );
+}
+
+/** Of every route whose requests are handled one by one; what no route took where there was any. */
+export function requestStates({ snapshot, tally }: Facts): RequestState[] {
+  const counted = new Map(tally.status().requests.map((requests) => [requests.route, requests]));
+  const routes = snapshot.routes.filter(({ http }) => http).map(({ place, label }) =>
+    [place, label] as const
+  );
+  const others = [PROXIED, UNROUTED].filter((label) => counted.has(label)).map((label) =>
+    [label, label] as const
+  );
+  return [...routes, ...others].map(([route, label]) => {
+    const { statuses = [], inFlight = 0, up = 0, down = 0 } = counted.get(label) ?? {};
+    const classes = STATUS_CLASSES.map((name, at) => [name, statuses[at] ?? 0] as const);
+    return {
+      route,
+      label,
+      active: inFlight,
+      statuses: Object.fromEntries(classes) as RequestState["statuses"],
+      up,
+      down,
+    };
+  });
 }

@@ -1,14 +1,16 @@
 /** Main's side of the engines: it binds, gives them what holds, and answers what they ask. */
-import type { Destination, Resolver, Target } from "./contracts.ts";
+import { NO_CHALLENGES, type PendingChallenges } from "./acme/pending.ts";
+import type { Destination, Resolver, Target, TokenAnswer } from "./contracts.ts";
 import type { ListeningSocket } from "./engine/bind.ts";
 import type { EngineHost } from "./engine_host.ts";
 import { Engines, type EnginesOptions, type Owner } from "./engines.ts";
 import { asGateError, causeChain, type GateError } from "./errors.ts";
+import { FilesHost } from "./files_host.ts";
 import type { EndpointHealth } from "./health.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import { Listening, type Wanted } from "./listening.ts";
 import type { EngineState, LiveConnection } from "./operations.ts";
-import type { Answer, Bound, Login, LoginAnswer, Question, Report } from "./orders.ts";
+import type { Answer, Bound, GivenToken, Login, LoginAnswer, Question, Report } from "./orders.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 export interface SupervisorOptions extends EnginesOptions {
@@ -18,8 +20,10 @@ export interface SupervisorOptions extends EnginesOptions {
   readonly discovery: () => Resolver;
   /** Whether the password is right. */
   readonly login: (login: Login) => Promise<LoginAnswer>;
+  /** What a token proves; rejects with GateError where the keys for it are not known. */
+  readonly token: (given: GivenToken) => Promise<TokenAnswer | "throttled">;
   /** What engines tell of connections and endpoints. */
-  readonly hear: (report: Report) => void;
+  readonly hear: (report: Report, engine: number) => void;
 }
 
 /** What is to hold: the addresses that listeners have, and the rules; `own` without what the kernel chooses. */
@@ -30,17 +34,22 @@ export interface Desired {
 
 /** Rules that an engine takes at once. */
 const RULES = 64;
+/** Certificates, which are larger. */
+const CERTIFICATES = 8;
 
 export class Supervisor implements Owner {
   readonly #options: SupervisorOptions;
   readonly #listening: Listening;
   readonly #engines: Engines;
+  readonly #files: FilesHost;
   #snapshot: Snapshot;
+  #challenges = NO_CHALLENGES;
 
   private constructor(options: SupervisorOptions, snapshot: Snapshot) {
     this.#options = options;
     this.#snapshot = snapshot;
     this.#engines = new Engines(options, this);
+    this.#files = new FilesHost({ owners: this.#engines.owners, log: options.log });
     this.#listening = new Listening(options.bind, {
       listen: (bound) => this.#engines.tell({ op: "listen", bound }),
       unlisten: ({ fd }) => this.#engines.unlisten(fd),
@@ -73,7 +82,21 @@ export class Supervisor implements Owner {
     this.#snapshot = withOwn(snapshot, this.#listening.addresses(change));
     const handed = this.#listening.handed(change);
     this.#engines.forEach((engine) => this.#tellSnapshot(engine, handed));
+    this.#files.want(snapshot.routes.some(({ http }) => http?.files !== undefined));
     await this.#listening.commit(change);
+  }
+
+  /** These rules hold from now on, and what listens stays as it is. */
+  refresh(snapshot: Snapshot): void {
+    this.#snapshot = withOwn(snapshot, this.#listening.addresses());
+    this.#engines.forEach((engine) => this.#tellSnapshot(engine, []));
+  }
+
+  /** Authorities are answered these from now on; resolves when every engine that answers has them. */
+  async challenge(challenges: PendingChallenges): Promise<void> {
+    this.#challenges = challenges;
+    this.#engines.tell({ op: "challenges", challenges });
+    await this.#engines.count(); // orders are obeyed one after the other
   }
 
   /** What holds. */
@@ -131,30 +154,42 @@ export class Supervisor implements Owner {
   /** Listeners close, connections end with a reset, the engines end. */
   async stop(): Promise<void> {
     await Promise.all([this.#listening.close(), this.#engines.stop()]);
+    await this.#files.stop();
   }
 
   heard(engine: EngineHost, report: Report): void {
-    if (report.op !== "question") return this.#options.hear(report);
+    if (report.op === "files" && engine.alive) this.#files.serve(engine.number, report.fd, report.site);
+    if (report.op !== "question") return this.#options.hear(report, engine.number);
     this.#options.scope.spawn("answer", this.#answer(engine, report.id, report.question));
   }
 
   serves(engine: EngineHost): void {
     this.#tellSnapshot(engine, []);
+    engine.tell({ op: "challenges", challenges: this.#challenges });
     for (const bound of this.#listening.bound) engine.tell({ op: "listen", bound });
   }
 
   async #answer(engine: EngineHost, id: number, question: Question): Promise<void> {
-    const { login } = this.#options;
     let answer: Answer;
     try {
-      answer = question.ask === "resolve"
-        ? { id, destination: await this.#resolve(question.target) }
-        : { id, login: await login(question.login) };
+      answer = { id, ...await this.#told(question) };
     } catch (thrown) {
       const { failure, side, limit } = asGateError(thrown);
       answer = { id, failed: { failure, side, message: causeChain(thrown), limit } };
     }
     engine.tell({ op: "answer", answer });
+  }
+
+  async #told(question: Question) {
+    const { login, token } = this.#options;
+    switch (question.ask) {
+      case "resolve":
+        return { destination: await this.#resolve(question.target) };
+      case "login":
+        return { login: await login(question.login) };
+      case "token":
+        return { token: await token(question.given) };
+    }
   }
 
   /** A reload may end who is asked: then who holds now is asked. */
@@ -171,12 +206,16 @@ export class Supervisor implements Owner {
   }
 
   #tellSnapshot(engine: EngineHost, handed: readonly Bound[]): void {
-    const { routes, policy } = this.#snapshot;
+    const { routes, policy, certificates } = this.#snapshot;
     for (let at = 0; at < Math.max(routes.length, policy.length); at += RULES) {
       const end = at + RULES;
       engine.tell({ op: "rules", routes: routes.slice(at, end), policy: policy.slice(at, end) });
     }
-    engine.tell({ op: "snapshot", snapshot: { ...this.#snapshot, routes: [], policy: [] }, handed });
+    for (let at = 0; at < certificates.length; at += CERTIFICATES) {
+      engine.tell({ op: "certificates", certificates: certificates.slice(at, at + CERTIFICATES) });
+    }
+    const rest = { ...this.#snapshot, routes: [], policy: [], certificates: [] };
+    engine.tell({ op: "snapshot", snapshot: rest, handed });
   }
 }
 

@@ -1,6 +1,8 @@
 /** What the engines counted, summed on main: the numbers behind the status page and the metrics. */
-import { DURATIONS, type Durations, type JournalBatch } from "./journal.ts";
+import { addDurations, type Durations, NO_DURATIONS } from "./durations.ts";
+import type { JournalBatch } from "./journal.ts";
 import type { EndedCount } from "./operations.ts";
+import type { CountedRequests } from "./request_counts.ts";
 
 /** Plain data; nothing in it goes down while the gate runs. */
 export interface Totals {
@@ -13,6 +15,8 @@ export interface Totals {
   readonly authFailures: readonly Readonly<Record<"listener" | "protocol", string> & { count: number }>[];
   readonly sniff: Durations;
   readonly dial: Durations;
+  /** By what metrics call their route: those that are over, and how many are not. */
+  readonly requests: readonly CountedRequests[];
 }
 
 export class Tally {
@@ -22,18 +26,43 @@ export class Tally {
   readonly #limits = new Map<string, number>();
   /** By listener and protocol, tab-separated. */
   readonly #authFailures = new Map<string, number>();
-  #sniff = NOTHING;
-  #dial = NOTHING;
+  /** By route; how many are in flight is by engine. */
+  readonly #requests = new Map<string, CountedRequests>();
+  readonly #inFlight = new Map<number, Map<string, number>>();
+  #sniff = NO_DURATIONS;
+  #dial = NO_DURATIONS;
 
-  add(batch: JournalBatch): void {
+  /** What that engine counted. */
+  add(batch: JournalBatch, engine: number): void {
     count(this.#ended, batch.counts);
     count(this.#authFailures, batch.authFailures);
     for (const [listener, up, down] of batch.bytes) {
       const bytes = this.#bytes.get(listener) ?? { up: 0, down: 0 };
       this.#bytes.set(listener, { up: bytes.up + up, down: bytes.down + down });
     }
-    this.#sniff = sum(this.#sniff, batch.sniff);
-    this.#dial = sum(this.#dial, batch.dial);
+    this.#sniff = addDurations(this.#sniff, batch.sniff);
+    this.#dial = addDurations(this.#dial, batch.dial);
+    for (const counted of batch.requests) this.#addRequests(counted, engine);
+  }
+
+  /** An engine was started: what was in flight on the one of this number before it is not any more. */
+  started(engine: number): void {
+    this.#inFlight.set(engine, new Map());
+  }
+
+  #addRequests(counted: CountedRequests, engine: number): void {
+    const { route, inFlight } = counted, before = this.#requests.get(route);
+    this.#requests.set(route, before ? addRequests(before, counted) : counted);
+    let levels = this.#inFlight.get(engine);
+    if (!levels) this.#inFlight.set(engine, levels = new Map());
+    if (inFlight > 0) levels.set(route, inFlight);
+    else levels.delete(route);
+  }
+
+  #requestsInFlight(route: string): number {
+    let sum = 0;
+    for (const levels of this.#inFlight.values()) sum += levels.get(route) ?? 0;
+    return sum;
   }
 
   hit(hits: readonly (readonly [string, number])[]): void {
@@ -56,15 +85,23 @@ export class Tally {
       authFailures,
       sniff: this.#sniff,
       dial: this.#dial,
+      requests: Array.from(
+        this.#requests.values(),
+        (counted) => ({ ...counted, inFlight: this.#requestsInFlight(counted.route) }),
+      ),
     };
   }
 }
 
-const NOTHING: Durations = { counts: new Array(DURATIONS.length + 1).fill(0), sum: 0 };
-
-const sum = (a: Durations, b: Durations): Durations => ({
-  counts: a.counts.map((count, at) => count + b.counts[at]),
-  sum: a.sum + b.sum,
+const addRequests = (a: CountedRequests, b: CountedRequests): CountedRequests => ({
+  route: a.route,
+  statuses: a.statuses.map((count, at) => count + b.statuses[at]),
+  retries: a.retries + b.retries,
+  whole: addDurations(a.whole, b.whole),
+  waited: addDurations(a.waited, b.waited),
+  up: a.up + b.up,
+  down: a.down + b.down,
+  inFlight: b.inFlight,
 });
 
 function count(into: Map<string, number>, more: readonly (readonly [string, number])[]): void {

@@ -8,11 +8,18 @@ export interface Throttled {
   readonly source: string;
   readonly listener: string;
   readonly protocol?: string;
-  /** Wrong passwords since this was told of the source before. */
+  /** What it guesses; absent: passwords. */
+  readonly what?: keyof typeof PACES;
+  /** Wrong ones since this was told of the source before. */
   readonly failures: number;
 }
 
-const MOST_FAILURES = 10, FORGOTTEN_AFTER = 3000, MOST_SOURCES = 10_000, TELL_AGAIN = 60_000;
+/** So many wrong ones at once, then one every so many ms. Nobody guesses a token: forged ones cost time alone. */
+const PACES = {
+  passwords: { most: 10, pause: 3000 },
+  tokens: { most: 100, pause: 100 },
+} as const;
+const MOST_SOURCES = 10_000, TELL_AGAIN = 60_000;
 
 interface Bucket {
   /** Leaks from `at` on. */
@@ -25,18 +32,24 @@ interface Bucket {
 }
 
 /**
- * A leaky bucket of wrong passwords per source: 10 at once, then one every 3 s. Clients on unix sockets have no source
- * to count by. `now` in ms, monotonic.
+ * A leaky bucket of wrong passwords (or tokens) per source: 10 at once, then one every 3 s. Clients on unix sockets have
+ * no source to count by. `now` in ms, monotonic.
  */
 export class Throttle {
   /** By network, the least recently counted one first. */
   readonly #buckets = new Map<string, Bucket>();
 
-  constructor(readonly now: () => number) {}
+  readonly #most: number;
+  readonly #pause: number;
+
+  constructor(readonly now: () => number, what: keyof typeof PACES = "passwords") {
+    this.#most = PACES[what].most;
+    this.#pause = PACES[what].pause;
+  }
 
   admits(source: string): boolean {
     const bucket = this.#buckets.get(sourceNetwork(source));
-    return !bucket || this.#leak(bucket).failures + bucket.pending <= MOST_FAILURES - 1;
+    return !bucket || this.#leak(bucket).failures + bucket.pending <= this.#most - 1;
   }
 
   /** Counts as a failure until it is disposed: what runs may turn out wrong. */
@@ -58,7 +71,7 @@ export class Throttle {
     const bucket = this.#bucket(sourceNetwork(source));
     bucket.failures++;
     const untold = ++bucket.untold;
-    if (bucket.failures <= MOST_FAILURES - 1 || bucket.at - bucket.toldAt < TELL_AGAIN) return undefined;
+    if (bucket.failures <= this.#most - 1 || bucket.at - bucket.toldAt < TELL_AGAIN) return undefined;
     bucket.untold = 0;
     bucket.toldAt = bucket.at;
     return untold;
@@ -76,20 +89,22 @@ export class Throttle {
 
   #leak(bucket: Bucket): Bucket {
     const now = this.now();
-    bucket.failures = Math.max(0, bucket.failures - (now - bucket.at) / FORGOTTEN_AFTER);
+    bucket.failures = Math.max(0, bucket.failures - (now - bucket.at) / this.#pause);
     bucket.at = now;
     return bucket;
   }
 }
 
 /** The line of a source that has to wait. */
-export function throttledMessage({ source, listener, protocol, failures }: Throttled): Message {
+export function throttledMessage(
+  { source, listener, protocol, what = "passwords", failures }: Throttled,
+): Message {
   const on = `listener ${listener}${protocol === undefined ? "" : ` (${protocol})`}`;
-  const waits = `it may try one in ${FORGOTTEN_AFTER / 1000} s`;
+  const waits = `it may try one in ${PACES[what].pause / 1000} s`;
   return {
     level: "warn",
     event: "auth-throttled",
-    text: `${source} gave ${failures} wrong passwords on ${on}: ${waits}`,
+    text: `${source} gave ${failures} wrong ${what} on ${on}: ${waits}`,
     fields: { source, listener, protocol, failures },
   };
 }

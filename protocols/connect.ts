@@ -10,14 +10,14 @@ import { connectOrRefuse, refuse } from "./common/refuse.ts";
 import { plainAnswer, STATUS, statusOf } from "./http/answer.ts";
 import { parseAuthority } from "./http/authority.ts";
 import { type RequestHead, requestHead, responseHead, valuesOf } from "./http/head.ts";
+import { RequestRefused } from "./http/own_answer.ts";
+import { logInToProxy, PROXY_CHALLENGE } from "./http/proxy_login.ts";
 import { refuseFault } from "./http/refuse_fault.ts";
 import { sniffRequestLine } from "./http/request_line.ts";
 
 const encoder = new TextEncoder();
 const METHOD = encoder.encode("CONNECT ");
 const ESTABLISHED = encoder.encode("HTTP/1.1 200 Connection established\r\n\r\n");
-const CHALLENGE = ['Proxy-Authenticate: Basic realm="ugate", charset="UTF-8"'];
-const BASIC = /^basic +([A-Za-z0-9+/]{1,1024}={0,2})$/i;
 /** Of an upstream proxy's response head, bytes. */
 const RESPONSE_SIZE = 16 * 1024;
 
@@ -44,7 +44,7 @@ async function refuseOther(conn: Conn, { method }: RequestHead): Promise<never> 
     "client",
     `Cannot serve ${quote(method)}: only CONNECT is served here`,
   );
-  const sentence = "Only CONNECT is served here; requests for http:// URLs are not proxied.";
+  const sentence = "Only CONNECT is served here; requests for http:// URLs need http beside it.";
   return await refuse(
     conn,
     reason,
@@ -53,35 +53,17 @@ async function refuseOther(conn: Conn, { method }: RequestHead): Promise<never> 
 }
 
 async function login(conn: Conn, gate: Gate, { fields }: RequestHead): Promise<void> {
-  const credentials = basicCredentials(valuesOf(fields, "proxy-authorization"));
-  if (credentials) {
-    const failed = (thrown: unknown) => refuse(conn, asGateError(thrown), throttled);
-    if (await gate.login(conn, credentials.user, credentials.password).catch(failed)) return;
+  try {
+    await logInToProxy(conn, gate, valuesOf(fields, "proxy-authorization"), "CONNECT");
+  } catch (thrown) {
+    await refuse(conn, asGateError(thrown), answer);
   }
-  const act = credentials ? `Cannot log in ${quote(credentials.user)}` : "Cannot serve CONNECT";
-  const state = credentials ? "wrong user or password" : "the client sent no Basic credentials";
-  await refuse(conn, new GateError("unauthenticated", "client", `${act}: ${state}`), answer);
-}
-
-/** RFC 6585 4: a source that guessed too often has to wait; for what ails the gate itself, its own status. */
-function throttled(reason: GateError): Uint8Array {
-  if (reason.failure !== "exhausted" || reason.side !== "client") return answer(reason);
-  const sentence = "Too many wrong passwords came from this address; wait a few seconds.";
-  return plainAnswer(429, "exhausted", { sentence, fields: ["Retry-After: 3"] });
-}
-
-/** RFC 7617 2: the first colon ends the user. */
-function basicCredentials(values: readonly string[]): { user: string; password: string } | undefined {
-  const match = values.length === 1 ? BASIC.exec(values[0]) : undefined;
-  if (!match) return undefined;
-  const text = Buffer.from(match[1], "base64").toString("utf8");
-  const colon = text.indexOf(":");
-  return colon < 0 ? undefined : { user: text.slice(0, colon), password: text.slice(colon + 1) };
 }
 
 function answer(reason: GateError): Uint8Array {
+  if (reason instanceof RequestRefused) return plainAnswer(reason.status, reason.failure, reason);
   const status = statusOf(reason, STATUS);
-  return plainAnswer(status, reason.failure, { fields: status === 407 ? CHALLENGE : [] });
+  return plainAnswer(status, reason.failure, { fields: status === 407 ? PROXY_CHALLENGE : [] });
 }
 
 /** Asks the proxy below for `endpoint.address`; names are the proxy's to resolve. */

@@ -9,6 +9,7 @@ import { stun } from "./stun.ts";
 import { tcp } from "./tcp.ts";
 import { tls } from "./tls/mod.ts";
 
+export { askHealth } from "./http/health.ts";
 export { proxyHeader, proxyProtocol } from "./proxy_protocol.ts";
 
 export const protocols = { socks, connect, tls, http, ssh, mqtt, stun, tcp } satisfies Protocols;

@@ -1,18 +1,20 @@
 /**
  * `deno task bench [--quick] [--rounds N] [--seconds N] [--only TEXT] [--who NAMES] [--json FILE] [--readme]`: the
- * direct line, HAProxy, nginx and ugate side by side in one run, taken in turn round by round; medians, and ratios, for
- * absolute numbers tell of the machine. `--only` picks measurements by a part of their name, `--who` servers; what
+ * direct line, HAProxy, nginx, Caddy and ugate side by side in one run, taken in turn round by round; medians, and ratios,
+ * for absolute numbers tell of the machine. `--only` picks measurements by a part of their name, `--who` servers; what
  * cannot be measured here is left out and told. `--json` keeps every sample, `--readme` puts the table into README.md.
  */
 import { parseArgs } from "node:util";
 import { type Contender, direct, start } from "./bench/contenders.ts";
+import { httpMeasurements, httpServers, underRequests } from "./bench/http/run.ts";
+import { HTTP_SERVERS } from "./bench/http/servers.ts";
 import { isolate, surroundings } from "./bench/isolate.ts";
 import { measure, type Measurement, MEASUREMENTS } from "./bench/measure.ts";
 import { IDLE_CONNECTIONS, idleConnections } from "./bench/process.ts";
 import { withTable } from "./bench/readme.ts";
 import { AT_REST, type AtRest } from "./bench/rest.ts";
 import { hasNginxStream, NGINX_PACKAGE, type Server, SERVERS } from "./bench/servers.ts";
-import { type Figure, Results, table } from "./bench/table.ts";
+import { HTTP_OTHERS, Results, type Row, table } from "./bench/table.ts";
 import { startUpstream } from "./bench/upstream.ts";
 import { install } from "./clients.ts";
 
@@ -22,22 +24,6 @@ const README = new URL("../README.md", import.meta.url);
 const WARM_UP = 0.5;
 /** Rounds of what is measured at rest: it varies less. */
 const ROUNDS_AT_REST = 3;
-
-/** Adds what a measurement gives; where it fails, that and later ones of its kind are left out. */
-async function attempt(
-  results: Results,
-  what: string,
-  who: string,
-  act: () => Promise<Figure[]>,
-): Promise<void> {
-  const measured = `${what} of ${who}`;
-  if (results.leftOut.has(measured)) return;
-  try {
-    results.add(who, await act());
-  } catch (error) {
-    results.leftOut.set(measured, (error as Error).message);
-  }
-}
 
 /** Throughput, connections, their CPU and their latency: everyone stands, and is measured in turn. */
 async function underLoad(
@@ -50,7 +36,7 @@ async function underLoad(
   await using stack = new AsyncDisposableStack();
   const contenders: Contender[] = [direct(upstream)];
   for (const server of servers) {
-    await attempt(results, "everything under load", server.name, async () => {
+    await results.attempt("everything under load", server.name, async () => {
       contenders.push(stack.use(await start(server, upstream)));
       return [];
     });
@@ -59,8 +45,7 @@ async function underLoad(
   for (const who of contenders) {
     // Code is compiled for its first connections, memory taken: that is not what a gateway does all day.
     for (const what of MEASUREMENTS.filter(({ tells }) => tells === "connections")) {
-      await attempt(
-        results,
+      await results.attempt(
         what.name,
         who.name,
         async () => (await measure(what, who, upstream, WARM_UP), []),
@@ -71,7 +56,7 @@ async function underLoad(
     for (const what of list) {
       progress(`round ${round} of ${rounds}: ${what.name}`);
       for (const who of contenders) {
-        await attempt(results, what.name, who.name, () => measure(what, who, upstream, seconds));
+        await results.attempt(what.name, who.name, () => measure(what, who, upstream, seconds));
       }
     }
   }
@@ -88,7 +73,7 @@ async function atRest(
     for (const what of list) {
       for (const server of servers) {
         progress(`round ${round} of ${rounds}: ${what.name} of ${server.name}`);
-        await attempt(results, what.name, server.name, () => what.measure(server));
+        await results.attempt(what.name, server.name, () => what.measure(server));
       }
     }
   }
@@ -107,7 +92,7 @@ interface Options {
   readonly readme: boolean;
 }
 
-const names = SERVERS.map(({ name }) => name);
+const names = [...new Set([...SERVERS, ...HTTP_SERVERS].map(({ name }) => name))];
 
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({
@@ -159,24 +144,35 @@ async function main(args: string[]): Promise<void> {
     );
   }
   await atRest(rests, servers, results, Math.min(options.rounds, ROUNDS_AT_REST));
+  const requests = new Results(), asked = httpMeasurements(options.only);
+  if (asked.length > 0) {
+    await underRequests(asked, httpServers(options.who, requests), requests, { ...options, progress });
+  }
   progress("");
-  const { rows, leftOut } = results;
-  console.log(table(rows).join("\n"));
+  const { rows } = results, leftOut = new Map([...results.leftOut, ...requests.leftOut]);
+  if (rows.length > 0) console.log(table(rows).join("\n"));
+  if (requests.rows.length > 0) console.log(table(requests.rows, HTTP_OTHERS).join("\n"));
   for (const [what, why] of leftOut) console.log(`Left out: ${what}: ${why}`);
   const count = idleConnections(), limited = count < IDLE_CONNECTIONS ? ", as descriptors allow" : "";
   const closing = `Medians of ${options.rounds} rounds of ${options.seconds} s, ${count} idle connections` +
     `${limited}; ${await surroundings()}.`;
   console.log(closing);
-  const record = { closing, options, rows, leftOut: Object.fromEntries(leftOut) };
+  const record = { closing, options, rows, requests: requests.rows, leftOut: Object.fromEntries(leftOut) };
   if (options.json) await Deno.writeTextFile(options.json, `${JSON.stringify(record, undefined, 2)}\n`);
-  if (options.readme) {
-    await Deno.writeTextFile(README, withTable(await Deno.readTextFile(README), rows, closing));
-  }
+  if (options.readme) await writeTables(rows, requests.rows, closing);
+}
+
+/** Those of which something was measured. */
+async function writeTables(rows: readonly Row[], requests: readonly Row[], closing: string): Promise<void> {
+  let text = await Deno.readTextFile(README);
+  if (rows.length > 0) text = withTable(text, rows, closing);
+  if (requests.length > 0) text = withTable(text, requests, closing, "http", HTTP_OTHERS);
+  await Deno.writeTextFile(README, text);
 }
 
 if (import.meta.main) {
   // Before the network is left behind.
-  await install(["haproxy"]);
+  await install(["haproxy", "caddy", "wrk"]);
   if (!hasNginxStream()) await install([NGINX_PACKAGE]);
   const code = await isolate(import.meta.filename!, Deno.args);
   if (code === undefined) await main(Deno.args);

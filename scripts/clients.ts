@@ -13,6 +13,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   mosquitto_sub: "mosquitto-clients",
   nc: "netcat-openbsd",
   openssl: "openssl",
+  pebble: "pebble",
   ps: "procps",
   python3: "python3",
   script: "bsdutils",

@@ -10,10 +10,13 @@ export interface Count {
   skipped: number;
 }
 
-/** These own descriptors, threads or the process limits, or measure time: one file after the other. */
-const SERIAL = /^tests\/(system\/|gate\/(engine|threads|commands)\/|gate\/\w+_test\.ts)/;
+/** These count what their process owns, or set its limits: one file after the other, beside another such process. */
+const ALONE =
+  /^tests\/(system\/|gate\/(engine|threads|commands)\/|gate\/\w+_test\.ts|gate\/admin\/bounds|protocols\/(tls|http\/files))/;
+/** Whole programs with real clients: about half of the time of what runs alone. */
+const SYSTEM = /^tests\/system\//;
 /** Minutes for everything; .ci/run gives one more. */
-const MINUTES = 11;
+const MINUTES = 12;
 const ROOT = new URL("../", import.meta.url).pathname;
 
 /** All files of tests below a folder, sorted. */
@@ -36,11 +39,36 @@ export function countOf(output: string): Count | undefined {
   return { passed: number("passed"), failed: number("failed"), skipped: number("ignored") };
 }
 
+/** Shows what a run says: at once, or all of it when the run has ended, for one that goes beside another. */
+interface Shown {
+  write(chunk: Uint8Array<ArrayBuffer>): void;
+  end(): void;
+}
+
+function print(chunk: Uint8Array<ArrayBuffer>): void {
+  for (let sent = 0; sent < chunk.length;) sent += Deno.stdout.writeSync(chunk.subarray(sent));
+}
+
+const atOnce: Shown = { write: print, end: () => {} };
+
+function atTheEnd(): Shown {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  return {
+    write: (chunk) => void chunks.push(chunk),
+    end: () => chunks.forEach(print),
+  };
+}
+
 /** Runs one group; a run that breaks off, or ends badly with every test passed, counts as one failure more. */
-async function run(files: readonly string[], parallel: boolean, deadline: AbortSignal): Promise<Count> {
+async function run(
+  files: readonly string[],
+  options: readonly string[],
+  shown: Shown,
+  deadline: AbortSignal,
+): Promise<Count> {
   if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 };
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["test", "-A", ...(parallel ? ["--parallel"] : []), ...files],
+    args: ["test", "-A", ...options, ...files],
     cwd: ROOT,
     stdin: "null",
     stdout: "piped",
@@ -53,29 +81,38 @@ async function run(files: readonly string[], parallel: boolean, deadline: AbortS
   if (deadline.aborted) cut();
   deadline.addEventListener("abort", cut);
   let tail = "";
-  const decoder = new TextDecoder(), out = Deno.stdout.writable.getWriter();
+  const decoder = new TextDecoder();
   for await (const chunk of child.stdout) {
-    await out.write(chunk);
+    shown.write(chunk);
     tail = (tail + decoder.decode(chunk, { stream: true })).slice(-4096);
   }
   const { success } = await child.status;
-  out.releaseLock();
   deadline.removeEventListener("abort", cut);
+  shown.end();
   const count = countOf(tail) ?? { passed: 0, failed: 0, skipped: 0 };
   return success || count.failed > 0 ? count : { ...count, failed: 1 };
+}
+
+/** All files: the others side by side first, then two processes with one file after the other each. */
+async function runAll(files: readonly string[], deadline: AbortSignal): Promise<Count[]> {
+  const alone = files.filter((file) => ALONE.test(file));
+  return [
+    await run(files.filter((file) => !ALONE.test(file)), ["--parallel"], atOnce, deadline),
+    ...await Promise.all([
+      run(alone.filter((file) => !SYSTEM.test(file)), [], atOnce, deadline),
+      run(alone.filter((file) => SYSTEM.test(file)), [], atTheEnd(), deadline),
+    ]),
+  ];
 }
 
 async function main(args: string[]): Promise<number> {
   const strict = Deno.env.get("CI") === "true";
   const deadline = AbortSignal.timeout(MINUTES * 60_000);
   const missing = await install(TEST_CLIENTS);
-  const files = args.length > 0 ? args : testFiles("tests");
-  const alone = (file: string) => args.length > 0 || SERIAL.test(file);
-  const groups = [
-    await run(files.filter((file) => !alone(file)), true, deadline),
-    await run(files.filter(alone), false, deadline),
-  ];
-  const sum = (key: keyof Count) => groups.reduce((total, count) => total + count[key], 0);
+  const counts = args.length > 0
+    ? [await run(args, [], atOnce, deadline)]
+    : await runAll(testFiles("tests"), deadline);
+  const sum = (key: keyof Count) => counts.reduce((total, count) => total + count[key], 0);
   let failed = sum("failed");
   if (missing.length > 0) {
     console.log(

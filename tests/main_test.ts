@@ -91,12 +91,12 @@ for (const [args, says] of misuses) {
 Deno.test("version tells ugate's and the runtime's", async () => {
   const { code, stdout } = await ugate(["version"]);
   equal(code, 0);
-  ok(/^ugate \d+\.\d+\.\d+ \(Deno \d+\.\d+\.\d+, \S+\)\n$/.test(stdout), stdout);
+  ok(/^ugate \d+\.\d+\.\d+ \(Deno \d+\.\d+\.\d+, \S+\)\nOpenSSL 3\.\d+\.\d+ .+\n$/.test(stdout), stdout);
 });
 
 Deno.test("version and check speak JSON where they are asked to", async () => {
   const version = await ugate(["version", "--json"]);
-  equal([version.code, Object.keys(JSON.parse(version.stdout))], [0, ["ugate", "deno", "target"]]);
+  equal([version.code, Object.keys(JSON.parse(version.stdout))], [0, ["ugate", "deno", "target", "openssl"]]);
   const good = await withFile(EDGE.replace(/.*protocol: ssh.*\n/, ""), ["check", "--json"]);
   const { valid, files, warnings, problems, configuration } = JSON.parse(good.stdout);
   equal([good.code, good.stderr, valid, files.length, warnings.length, problems], [0, "", true, 1, 1, []]);

@@ -1,10 +1,13 @@
 /** Every example of README.md is served, and every line in it typed: support/readme.ts tells with which changes. */
 import { need } from "../scripts/clients.ts";
+import { freePorts } from "../scripts/free_ports.ts";
 import { equal, ok } from "./support/assert.ts";
+import { Authority } from "./support/certificates.ts";
 import { run } from "./support/child.ts";
 import { DnsServer, zone } from "./support/dns_server.ts";
 import { ExampleWorld } from "./support/example_world.ts";
 import { connect } from "./support/net.ts";
+import { Pebble } from "./support/pebble.ts";
 import { MAIN, Program } from "./support/program.ts";
 import {
   BUILT_IN,
@@ -28,6 +31,10 @@ interface Stage {
   /** Replaced in the lines. */
   readonly lines?: Replacements;
   readonly env?: Readonly<Record<string, string>>;
+  /** What else is different where it is served. */
+  readonly edit?: (served: string) => string;
+  /** Waited for before the lines behind its start. */
+  readonly ready?: (program: Program) => Promise<unknown>;
   readonly prints: readonly (RegExp | readonly [code: number, pattern: RegExp])[];
   /** What else the text promises. */
   readonly also?: (program: Program) => Promise<void>;
@@ -35,8 +42,8 @@ interface Stage {
 
 const STAGES: Readonly<Record<string, (world: ExampleWorld) => Stage | Promise<Stage>>> = {
   [BUILT_IN]: (world) => ({
-    names: { "example.com": world.https("example") },
-    prints: [/I am example/, /I am example/, /I am example/, /"listener": "local"/],
+    names: { "example.com": world.https("example"), "example.org": world.http("plain") },
+    prints: [/I am example/, /I am example/, /I am plain/, /I am example/, /"listener": "local"/],
   }),
 
   async "edge.yaml"(world) {
@@ -63,6 +70,57 @@ const STAGES: Readonly<Record<string, (world: ExampleWorld) => Stage | Promise<S
           JSON.parse(await Deno.readTextFile(`${world.folder.path}/ugate.schema.json`)).properties.listeners,
         );
       },
+    };
+  },
+
+  async "https.yaml"(world) {
+    const [httpPort, tlsPort] = freePorts(2);
+    const pebble = world.use(await Pebble.start({ httpPort, tlsPort }));
+    const root = await world.folder.write("pebble.pem", await pebble.root());
+    const issued = (name: string) => (message: string) =>
+      message.startsWith(`certificate of ${name} issued by`);
+    return {
+      places: {
+        "http://10.0.0.6:80": `http://${world.http("wiki")}`,
+        "http://10.0.0.7:3000": `http://${world.http("git")}`,
+      },
+      env: { CURL_CA_BUNDLE: root },
+      // An authority on this machine in place of Let's Encrypt, which asks at the ports that are known to it.
+      edit: (served) =>
+        served.replace('web: { address: ":0"', `web: { address: "127.0.0.1:${httpPort}"`)
+          .replace('edge: { address: ":0"', `edge: { address: "127.0.0.1:${tlsPort}"`)
+          .replace("acme: { ", `acme: { directory: "${pebble.directory}", ca: "${pebble.ca}", `),
+      ready: (program) =>
+        Promise.all(["wiki.example.com", "git.example.com"].map((name) => program.message(issued(name)))),
+      prints: [
+        /^TLS of wiki\.example\.com ends here, with one that acme-v02\.api\.letsencrypt\.org issues: /m,
+        ...[/^git\.example\.com +\d{4}-\d\d-\d\d +acme/m, /I am wiki/],
+        /^HTTP\/1\.1 308 [^]*^Location: https:\/\/git\.example\.com/mi,
+      ],
+    };
+  },
+
+  async "tls.yaml"(world) {
+    const ssh = world.use(await startSshd(world.folder));
+    const office = await Authority.make("office"), me = await office.issue(["me.example"]);
+    const roots = await world.folder.write("office.pem", office.root.chain);
+    await world.folder.write("me.pem", me.chain);
+    await world.folder.write("me.key", me.key);
+    return {
+      places: {
+        "office.pem": roots,
+        "cert.pem": `${world.folder.path}/cert.pem`,
+        "key.pem": `${world.folder.path}/key.pem`,
+        "10.0.0.5:8443": world.https("git"),
+        "10.0.0.6:80": world.http("wiki"),
+        "127.0.0.1:22": `127.0.0.1:${ssh.port}`,
+      },
+      lines: { "ssh -p": `ssh ${ssh.args.join(" ")} -p` },
+      prints: [
+        ...[/^TLS of wiki\.example\.com ends here, with \S+cert\.pem: 10\.0\.0\.6:80$/m],
+        ...[/I am git/, /I am wiki/, /I am wiki/, [56, /certificate required/] as const, /^uid=/],
+        /TLS ends here, with tls\.yaml:/,
+      ],
     };
   },
 
@@ -171,10 +229,11 @@ const RUN = /^((?:\w+=\S+ )*)ugate run -c (\S+)$/;
 
 async function play({ name, yaml, lines }: Example, stage: Stage, world: ExampleWorld): Promise<void> {
   const env = await readersFolder(world), prints = [...stage.prints];
+  const { edit = (text) => text, ready } = stage;
   const start = async (assignments: string) => {
     const given = Object.fromEntries(assignments.split(" ").filter(Boolean).map((each) => each.split("=")));
     return world.use(
-      await Program.start(served(yaml, stage.places ?? {}, stage.names ?? {}), { env: given }),
+      await Program.start(edit(served(yaml, stage.places ?? {}, stage.names ?? {})), { env: given }),
     );
   };
   let program: Program | undefined, ports = new Map<number, number>();
@@ -184,6 +243,7 @@ async function play({ name, yaml, lines }: Example, stage: Stage, world: Example
     if (running) equal(running[2], name);
     if (running || task === "run") {
       program = await start(running?.[1] ?? "");
+      await ready?.(program);
       ports = portsOf(yaml, program);
       env.UGATE_ADMIN = program.addresses("admin")[0];
     }
@@ -206,7 +266,7 @@ async function play({ name, yaml, lines }: Example, stage: Stage, world: Example
 for (const example of EXAMPLES) {
   Deno.test({
     name: `README.md: ${example.name} is served, and what the text types beside it works`,
-    ignore: !need("curl", "openssl", "sshd", "ssh-keygen", "mosquitto", "mosquitto_pub"),
+    ignore: !need("curl", "openssl", "sshd", "ssh-keygen", "mosquitto", "mosquitto_pub", "pebble"),
     async fn() {
       await using world = await ExampleWorld.make();
       await play(example, await STAGES[example.name](world), world);

@@ -1,7 +1,9 @@
 /** `ugate check`: every mistake of a configuration, or what it does. Binds and resolves nothing. */
 import { formatTarget } from "../address.ts";
-import type { Configuration } from "../config/configuration.ts";
+import { CertificateIndex } from "../certificate_index.ts";
+import type { Configuration, RouteConfiguration } from "../config/configuration.ts";
 import { ConfigurationError, loadConfiguration, type Problem } from "../config/load.ts";
+import { TlsLayers } from "../config/tls_layers.ts";
 import type { Protocols } from "../contracts.ts";
 import { visibleJson } from "./visible.ts";
 
@@ -11,7 +13,7 @@ export async function check(path: string | undefined, protocols: Protocols, json
     const { config, files, warnings, shown } = await loadConfiguration(path, protocols);
     if (json) return tell({ valid: true, files, warnings, problems: [], configuration: shown });
     for (const warning of warnings) console.error(`warning: ${warning}`);
-    console.log(facts(config, files).join("\n"));
+    console.log(facts(config, files, protocols).join("\n"));
     return 0;
   } catch (thrown) {
     if (!(thrown instanceof ConfigurationError)) throw thrown;
@@ -35,7 +37,39 @@ function tell(verdict: Verdict): number {
   return verdict.valid ? 0 : 1;
 }
 
-function facts(config: Configuration, files: readonly string[]): string[] {
+/** Where TLS ends, and with what. */
+function terminations(
+  { routes, listeners, certificates, acme }: Configuration,
+  protocols: Protocols,
+): string[] {
+  const names = certificates.map(({ names, file, notAfter }) => {
+    const expires = new Date(notAfter).toISOString().slice(0, 10);
+    return `certificate ${file}: ${names.join(", ") || "for addresses alone"}, until ${expires}`;
+  });
+  const authority = acme && `one that ${new URL(acme.directory).host} issues`;
+  const layers = new TlsLayers(Object.values(listeners), certificates, protocols, acme?.names);
+  const index = new CertificateIndex(certificates);
+  const ends = routes.filter((route) => layers.ends(route)).map((route) => {
+    const { host = "*", listener } = route, where = listener === undefined ? "" : ` on ${listener}`;
+    const inside = insideOf(route);
+    const file = index.of(host)?.file ?? index.find(host === "*" ? undefined : host)?.file;
+    const issued = acme?.names.includes(host) ? authority : undefined;
+    return `TLS of ${host}${where} ends here, with ${
+      issued ?? file ?? "the certificate of each name"
+    }: ${inside}`;
+  });
+  const ordered = acme && acme.names.length > 0
+    ? [`certificates of ${acme.names.join(", ")}: ${authority}`]
+    : [];
+  return [...names, ...ordered, ...new Set(ends)]; // routes of one host say the same
+}
+
+function insideOf({ http, to }: RouteConfiguration): string {
+  if (http) return "each request takes a route of its own";
+  return to.map(({ target }) => formatTarget(target)).join(", ") || "what is inside comes in again";
+}
+
+function facts(config: Configuration, files: readonly string[], protocols: Protocols): string[] {
   const lines = [`ok: ${files.length > 0 ? files.join(", ") : "the built-in configuration"}`];
   for (const { name, addresses, protocols } of Object.values(config.listeners)) {
     lines.push(`listener ${name}: ${addresses.map(formatTarget).join(", ")} (${protocols.join(", ")})`);
@@ -43,6 +77,7 @@ function facts(config: Configuration, files: readonly string[]): string[] {
   for (const [page, address] of Object.entries(config.admin)) {
     if (address) lines.push(`admin.${page}: ${formatTarget(address)}`);
   }
+  lines.push(...terminations(config, protocols));
   const counts = { routes: config.routes, hosts: Object.keys(config.hosts), "policy rules": config.policy };
   lines.push(Object.entries(counts).map(([what, items]) => `${what}: ${items.length}`).join(", "));
   return lines;

@@ -1,9 +1,12 @@
 /** `ugate explain`: what a connection would get, and why. */
 import { type Ip, parseIp, sameIp } from "../address.ts";
 import { compileSnapshot } from "../config/compile.ts";
+import type { Configuration } from "../config/configuration.ts";
 import { loadConfiguration } from "../config/load.ts";
 import { explainCommand } from "../explain.ts";
 import type { ExplainArgs } from "../explain_client.ts";
+import { UNKNOWN_END } from "../explanation.ts";
+import type { CertificateRule } from "../snapshot.ts";
 import { protocols, proxyProtocol } from "../../protocols/mod.ts";
 import { serverNameTarget } from "../../protocols/tls/server_name.ts";
 import { discoveryOf } from "./discovery.ts";
@@ -30,8 +33,9 @@ export async function explain(
   using discovery = discoveryOf(config);
   const { signal } = new AbortController(); // each source of discovery has a deadline of its own
   const slow = setTimeout(tellSlow, SLOW);
+  const snapshot = compileSnapshot(config);
   const { text, json, exit } = await explainCommand(
-    compileSnapshot(config),
+    { ...snapshot, certificates: [...snapshot.certificates, ...expected(config)] },
     { target, ...client },
     {
       protocols,
@@ -45,6 +49,12 @@ export async function explain(
   else console.log(asJson ? JSON.stringify(json, null, 2) : text.trimEnd());
   return exit;
 }
+
+/** What an authority issues to the running gate. */
+const expected = ({ acme }: Configuration): CertificateRule[] =>
+  (acme?.names ?? []).map((name) => (
+    { place: "acme", names: [name], notAfter: UNKNOWN_END, digest: "", chain: "", key: "" }
+  ));
 
 /** As the engine finds it out, where there is one; elsewhere by the addresses of the interfaces. */
 async function ownIpTest(): Promise<(ip: Ip) => boolean> {

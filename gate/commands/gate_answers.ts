@@ -19,6 +19,8 @@ export function isStatus(value: unknown): value is Status {
     listeners: "list",
     engines: "list",
     endpoints: "list",
+    requests: "list",
+    certificates: "list",
     connections: "number",
     limitHits: "object",
     authFailures: "number",
@@ -34,6 +36,14 @@ export function isStatus(value: unknown): value is Status {
       down: "number",
     }) && each(value.engines, { engine: "number", restarts: "number", alive: "boolean" }) &&
     each(value.endpoints, { route: "string", endpoint: "string", active: "number", usable: "boolean" }) &&
+    each(value.requests, {
+      route: "string",
+      active: "number",
+      statuses: "object",
+      up: "number",
+      down: "number",
+    }) &&
+    each(value.certificates, { source: "string", names: "list", file: "string" }) &&
     each(value.ended, { listener: "string", protocol: "string", outcome: "string", count: "number" });
 }
 

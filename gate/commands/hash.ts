@@ -24,7 +24,8 @@ export async function hash(): Promise<number> {
 function problemOf(password: string): string | undefined {
   if (/[\r\n\0]/.test(password)) return "expected one line";
   if (password.startsWith("scrypt:")) return "it begins with scrypt: as a hash does";
-  return typeof readPassword(password) === "string" ? undefined : "expected 1 to 255 bytes";
+  const read = readPassword(password);
+  return typeof read === "string" ? undefined : `expected ${read.expected}`;
 }
 
 /** Without the line end; undefined: not UTF-8. */

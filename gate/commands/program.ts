@@ -2,6 +2,7 @@
 import { Argument, Command, CommanderError } from "commander";
 import { VERSION } from "../version.ts";
 import { type Shell, SHELLS } from "./completion/shells.ts";
+import type { DevCertOptions } from "./dev_cert.ts";
 import type { ExplainOptions } from "./explain.ts";
 import { addOperating } from "./operating.ts";
 import { CONFIG, JSON_DATA, refuseFile } from "./options.ts";
@@ -52,8 +53,11 @@ export function program(finish: (code: number) => void): Command {
     });
   ugate.command("version").description("versions of ugate and of what it runs on")
     .option(...JSON_DATA)
-    .action(({ json }: { json?: boolean }) => {
-      console.log(json ? JSON.stringify(VERSIONS, null, 2) : VERSION_LINE);
+    .action(async ({ json }: { json?: boolean }) => {
+      const { opensslVersion } = await import("../engine/openssl_library.ts");
+      const openssl = opensslVersion();
+      const lines = [VERSION_LINE, openssl ?? "no OpenSSL 3: TLS cannot be ended here"];
+      console.log(json ? JSON.stringify({ ...VERSIONS, openssl }, null, 2) : lines.join("\n"));
       finish(0);
     });
   return ugate;
@@ -93,12 +97,27 @@ function addConfiguration(ugate: Command, finish: (code: number) => void): void 
       const { hash } = await import("./hash.ts");
       finish(await hash());
     });
+  ugate.command("dev-cert").description(
+    "a certificate for development, of an authority of this machine's own",
+  )
+    .argument("[names...]", "names, *.name and addresses; localhost, 127.0.0.1 and ::1 in any case")
+    .option("--out <directory>", "where its files are put", ".")
+    .option("--state <directory>", "node.state, where the authority is (default: as without a configuration)")
+    .option(...JSON_DATA)
+    .action(async (names: string[], options: DevCertOptions) => {
+      const { devCert } = await import("./dev_cert.ts");
+      finish(await devCert(names, options));
+    });
 }
+
+const collect = (one: string, before: readonly string[] = []): readonly string[] => [...before, one];
 
 function addExplain(ugate: Command, finish: (code: number) => void): void {
   ugate.command("explain").description("what a connection would get, and why; resolves and never dials")
-    .argument("[target]", "host:port that a client asks for")
+    .argument("[target]", "host:port that a client asks for, or the URL of a request")
     .option(...CONFIG)
+    .option("-H, --header <line>", "a header of the request, `name: value`; may be given again", collect)
+    .option("-X, --method <method>", "the method of the request (default: GET)")
     .option("--hex <bytes>", "the first bytes of a connection, in hexadecimal")
     .option("--listener <name>", "only this listener (default: all)")
     .option("--from <address>", "source address of the client")

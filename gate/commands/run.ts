@@ -121,6 +121,8 @@ async function startService(
     keep: (good) => keep(good, loaded.config.node.state, source),
     busy: (reloading) => reloading ? systemd.reloading() : systemd.ready(),
     worker: () => threads.engine.take(),
+    acmeWorker: () =>
+      new Worker(new URL("../threads/acme.ts", import.meta.url), { type: "module", name: "acme" }),
     namesOf: discoveryOf,
     bind: (wanted) => inherited.take(wanted) ?? listenOn(wanted.address),
     formatOf: log.formatOf,

@@ -19,10 +19,14 @@ export async function status(options: GateOptions): Promise<number> {
 
 /** For people: what is not worth a line has none. */
 export function statusLines(status: Status, width: number, now: Date): string[] {
+  const { certificates, requests } = status;
   const sections = [
     headLines(status, now),
     table(LISTENERS, status.listeners, width),
     status.endpoints.length > 0 ? table(ENDPOINTS, status.endpoints, width) : [],
+    requests.length > 0 ? table(REQUESTS, requests, width) : [],
+    certificates.length > 0 ? table(CERTIFICATES, certificates, width) : [],
+    certificates.flatMap((certificate) => failureLine(certificate, now)),
     status.ended.length > 0 ? table(ENDED, byOutcome(status.ended), width) : [],
     countLines(status),
   ];
@@ -47,6 +51,34 @@ const ENDPOINTS: Column<Status["endpoints"][number]>[] = [
   { title: "ACTIVE", cell: ({ active }) => countText(active), right: true },
   { title: "STATE", cell: ({ usable }) => usable ? "usable" : "left out" },
 ];
+
+const REQUESTS: Column<Status["requests"][number]>[] = [
+  { title: "REQUESTS", cell: ({ label }) => label, least: 12, spare: 1 },
+  { title: "ACTIVE", cell: ({ active }) => countText(active), right: true },
+  ...(["2xx", "3xx", "4xx", "5xx"] as const).map((name) => ({
+    title: name,
+    cell: ({ statuses }: Status["requests"][number]) => countText(statuses[name] ?? 0),
+    right: true,
+  })),
+  { title: "UP", cell: ({ up }) => bytesText(up), right: true },
+  { title: "DOWN", cell: ({ down }) => bytesText(down), right: true },
+];
+
+const CERTIFICATES: Column<Status["certificates"][number]>[] = [
+  { title: "CERTIFICATE", cell: ({ names, file }) => names.join(",") || file, least: 16 },
+  { title: "EXPIRES", cell: ({ expires }) => expires?.slice(0, 10) ?? "not issued" },
+  { title: "SOURCE", cell: ({ source }) => source },
+  { title: "FILE", cell: ({ file }) => file, least: 12, spare: 1 },
+];
+
+/** Why an authority issued none when it was asked last. */
+function failureLine({ names, failure, nextAttempt }: Status["certificates"][number], now: Date): string[] {
+  if (failure === undefined) return [];
+  const again = nextAttempt === undefined
+    ? "asked again now"
+    : `asked again ${clockText(new Date(nextAttempt), now)}`;
+  return [`certificate of ${visible(names.join(","))}: ${visible(failure)} (${again})`];
+}
 
 type Outcome = Omit<EndedCount, "listener" | "protocol">;
 const ENDED: Column<Outcome>[] = [

@@ -1,6 +1,7 @@
 /** What the parts of a configuration mean together: every mistake that one key alone does not show. */
 import type { Limits, Protocols } from "../contracts.ts";
 import { isUnixHost } from "../address.ts";
+import { checkAuth } from "./check_auth.ts";
 import { checkListener, checkPorts, isLoopbackHost } from "./check_listeners.ts";
 import { OwnListeners, reportLoop } from "./check_loops.ts";
 import { checkNames } from "./check_names.ts";
@@ -33,6 +34,7 @@ export function checkSections(sections: Sections, protocols: Protocols, findings
   const rules = sections.policy.items.map(({ value }) => value).filter(({ verdict }) => verdict === "allow");
   const allowed = new Set(rules.flatMap(({ protocol = [] }) => protocol));
   checkRoutes(routeMatches(sections.routes, findings), listeners, protocols, findings, allowed);
+  checkAuth(sections, protocols, findings);
   checkPolicy(sections.policy, listeners, protocols, findings);
   checkHosts(sections, findings);
   checkLimits(sections.limits, findings);

@@ -74,7 +74,8 @@ function canMeet(
   const unnamed = naming === "serverName" && rule.verdict === "allow" && rule.protocol === undefined;
   if (unnamed && !trustsItsMachine(listener)) return false;
   if (rule.user === undefined) return true;
-  return authenticates === true && rule.user.some((user) => Object.hasOwn(listener.users ?? {}, user));
+  const asks = authenticates === true || naming === "host"; // which the proxy beside it does
+  return asks && rule.user.some((user) => Object.hasOwn(listener.users ?? {}, user));
 }
 
 function whyNever(rule: PolicyRule, listeners: Listeners): string {

@@ -3,11 +3,13 @@ import type { Naming, Protocols } from "../contracts.ts";
 import { trustsItsMachine } from "./check_listeners.ts";
 import { OwnListeners, reportLoop } from "./check_loops.ts";
 import { isListener } from "./check_names.ts";
+import { checkRequests } from "./check_requests.ts";
 import type { ListenerConfiguration } from "./configuration.ts";
 import { Coverage, type Kind, type Speakers } from "./coverage.ts";
 import type { RouteMatch } from "./left_out.ts";
 import type { Findings } from "./problems.ts";
 import type { Located, Part } from "./read.ts";
+import { nodeAt } from "./tree.ts";
 
 type Listeners = Part<Map<string, Located<ListenerConfiguration>>>;
 
@@ -22,10 +24,13 @@ export function checkRoutes(
   const speakers = speakersOf(listeners);
   const covered = new Coverage(speakers);
   const own = new OwnListeners(Array.from(listeners.items.values(), ({ value }) => value));
+  checkRequests(routes.items, protocols, findings);
+  checkMirrors(routes.items, own, findings);
   const known = routes.items.filter(({ value }) => isKnown(value, protocols, findings));
   for (const { path, value } of known) {
     const kinds = kindsOf(value, listeners, speakers, protocols);
-    for (const [i, { target }] of value.to?.entries() ?? []) {
+    const goesOn = value.tls === undefined ? value.to ?? [] : []; // what was inside of TLS is something else
+    for (const [i, { target }] of goesOn.entries()) {
       const name = own.at(target);
       const back = name !== undefined && passedOn(kinds, name, listeners, protocols)
         .some((kind) => !covered.covers(kind, value, protocols));
@@ -38,19 +43,40 @@ export function checkRoutes(
     else if (earlier) findings.error(path, `can never match: ${earlier} takes all of it before`);
   }
   if (routes.whole && known.length === routes.items.length) {
-    checkUnrouted(covered, listeners, protocols, findings, allowed);
+    const handled = known.map(({ value }) => value).filter(({ http, protocol }) => http && !protocol);
+    checkUnrouted(covered, handled, listeners, protocols, findings, allowed);
   }
 }
 
-/** Whether the listener and the protocol of a route are there. */
-function isKnown({ protocol, listener }: RouteMatch, protocols: Protocols, findings: Findings): boolean {
+/** A copy that came in again would make another one. */
+function checkMirrors(
+  routes: readonly Located<RouteMatch>[],
+  own: OwnListeners,
+  findings: Findings,
+): void {
+  for (const { path, value } of routes) {
+    const name = value.http?.mirror && own.at(value.http.mirror);
+    if (name !== undefined) {
+      findings.expected([...path, "mirror"], `a target that is not listener ${name} itself`);
+    }
+  }
+}
+
+/** Whether the listener and the protocol of a route are there, and go together with how it handles them. */
+function isKnown(
+  { protocol, listener, http }: RouteMatch,
+  protocols: Protocols,
+  findings: Findings,
+): boolean {
   return (protocol === undefined || Object.hasOwn(protocols, protocol)) &&
+    (!http || protocol === undefined || protocols[protocol].naming === "host") &&
     (listener === undefined || isListener(listener, findings.root));
 }
 
 /** What comes in and names no target needs a route; what names its server does, where nobody may ask for others. */
 function checkUnrouted(
   covered: Coverage,
+  handled: readonly RouteMatch[],
   listeners: Listeners,
   protocols: Protocols,
   findings: Findings,
@@ -59,10 +85,14 @@ function checkUnrouted(
   for (const { path, value } of listeners.items.values()) {
     const { name: listener, protocols: listed } = value;
     const proxy = listed.some((name) => protocols[name].naming === "target");
+    const ending = listed.some((name) => protocols[name].naming === "host") && // or check_tls.ts tells why not
+      handled.some((route) => (route.listener ?? listener) === listener);
     for (const protocol of listed) {
       if (covered.has({ listener, protocol })) continue;
       const { naming, sniff } = protocols[protocol];
+      if (naming === "serverName" && ending) continue;
       const closed = "such connections are closed";
+      if (naming === "host" && nodeAt(findings.root, ["acme"])) continue; // it is there for the authority
       if (sniff === undefined && naming === "nothing") {
         const needed = `a route { listener: ${listener}, to: ... }, or to in place of protocols`;
         findings.error(path, `[${protocol}] needs ${needed}`);
@@ -118,6 +148,7 @@ function speakersOf(listeners: Listeners): Speakers {
 }
 
 function takes(route: RouteMatch, protocol: string, naming: Naming): boolean {
+  if (route.http) return naming === "host" && (route.protocol ?? protocol) === protocol;
   if (route.protocol === undefined ? naming === "target" || naming === "host" : route.protocol !== protocol) {
     return false;
   }
@@ -125,7 +156,7 @@ function takes(route: RouteMatch, protocol: string, naming: Naming): boolean {
 }
 
 function whyNever(
-  { listener, protocol, host }: RouteMatch,
+  { listener, protocol, host, http }: RouteMatch,
   listeners: Listeners,
   protocols: Protocols,
 ) {
@@ -136,8 +167,15 @@ function whyNever(
     return named ? lacks(protocol) : `${protocol} names no host`;
   }
   const byName = Object.keys(protocols).filter((name) => protocols[name].naming === "serverName").join(", ");
-  if (host !== undefined) return `a host without protocol is for ${byName}, and ${lacks(byName)}`;
+  if (http) {
+    return lacks(Object.keys(protocols).filter((name) => protocols[name].naming === "host").join(", "));
+  }
   const spoken = Array.from(listeners.items.values(), ({ value }) => value)
     .filter(({ name }) => listener === undefined || listener === name).flatMap((value) => value.protocols);
+  if (host !== undefined) {
+    const requests = spoken.some((name) => protocols[name].naming === "host");
+    const hint = requests ? "; for requests its targets begin with http://" : "";
+    return `a host without protocol is for ${byName}, and ${lacks(byName)}${hint}`;
+  }
   return `for ${Array.from(new Set(spoken)).join(", ")} a route has to name the protocol`;
 }

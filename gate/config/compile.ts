@@ -5,9 +5,12 @@ import { type EndpointHealth, MOST_ENDPOINTS } from "../health.ts";
 import type { LogFormat } from "../log_line.ts";
 import { type ConnectionLimits, MOST_LISTENERS, MOST_RESERVED } from "../limits.ts";
 import { Numbers } from "../numbers.ts";
-import type { ListenerRules, RouteRule, Snapshot } from "../snapshot.ts";
+import { routeLabels } from "../route_labels.ts";
+import type { CertificateRule, ListenerRules, RouteEndpoint, RouteRule, Snapshot } from "../snapshot.ts";
+import { authRule, type Believing } from "./compile_auth.ts";
 import { type Configuration, LOG_LEVELS, type LogLevel } from "./configuration.ts";
 import type { ListenerConfiguration, RouteConfiguration } from "./configuration.ts";
+import type { Credentials } from "./credentials.ts";
 
 /** Which rows of shared memory belong to whom: kept from one snapshot to the next. */
 export interface Numbering {
@@ -28,8 +31,14 @@ export interface Compiling {
   readonly numbering: Numbering;
   /** Digests of passwords, by listener and user. */
   readonly users: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Under which engines know a set of users. */
+  readonly setName: Believing["setName"];
   /** `auto` as it was decided. */
   readonly format: LogFormat;
+  /** Keys and roots of the files that the configuration names. */
+  readonly credentials: Credentials;
+  /** Certificates that an authority issued, or will. */
+  readonly issued: readonly CertificateRule[];
 }
 
 /** Rows that nothing of this snapshot has are free for others, unless somebody is counted there. */
@@ -43,28 +52,49 @@ export function freeNumbers(
   const kept = new Set(reserved.map(({ protocol }) => protocol));
   numbering.reserved.keep(kept, (number) => limits.ofReserved(number) === 0);
   const endpoints = new Set(
-    routes.flatMap(({ to, check }) => to.map(({ target }) => rowName(target, check))),
+    routes.flatMap((route) => route.to.map((endpoint) => rowName(endpoint, route))),
   );
   for (const row of numbering.endpoints.keep(endpoints, (row) => health.load(row) === 0)) health.reset(row);
 }
 
+const NO_CREDENTIALS: Credentials = { keyPairs: [], roots: {}, upstreams: {} };
+
 /** As Compiling, for who only looks at it. */
-const ALONE = (): Compiling => ({ version: 1, numbering: makeNumbering(), users: {}, format: "json" });
+const ALONE = (): Compiling => ({
+  version: 1,
+  numbering: makeNumbering(),
+  users: {},
+  setName: () => "",
+  format: "json",
+  credentials: NO_CREDENTIALS,
+  issued: [],
+});
 
 /** Plain data. Throws GateError where there is more than the tables hold. */
 export function compileSnapshot(config: Configuration, compiling = ALONE()): Snapshot {
-  const { routes, listeners, policy, limits, log } = config;
-  const { version, numbering, users, format } = compiling;
+  const { routes, listeners, policy, certificates, issuers, limits, log } = config;
+  const { version, numbering, users, setName, format, credentials, issued } = compiling;
+  const labels = routeLabels(routes), believing = { setName, issuers };
   return {
     version,
     listeners: Object.fromEntries(
       Object.values(listeners).map((listener) => {
         const { name } = listener;
-        return [name, listenerRules(listener, numbering.listeners.of(name), users[name])];
+        const rules = listenerRules(listener, numbering.listeners.of(name), users[name]);
+        return [name, { ...rules, clientCertificates: clientRule(listener, credentials) }];
       }),
     ),
-    routes: routes.map((route) => routeRule(route, numbering.endpoints)),
+    routes: routes.map((route) => {
+      return routeRule(route, labels.get(route.place)!, numbering.endpoints, credentials, believing);
+    }),
     policy,
+    certificates: [
+      ...certificates.map(({ place, names, notAfter, digest }, i) => {
+        const { chain, key, der } = credentials.keyPairs[i] ?? { chain: "", key: "" };
+        return { place, names, notAfter, digest, chain, key, der };
+      }),
+      ...issued,
+    ],
     limits,
     reserved: Object.entries(limits.reserve).map(([protocol, slots]) => (
       { protocol, slots, number: numbering.reserved.of(protocol) }
@@ -84,7 +114,7 @@ function listenerRules(
   number: number,
   digests: Readonly<Record<string, string>> | undefined,
 ): ListenerRules {
-  const { name, addresses, protocols, fallback, sniffTimeout, users, proxyProtocol, limits } = listener;
+  const { name, addresses, protocols, fallback, sniffTimeout, users, limits } = listener;
   return {
     name,
     number,
@@ -94,25 +124,61 @@ function listenerRules(
     sniffTimeout,
     asksUser: users !== undefined,
     users: users && digests,
-    proxyProtocol,
+    proxyProtocol: listener.proxyProtocol,
+    trustedProxies: listener.trustedProxies,
     connections: limits.connections,
     perSource: limits.perSource,
   };
 }
 
-/**
- * Routes to one target share its row: loads and failed dials are the target's, not the route's. Where routes check it
- * they share another one, or a check that is taken away would leave its last word for ever.
- */
-function routeRule(route: RouteConfiguration, endpoints: Numbers): RouteRule {
-  const to = route.to.map(({ target, weight }) => {
-    return { target, weight, health: endpoints.of(rowName(target, route.check)) };
-  });
-  return { ...route, to };
+function clientRule(
+  { name, clientCertificates }: ListenerConfiguration,
+  { roots }: Credentials,
+): ListenerRules["clientCertificates"] {
+  if (!clientCertificates) return undefined;
+  const { require, digest = "" } = clientCertificates;
+  return { require, digest, roots: roots[name] ?? "" };
 }
 
-const rowName = (target: Target, check: RouteRule["check"]): string =>
-  `${formatTarget(target)}${check ? " checked" : ""}`;
+/**
+ * Routes to one target share its row: loads and failed dials are the target's, not the route's. Where routes check it
+ * they share another one, or a check that is taken away would leave its last word for ever; and so where they believe
+ * somebody else there.
+ */
+function routeRule(
+  route: RouteConfiguration,
+  label: string,
+  endpoints: Numbers,
+  credentials: Credentials,
+  believing: Believing,
+): RouteRule {
+  const upstreamTls = upstreamRule(route, credentials);
+  const { upstreamTls: _files, http: asked, ...written } = route;
+  const http = asked && { ...asked, auth: asked.auth && authRule(asked.auth, route.path, believing) };
+  const rule = { ...written, ...upstreamTls && { upstreamTls }, ...http && { http } };
+  const to = route.to.map(({ http: _handled, ...endpoint }) => {
+    return { ...endpoint, health: endpoints.of(rowName(endpoint, rule)) };
+  });
+  return { ...rule, label, to };
+}
+
+function upstreamRule(
+  { place, upstreamTls }: RouteConfiguration,
+  { upstreams }: Credentials,
+): RouteRule["upstreamTls"] {
+  if (!upstreamTls) return undefined;
+  const { digest = "", serverName, insecure } = upstreamTls;
+  return { digest, serverName, insecure, ...upstreams[place] };
+}
+
+function rowName(
+  { target, secure }: Pick<RouteEndpoint, "target" | "secure">,
+  { check, host = "", upstreamTls }: Pick<RouteRule, "check" | "host" | "upstreamTls">,
+): string {
+  const believing = secure ? ` tls ${upstreamTls?.digest ?? ""}` : "";
+  const asked = check?.path === undefined ? "" : ` at ${host}${check.path}`;
+  return `${formatTarget(target)}${believing}${check ? ` checked${asked}` : ""}`;
+}
 
 /** Before anything is bound: a port 0 is for whoever binds it to replace. */
 function ownAddresses({ listeners, admin }: Configuration): Target[] {

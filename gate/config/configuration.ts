@@ -1,5 +1,8 @@
 /** The configuration as everything else sees it: typed, complete and checked. Times in ms, sizes in bytes. */
-import type { Limits, Target } from "../contracts.ts";
+import type { Challenge } from "../acme/messages.ts";
+import type { Limits, RequestRules, Target } from "../contracts.ts";
+import type { Issuer } from "../key_set.ts";
+import type { CertificateFacts } from "./certificate.ts";
 import type { PolicyRule, RouteRule } from "../snapshot.ts";
 
 export interface Configuration {
@@ -10,6 +13,11 @@ export interface Configuration {
   readonly routes: readonly RouteConfiguration[];
   /** By normal name or pattern. */
   readonly hosts: Readonly<Record<string, HostConfiguration>>;
+  /** In the order of the file; their keys are in the credentials that were read with it. */
+  readonly certificates: readonly CertificateConfiguration[];
+  /** Who issues certificates for names that none of those is for. */
+  readonly acme?: AcmeConfiguration;
+  readonly issuers: readonly IssuerConfiguration[];
   readonly discovery: readonly DiscoverySource[];
   readonly dns: DnsConfiguration;
   readonly policy: readonly PolicyRule[];
@@ -53,11 +61,79 @@ export interface ListenerConfiguration {
   readonly users?: Readonly<Record<string, string>>;
   /** CIDRs; empty: no PROXY header is read. */
   readonly proxyProtocol: readonly string[];
+  /** CIDRs; absent: nobody is believed. */
+  readonly trustedProxies?: readonly string[];
   readonly limits: { readonly connections?: number; readonly perSource?: number };
+  /** Of clients whose TLS ends here. */
+  readonly clientCertificates?: {
+    readonly require: boolean;
+    /** The file of the roots, as it is written. */
+    readonly ca: string;
+    /** Of both, once the file is read. */
+    readonly digest?: string;
+  };
 }
 
-export interface RouteConfiguration extends Omit<RouteRule, "to"> {
-  readonly to: readonly { readonly target: Target; readonly weight: number }[];
+export interface CertificateConfiguration extends CertificateFacts {
+  /** `ugate.yaml:3:5 certificates[0]` */
+  readonly place: string;
+  /** Absolute. */
+  readonly file: string;
+}
+
+export interface AcmeConfiguration {
+  readonly email?: string;
+  /** A URL. */
+  readonly directory: string;
+  /** The file of the roots that vouch for the directory, as it is written; absent: Mozilla's. */
+  readonly ca?: string;
+  /** Of these roots, once the file is read. */
+  readonly digest?: string;
+  /** What the listeners let an authority see, the likelier first. */
+  readonly challenges: readonly Challenge[];
+  /** Normal names, each to get a certificate of its own: `acme.names` and hosts of routes; none that a file covers. */
+  readonly names: readonly string[];
+}
+
+export interface IssuerConfiguration extends Issuer {
+  /** Where a route does not say; absent: it has to. */
+  readonly audiences?: readonly string[];
+}
+
+/** What has to be proven of who makes a request. */
+export interface AuthConfiguration {
+  /** Password or `scrypt:...` by user name. Never printed. */
+  readonly basic?: Readonly<Record<string, string>>;
+  readonly jwt?: {
+    readonly issuer: string;
+    readonly audiences?: readonly string[];
+    readonly claims: Readonly<Record<string, string>>;
+  };
+  readonly certificate?: boolean;
+}
+
+export interface RouteConfiguration extends Omit<RouteRule, "to" | "label" | "http" | "upstreamTls"> {
+  /** Handled as HTTP. */
+  readonly http?: Omit<RequestRules, "auth"> & { readonly auth?: AuthConfiguration };
+  /** `http`: what comes in is handled as HTTP, and goes there as that; `secure`: over TLS. */
+  readonly to: readonly {
+    readonly target: Target;
+    readonly weight: number;
+    readonly http?: boolean;
+    readonly secure?: true;
+  }[];
+  readonly upstreamTls?: UpstreamTlsConfiguration;
+}
+
+/** Files as they are written. */
+export interface UpstreamTlsConfiguration {
+  readonly ca?: string;
+  readonly serverName?: string;
+  readonly certificate?: string;
+  readonly key?: string;
+  readonly insecure: boolean;
+  /** Of all that, once the files are read. */
+  readonly digest?: string;
 }
 
 /** Either `addresses`, or `via` and `layers`. */

@@ -8,7 +8,7 @@ export const DEFAULT_FILE = "(built-in)";
 /** Without a file; its listeners also for a file that has none. */
 export const DEFAULT_CONFIGURATION = `# ugate without a configuration: a proxy for this machine alone
 listeners:
-  local: { address: "127.0.0.1:15080", protocols: [socks, connect, tls] }
+  local: { address: "127.0.0.1:15080", protocols: [socks, connect, http, tls] }
 admin: { address: "127.0.0.1:15000" }
 `;
 

@@ -19,6 +19,9 @@ export function differences(before: Configuration, after: Configuration): Differ
   const changes = [
     ...listenerChanges(before.listeners, after.listeners),
     ...listChanges("routes", before.routes, after.routes),
+    ...namedChanges("certificates", certificatesOf(before), certificatesOf(after)),
+    ...keyChanges("acme.", ACME, acmeOf(before), acmeOf(after)),
+    ...namedChanges("issuers", issuersOf(before), issuersOf(after)),
     ...namedChanges("hosts", before.hosts, after.hosts),
     ...listChanges("policy", before.policy, after.policy),
     ...keyChanges("limits.", LIMITS, before.limits, after.limits),
@@ -105,6 +108,13 @@ function namedChanges(
   ];
 }
 
+/** By their names, or the file of one without. */
+const certificatesOf = ({ certificates }: Configuration): Record<string, string> =>
+  Object.fromEntries(certificates.map(({ names, file, digest }) => [names.join("+") || file, digest]));
+
+const issuersOf = ({ issuers }: Configuration): Record<string, unknown> =>
+  Object.fromEntries(issuers.map((one) => [one.issuer, one]));
+
 /** How each key of a section is spelled in ugate.yaml. */
 type Spelling<T> = { readonly [K in keyof T]-?: (value: T[K]) => string };
 
@@ -122,8 +132,27 @@ const LIMITS: Spelling<Configuration["limits"]> = {
   dialTimeout: formatDuration,
   idleTimeout: formatDuration,
   headSize: formatSize,
+  headTimeout: formatDuration,
+  bodyTimeout: formatDuration,
+  keepAlive: formatDuration,
+  requestsPerConnection: String,
+  bodySize: (bytes) => bytes === undefined ? "none" : formatSize(bytes),
   grace: formatDuration,
 };
+const ACME: Spelling<ReturnType<typeof acmeOf>> = {
+  email: (email) => email ?? "none",
+  directory: (directory) => directory ?? "none",
+  ca: (roots) => roots ?? "Mozilla's roots",
+  names: list,
+};
+
+/** As far as it is written; roots that changed are other ones, though their file is the same. */
+const acmeOf = ({ acme }: Configuration) => ({
+  email: acme?.email,
+  directory: acme?.directory,
+  ca: acme?.ca && `${acme.ca} (${acme.digest?.slice(0, 8)})`,
+  names: acme?.names ?? [],
+});
 const DNS: Spelling<DnsConfiguration> = {
   servers: (servers) => orSystem(servers?.map(formatTarget)),
   search: orSystem,

@@ -33,7 +33,8 @@ function complete(schema: z.core.$ZodType, value: unknown): unknown {
     const entries = Object.entries(value as Fields);
     return Object.fromEntries(entries.map(([key, each]) => [key, complete(schema.valueType, each)]));
   }
-  return isWhole(schema) && /^[0-9]+$/.test(String(value)) ? Number(value) : value;
+  if (hasForm(schema, "boolean") && /^(true|false)$/.test(String(value))) return String(value) === "true";
+  return hasForm(schema, "integer") && /^[0-9]+$/.test(String(value)) ? Number(value) : value;
 }
 
 function completeKeys(shape: Readonly<Record<string, z.core.$ZodType>>, value: Fields): Fields {
@@ -47,9 +48,9 @@ function meant(forms: readonly z.core.$ZodType[], value: unknown): z.core.$ZodTy
   return forms.find((one) => one instanceof form) ?? forms[0];
 }
 
-/** Whether a scalar may be a number to who reads YAML, as its shape for editors says. */
-function isWhole(schema: z.core.$ZodType): boolean {
+/** Whether a scalar may be this to who reads YAML, as its shape for editors says. */
+function hasForm(schema: z.core.$ZodType, wanted: "integer" | "boolean"): boolean {
   if (!(schema instanceof z.ZodPipe)) return false;
   const forms = schema.meta()?.anyOf as readonly { readonly type?: string }[] | undefined;
-  return forms?.some(({ type }) => type === "integer") ?? isWhole(schema.in);
+  return forms?.some(({ type }) => type === wanted) ?? hasForm(schema.in, wanted);
 }

@@ -6,6 +6,8 @@ export interface ConfigurationText {
   /** As it is shown. */
   readonly file: string;
   readonly text: string;
+  /** The file from whose directory relative paths are, where that is another one. */
+  readonly base?: string;
 }
 
 /** Whether two readings gave the same names and texts. */

@@ -1,7 +1,8 @@
 /** The keys of ugate.yaml as a JSON Schema (2020-12), for editors and validators. */
 import { z } from "zod";
 import type { Protocols } from "../contracts.ts";
-import { file, layer, limits, protocol } from "./schema.ts";
+import { ACTIONS } from "./filter_schema.ts";
+import { file, layer, limits, protocol, route } from "./schema.ts";
 import { oneOfWords } from "./shapes.ts";
 
 /** What may be written, before the environment is put in; names of protocols are those of the registry. */
@@ -16,10 +17,14 @@ export function jsonSchema(protocols: Protocols): object {
     override: ({ zodSchema, jsonSchema }) => {
       Object.assign(jsonSchema, closed.get(zodSchema));
       if (zodSchema === limits.unwrap().shape.reserve) jsonSchema.propertyNames = { enum: names };
+      if (zodSchema === route) {
+        jsonSchema.anyOf = ["to", "tls", ...ACTIONS].map((key) => ({ required: [key] }));
+      }
       // zod says { type: string } of every scalar here; where a shape of its own is given, that alone holds.
       if (jsonSchema.anyOf && jsonSchema.type === "string") delete jsonSchema.type;
-      const number = typeof jsonSchema.default === "string" && /^[0-9]+$/.test(jsonSchema.default);
-      if (number) jsonSchema.default = Number(jsonSchema.default);
+      const written = jsonSchema.default;
+      const plain = typeof written === "string" && /^([0-9]+|true|false)$/.test(written);
+      if (plain) jsonSchema.default = JSON.parse(written);
     },
   });
 }

@@ -4,7 +4,7 @@ import type { ListenerConfiguration, RouteConfiguration } from "./configuration.
 import type { Findings } from "./problems.ts";
 import { areRight, type Located, type Part, readRightKeys } from "./read.ts";
 import * as schema from "./schema.ts";
-import { endpointsOf } from "./sections.ts";
+import { backendsOf, requestMatch, routedHost } from "./sections.ts";
 import { nodeAt, type Path } from "./tree.ts";
 
 type Right<T, K extends keyof T> = Located<Partial<Pick<T, K>>>;
@@ -18,9 +18,16 @@ export function rightOfListener(
   return { path, value: { addresses: address, protocols, fallback, users } };
 }
 
+/** The keys that decide which connections and requests a route takes. */
+const MATCHING = [
+  ...["listener", "protocol", "host", "tls"],
+  ...["path", "encodedSlash", "method", "headers", "query"],
+];
+
 /** What decides which connections a route takes; and where they go, where that is right too. */
 export type RouteMatch =
-  & Pick<RouteConfiguration, "place" | "listener" | "protocol" | "host">
+  & Pick<RouteConfiguration, "place" | "listener" | "protocol" | "host" | "tls" | "http">
+  & Pick<RouteConfiguration, "path" | "encodedSlash" | "method" | "headers" | "query">
   & Partial<Pick<RouteConfiguration, "to">>;
 
 /** Every route in its order, of which it is certain what it takes: plain forwards first. */
@@ -32,11 +39,19 @@ export function routeMatches(
   const matches: Located<RouteMatch>[] = [...routes.items];
   const unclear: Path[] = [];
   for (const path of routes.leftOut) {
-    if (!areRight(shape, ["listener", "protocol", "host"], path, findings)) unclear.push(path);
+    if (!areRight(shape, MATCHING, path, findings)) unclear.push(path);
     else {
-      const { listener, protocol, host, to } = readRightKeys(shape, path, findings);
-      const place = findings.locate(path);
-      matches.push({ path, value: { place, listener, protocol, host, to: to && endpointsOf(to) } });
+      const { listener, protocol, host, tls, to, ...keys } = readRightKeys(shape, path, findings);
+      const backends = to && backendsOf(to);
+      const written = schema.REQUEST_KEYS.some((key) => nodeAt(findings.root, [...path, key]));
+      const http = written || backends?.some((one) => one.http) ? {} : undefined;
+      const match = {
+        place: findings.locate(path),
+        ...{ listener, protocol, tls, http },
+        host: routedHost({ host, tls }),
+        ...requestMatch(keys),
+      };
+      matches.push({ path, value: { ...match, to: backends } });
     }
   }
   const order = ({ path: [section, i] }: Located<RouteMatch>) => section === "routes" ? Number(i) : -1;

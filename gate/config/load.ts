@@ -1,14 +1,23 @@
 /** From files to a configuration: the one way in. What parses and checks is loaded when it is first needed. */
 import type { Protocols } from "../contracts.ts";
-import type { Configuration } from "./configuration.ts";
+import type {
+  Configuration,
+  IssuerConfiguration,
+  ListenerConfiguration,
+  RouteConfiguration,
+} from "./configuration.ts";
 import { completeNode, DEFAULT_CONFIGURATION, DEFAULT_FILE } from "./defaults.ts";
+import type { AcmeWants } from "./acme_wants.ts";
+import type { Credentials, ReadFiles } from "./credentials.ts";
 import type { Environment } from "./environment.ts";
 import { type ConfigurationText, MOST_BYTES, TOO_LARGE } from "./files.ts";
 import { mergeTrees } from "./merge.ts";
+import { baseIn, type BaseOf, namedPath } from "./named_path.ts";
 import { byPlace, ConfigurationError, Findings, type Problem } from "./problems.ts";
 import type { Sections } from "./sections.ts";
+import { type Reference, ReferencedFiles } from "./references.ts";
 import { ConfigurationSource } from "./source.ts";
-import { type Node, shown } from "./tree.ts";
+import { type Node, type Path, shown } from "./tree.ts";
 
 export { ConfigurationError, type Problem } from "./problems.ts";
 
@@ -18,6 +27,10 @@ export interface Loaded {
   readonly files: readonly string[];
   /** Of what was read; the built-in default's too. */
   readonly texts: readonly ConfigurationText[];
+  /** Keys and roots of the files that it names. */
+  readonly credentials: Credentials;
+  /** Those files. */
+  readonly references: readonly Reference[];
   /** Each with its place. */
   readonly warnings: readonly string[];
   /** What holds, in the spelling of ugate.yaml: defaults included, `${NAME}` not replaced, secrets as `***`. */
@@ -45,8 +58,14 @@ export async function loadConfiguration(
 /** What is there now, else the built-in default. Throws ConfigurationError with every mistake. */
 export async function loadFrom(source: ConfigurationSource, parse: Parse): Promise<Loaded> {
   const texts = await source.read();
-  const loaded = await parse(texts ?? [{ file: DEFAULT_FILE, text: DEFAULT_CONFIGURATION }]);
-  return texts ? loaded : { ...loaded, files: [] };
+  try {
+    const loaded = await parse(texts ?? [{ file: DEFAULT_FILE, text: DEFAULT_CONFIGURATION }]);
+    source.attend(loaded.references);
+    return texts ? loaded : { ...loaded, files: [] };
+  } catch (thrown) {
+    source.attend(thrown instanceof ConfigurationError ? thrown.references : []);
+    throw thrown;
+  }
 }
 
 /** The configuration that these texts are together. Throws ConfigurationError with every mistake. */
@@ -62,17 +81,63 @@ export async function parseConfiguration(
   const { readSections } = await import("./sections.ts");
   const { checkSections } = await import("./check.ts");
   const { effective } = await import("./effective.ts");
-  const sections = readSections(findings);
+  const { acmeWants } = await import("./acme_wants.ts");
+  const { checkTls } = await import("./check_tls.ts");
+  const { readIssuers } = await import("./issuers.ts");
+  const sections = readSections(findings), named = new ReferencedFiles(), baseOf = baseIn(texts);
   checkSections(sections, protocols, findings);
-  if (problems.length > 0) throw new ConfigurationError(problems.sort(byPlace));
-  const config = configurationOf(sections, env);
+  const read = await readNamedFiles(sections, named, findings, baseOf);
+  const issuers = await readIssuers(sections.issuers.items, named, findings, baseOf);
+  const wants = acmeWants({ ...sections, ...read }, protocols);
+  checkTls({ ...sections, ...read, ...wants }, protocols, findings);
+  const routes = await readContentOf(sections, findings, baseOf);
+  const references = await named.references();
+  if (problems.length > 0) throw new ConfigurationError(problems.sort(byPlace), references);
+  const config = configurationOf({ ...sections, routes }, { ...read, issuers }, wants, env);
   return {
     config,
     files: texts.map(({ file }) => file),
     texts,
+    credentials: {
+      keyPairs: read.keyPairs,
+      roots: read.roots,
+      upstreams: read.upstreams,
+      acmeRoots: read.acmeRoots,
+    },
+    references,
     warnings: findings.warnings,
     shown: effective(shown(root), config),
   };
+}
+
+/** The code for certificates is loaded where one is named. */
+async function readNamedFiles(
+  { certificates, listeners, routes, acme: { value: acme } }: Sections,
+  files: ReferencedFiles,
+  findings: Findings,
+  baseOf: BaseOf,
+): Promise<ReadFiles> {
+  const asking = Array.from(listeners.items.values()).filter(({ value }) => value.clientCertificates);
+  const secure = routes.items.filter(({ value }) => value.to.some(({ secure }) => secure));
+  if (certificates.items.length + asking.length + secure.length === 0 && !acme) {
+    const nothing = { certificates: [], keyPairs: [], roots: {}, upstreams: {}, digests: {} };
+    return { ...nothing, whole: certificates.whole };
+  }
+  const { readCredentials } = await import("./credentials.ts");
+  const named = { certificates, listeners: asking, routes: secure, acme };
+  return await readCredentials(named, files, findings, baseOf);
+}
+
+/** The same for what serves content. */
+async function readContentOf(
+  { routes }: Sections,
+  findings: Findings,
+  baseOf: BaseOf,
+): Promise<Sections["routes"]> {
+  if (!routes.items.some(({ value: { http } }) => http?.files || http?.compress)) return routes;
+  const { readContent } = await import("./content.ts");
+  const pathOf = (path: Path, file: string) => namedPath(path, file, findings, baseOf);
+  return { ...routes, items: await readContent(routes.items, findings, pathOf) };
 }
 
 /** One tree of all files, with the default listeners where there are none; undefined: there is nothing to check. */
@@ -105,15 +170,30 @@ export async function readRoot(
 }
 
 function configurationOf(
-  { node, listeners, routes, hosts, policy, limits, admin, rest }: Sections,
+  { node, listeners, routes, acme, hosts, policy, limits, admin, rest }: Sections,
+  { certificates, digests, acmeDigest, issuers }: ReadFiles & {
+    readonly issuers: readonly IssuerConfiguration[];
+  },
+  wants: AcmeWants,
   env: Environment,
-) {
+): Configuration {
   const values = <T>(items: ReadonlyMap<string, { readonly value: T }>): Record<string, T> =>
     Object.fromEntries(Array.from(items, ([name, { value }]) => [name, value]));
+  const withDigest = ({ clientCertificates, ...listener }: ListenerConfiguration): ListenerConfiguration =>
+    clientCertificates
+      ? { ...listener, clientCertificates: { ...clientCertificates, digest: digests[listener.name] } }
+      : listener;
+  const routeWithDigest = ({ upstreamTls, ...route }: RouteConfiguration): RouteConfiguration =>
+    upstreamTls ? { ...route, upstreamTls: { ...upstreamTls, digest: digests[route.place] } } : route;
   return {
     node: completeNode(node, env),
-    listeners: values(listeners.items),
-    routes: routes.items.map(({ value }) => value),
+    listeners: Object.fromEntries(
+      Array.from(listeners.items, ([name, { value }]) => [name, withDigest(value)]),
+    ),
+    certificates,
+    ...acme.value && { acme: { ...acme.value, ...wants, digest: acmeDigest } },
+    issuers,
+    routes: routes.items.map(({ value }) => routeWithDigest(value)),
     hosts: values(hosts.items),
     policy: policy.items.map(({ value }) => value),
     limits,

@@ -7,12 +7,13 @@ import type { HeadStart } from "../head_start.ts";
 import { type ConfigurationText, sameTexts } from "./files.ts";
 import type { Loaded } from "./load.ts";
 import { ConfigurationError, type Problem } from "./problems.ts";
+import { type Reference, stillThere } from "./references.ts";
 
 /** What the thread answers. */
 export type Parsed =
   | { readonly loaded: Loaded }
   /** Mistakes of the configuration. */
-  | { readonly problems: readonly Problem[] }
+  | { readonly problems: readonly Problem[]; readonly references: readonly Reference[] }
   /** A mistake of ours. */
   | { readonly fault: string };
 
@@ -33,9 +34,10 @@ export class Parser implements Disposable {
     this.#threads = threads;
   }
 
-  /** Rejects with ConfigurationError where the configuration is wrong. The same texts again mean the same. */
+  /** Rejects with ConfigurationError where the configuration is wrong. The same texts and files again mean the same. */
   async parse(texts: readonly ConfigurationText[]): Promise<Loaded> {
-    if (this.#last && sameTexts(texts, this.#last.texts)) return this.#last;
+    const last = this.#last;
+    if (last && sameTexts(texts, last.texts) && await stillThere(last.references)) return last;
     const worker = this.#idle ?? this.#threads.take();
     this.#idle = undefined;
     clearTimeout(this.#ending);
@@ -45,7 +47,7 @@ export class Parser implements Disposable {
       throw new GateError("internal", "gate", `Cannot read the configuration: ${parsed.fault}`);
     }
     this.#linger(worker);
-    if ("problems" in parsed) throw new ConfigurationError(parsed.problems);
+    if ("problems" in parsed) throw new ConfigurationError(parsed.problems, parsed.references);
     return this.#last = parsed.loaded;
   }
 

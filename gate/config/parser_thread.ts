@@ -20,7 +20,9 @@ async function parsed(texts: readonly ConfigurationText[], protocols: Protocols)
   try {
     return { loaded: await parseConfiguration(texts, protocols) };
   } catch (thrown) {
-    if (thrown instanceof ConfigurationError) return { problems: thrown.problems };
+    if (thrown instanceof ConfigurationError) {
+      return { problems: thrown.problems, references: thrown.references };
+    }
     return { fault: causeChain(thrown) };
   }
 }

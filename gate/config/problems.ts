@@ -10,6 +10,7 @@ import {
   placeOf,
   withoutLogin,
 } from "./tree.ts";
+import type { Reference } from "./references.ts";
 
 export interface Problem {
   /** `ugate.yaml:12:7`, or a file alone. */
@@ -32,7 +33,8 @@ export const MOST_FOUND = 200;
 /** `message` has a line for every problem. */
 export class ConfigurationError extends Error {
   override readonly name = "ConfigurationError";
-  constructor(readonly problems: readonly Problem[]) {
+  /** `references`: the files that it names, as far as they were read. */
+  constructor(readonly problems: readonly Problem[], readonly references: readonly Reference[] = []) {
     const lines = problems.slice(0, MOST_SHOWN).map(formatProblem);
     if (problems.length > MOST_SHOWN) lines.push(`and ${problems.length - MOST_SHOWN} more`);
     super(lines.join("\n"));
@@ -107,7 +109,7 @@ export class Findings {
     if (node === undefined || (node.kind === "scalar" && node.raw === null)) return "nothing";
     if (node.kind !== "scalar") return node.kind === "map" ? "a map" : "a list";
     if (node.text === "" && node.raw !== "") return `nothing from ${quoted(node.raw!)}`; // variables alone
-    if (isSecret(path)) return "a text that is not shown";
+    if (isSecret(path) || node.text?.includes("-----BEGIN ")) return "a text that is not shown";
     const text = (node.raw === node.text ? part : undefined) ?? node.raw!;
     return /^[0-9]{1,20}$/.test(text) ? text : quoted(withoutLogin(text));
   }

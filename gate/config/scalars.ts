@@ -1,5 +1,5 @@
 /** What the texts of a configuration mean. Each reader answers the value, or what it expected instead. */
-import type { Target } from "../contracts.ts";
+import type { Coding, RetryReason, Target } from "../contracts.ts";
 import {
   formatIp,
   isUnixHost,
@@ -10,6 +10,8 @@ import {
   parseTarget,
 } from "../address.ts";
 import { parseHash } from "../password_hash.ts";
+import { regexFault } from "./regex_check.ts";
+import { readingsOf } from "../request_path.ts";
 import type { HostAddress } from "./configuration.ts";
 import { BYTES, MILLISECONDS } from "./units.ts";
 
@@ -21,11 +23,29 @@ export type Reading<T> = T | Mistake;
 
 export const PORT = "a port from 1 to 65535";
 export const TARGET = "a target host:port, [v6]:port, unix:/path or unix:@name";
+export const BACKEND = `${TARGET}, or http:// or https:// and such a target`;
+export const SERVER_NAME = "a name or an IP address";
+export const PATH = "a path such as /api, without query and dot segments";
+export const REGEX = "a regular expression for paths";
+export const METHOD = "a method such as GET, in upper case";
+export const MIRROR = `http:// and ${TARGET}`;
+export const CHECK_PATH = "a path such as /healthz";
+export const CODINGS = ["zstd", "gzip"] as const satisfies readonly Coding[];
+export const RETRY_REASONS: readonly RetryReason[] = ["connect", 502, 503, 504];
+export const RETRY = `one of ${RETRY_REASONS.join(", ")}`;
 export const LISTEN = 'an address such as ":443", "127.0.0.1:443", "[::1]:443", "unix:/path" or "unix:@name"';
 export const PATTERN = "a name, *.name or * (an address is none)";
 export const NAME = "a name of letters, digits, dashes, underscores and dots";
 export const DURATION = "a duration such as 500ms, 3s, 2m or 1h, at most 500h";
+export const ISSUER = "the URL of an issuer, as https://login.example.com";
+export const KEY_SOURCE = "an https:// URL, or the path of a file";
 export const SIZE = "a size such as 64KiB or 10MiB";
+export const EMAIL = "an address such as me@example.com";
+export const DIRECTORY = "a URL that begins with https://, or staging for Let's Encrypt's staging directory";
+export const EXACT_NAME = "a name (for a wildcard an authority wants to see the DNS changed: give a file)";
+export const LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory";
+const STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory";
+const HTTP_SCHEME = "http://", HTTPS_SCHEME = "https://";
 /** Below 2^31 ms, which timers and poll timeouts end at. */
 const LONGEST = 500 * MILLISECONDS.h;
 /** RFC 1929: user names and passwords have 1 to 255 bytes. */
@@ -34,6 +54,76 @@ const LONGEST_SECRET = 255;
 export function readTarget(text: string): Reading<Target> {
   const scheme = text.includes("://") ? ", without a scheme" : "";
   return parseTarget(text) ?? badPort(text, 1) ?? new Mistake(TARGET + scheme);
+}
+
+/** `host:port`, or `http://host:port` where connections are handled as HTTP, and `https://` where they go on in TLS. */
+export interface Backend {
+  readonly target: Target;
+  readonly http: boolean;
+  readonly secure: boolean;
+}
+
+export function readBackend(text: string): Reading<Backend> {
+  const scheme = [HTTP_SCHEME, HTTPS_SCHEME].find((each) => text.startsWith(each)) ?? "";
+  const target = readTarget(text.slice(scheme.length)), http = scheme !== "";
+  if (target instanceof Mistake) return target.got || !http ? target : new Mistake(BACKEND);
+  return { target, http, secure: scheme === HTTPS_SCHEME };
+}
+
+/** Whom a certificate has to be for: a normal name, or an IP literal. */
+export function readServerName(text: string): Reading<string> {
+  const ip = parseIp(text);
+  return (ip === undefined ? normalName(text) : formatIp(ip)) ?? new Mistake(SERVER_NAME);
+}
+
+/** What is asked: a path with its query, of visible ASCII as a request line has it. */
+export function readCheckPath(text: string): Reading<string> {
+  return /^\/[!-~]*$/.test(text) && !text.includes("#") ? text : new Mistake(CHECK_PATH);
+}
+
+/** Where copies of requests go. */
+export function readMirror(text: string): Reading<Target> {
+  const backend = readBackend(text);
+  if (backend instanceof Mistake) return backend.got ? backend : new Mistake(MIRROR);
+  return backend.http ? backend.target : new Mistake(MIRROR);
+}
+
+export function readRetryReason(text: string): Reading<RetryReason> {
+  return RETRY_REASONS.find((reason) => String(reason) === text) ?? new Mistake(RETRY);
+}
+
+/** The path of a route, in normal form; a slash at its end means nothing. */
+export function readPrefix(text: string): Reading<{ readonly prefix: string }> {
+  const path = readPath(text);
+  if (path instanceof Mistake) return path;
+  return { prefix: path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path };
+}
+
+export function readPath(text: string): Reading<string> {
+  const path = /^\/[\x21-\x7e]*$/.test(text) && !/[?#]/.test(text) ? readingsOf(text) : undefined;
+  return path?.normal ?? new Mistake(PATH);
+}
+
+export function readRegex(text: string): Reading<string> {
+  const fault = regexFault(text);
+  return fault === undefined ? text : new Mistake(`${REGEX}: ${fault}`);
+}
+
+/** A token of RFC 9110 9.1; it is case-sensitive, and no method in use has a small letter. */
+export function readMethod(text: string): Reading<string> {
+  return /^[A-Z0-9!#$%&'*+.^_`|~-]{1,32}$/.test(text) && text !== "CONNECT" ? text : new Mistake(METHOD);
+}
+
+/** The name of a header as it is compared. */
+export function readFieldName(text: string): Reading<string> {
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text)
+    ? text.toLowerCase()
+    : new Mistake("the name of a header");
+}
+
+/** What a header may say: no control characters, no blanks around it. */
+export function readFieldValue(text: string): Reading<string> {
+  return /^\P{Cc}*$/u.test(text) && text.trim() === text ? text : new Mistake("the value of a header");
 }
 
 /** Where to listen: an address of this machine, the host "" for all of them; port 0 is any free one. */
@@ -100,6 +190,23 @@ export function readDomain(text: string): Reading<string> {
   return normalName(text) ?? new Mistake("a name");
 }
 
+/** As a mailto URL takes it without escapes. */
+export function readEmail(text: string): Reading<string> {
+  return /^[\w.+-]{1,64}@[A-Za-z0-9.-]{1,253}$/.test(text) ? text : new Mistake(EMAIL);
+}
+
+/** The URL of an ACME directory (RFC 8555 7.1.1), which has to be https. */
+export function readDirectory(text: string): Reading<string> {
+  if (text === "staging") return STAGING;
+  const url = text.startsWith("https://") && URL.canParse(text) ? new URL(text) : undefined;
+  return url && !url.username && !url.password && !url.hash ? url.href : new Mistake(DIRECTORY);
+}
+
+/** A name that stands for itself alone. */
+export function readExactName(text: string): Reading<string> {
+  return normalName(text) ?? new Mistake(EXACT_NAME);
+}
+
 /** `443` or `8000-8999`, inclusive. */
 export function readPorts(text: string): Reading<readonly [number, number]> {
   const [, first, last = first] = /^([0-9]+)(?:-([0-9]+))?$/.exec(text) ?? [];
@@ -124,10 +231,19 @@ export function readSize(text: string): Reading<number> {
   return Number.isSafeInteger(bytes) ? bytes : new Mistake(SIZE);
 }
 
+/** Taken for a password, a hash that leaked would be one. */
+const FOREIGN_HASH =
+  /^(?:\$(?:1|2[abxy]?|5|6|7|y|apr1|argon2[a-z]*|scrypt|pbkdf2[a-z0-9-]*)\$|\{[A-Z0-9-]+\}).{16,}$/;
+
 /** A password as it is, or a hash that `ugate hash` printed. */
 export function readPassword(text: string): Reading<string> {
   if (text.startsWith("scrypt:")) {
     return parseHash(text) ? text : new Mistake("a hash as `ugate hash` prints it");
+  }
+  if (FOREIGN_HASH.test(text)) {
+    return new Mistake(
+      "a password, or a hash as `ugate hash` prints it: one of crypt(3) or htpasswd is not read",
+    );
   }
   return isSecretText(text) ? text : new Mistake("a password of 1 to 255 bytes");
 }
@@ -135,6 +251,27 @@ export function readPassword(text: string): Reading<string> {
 /** A user name; a colon would end it in Basic authentication (RFC 7617 2). */
 export function readUser(text: string): Reading<string> {
   return isSecretText(text) && !/[:\p{Cc}]/u.test(text) ? text : new Mistake("a user name without a colon");
+}
+
+/** As it is written: tokens have to say exactly that. */
+export function readIssuer(text: string): Reading<string> {
+  return httpUrl(text) ? text : new Mistake(ISSUER);
+}
+
+/** Where the keys of an issuer are. */
+export type KeyPlace = { readonly url: string } | { readonly file: string };
+
+export function readKeySource(text: string): Reading<KeyPlace> {
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
+    return text === "" || text.includes("\n") ? new Mistake(KEY_SOURCE) : { file: text };
+  }
+  return httpUrl(text) ? { url: text } : new Mistake(KEY_SOURCE);
+}
+
+/** Without a login, which would be told wherever the URL is. */
+function httpUrl(text: string): URL | undefined {
+  const url = /^https?:\/\/[^\s#]+$/.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+  return url?.username === "" && url.password === "" ? url : undefined;
 }
 
 /** `user:password` */

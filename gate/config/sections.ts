@@ -1,7 +1,8 @@
 /** The tree as typed parts. What is wrong is reported and left out, so that the checks go on with the rest. */
 import type { z } from "zod";
-import type { Limits } from "../contracts.ts";
-import type { PolicyRule } from "../snapshot.ts";
+import type { FilesSite, Limits } from "../contracts.ts";
+import { asOctets } from "../request_query.ts";
+import type { NamedValue, PathMatch, PolicyRule } from "../snapshot.ts";
 import type {
   Configuration,
   HostConfiguration,
@@ -13,12 +14,17 @@ import { type Located, type Part, readList, readNamed, readPart, readRightKeys }
 import { readName, readPattern } from "./scalars.ts";
 import * as schema from "./schema.ts";
 import { suggestion } from "./suggest.ts";
+import { nodeAt } from "./tree.ts";
 
 export interface Sections {
   readonly node: z.output<typeof schema.node>;
   readonly listeners: Part<Map<string, Located<ListenerConfiguration>>>;
   /** Plain forwards first. */
   readonly routes: Part<Located<RouteConfiguration>[]>;
+  readonly certificates: Part<Located<z.output<typeof schema.certificate>>[]>;
+  /** Not whole: it is written, and wrong. */
+  readonly acme: { readonly whole: boolean; readonly value?: z.output<typeof schema.acme> };
+  readonly issuers: Part<Located<z.output<typeof schema.issuer>>[]>;
   readonly hosts: Part<Map<string, Located<HostConfiguration>>>;
   readonly policy: Part<Located<PolicyRule>[]>;
   readonly limits: Limits;
@@ -40,6 +46,9 @@ export function readSections(findings: Findings): Sections {
     node: readOrDefault(schema.node, "node", findings),
     listeners: mapNamed(listeners, (name, value) => listenerOf(name, value, limits.sniffTimeout)),
     routes: { ...routes, items: [...forwards, ...routes.items] },
+    certificates: readList(schema.certificate, "certificates", findings),
+    acme: readAcme(findings),
+    issuers: readList(schema.issuer, "issuers", findings),
     hosts: mapNamed(readNamed(schema.host, "hosts", readPattern, findings), hostOf),
     policy: mapPart(readList(schema.rule, "policy", findings), ({ path, value }) => ({
       path,
@@ -54,6 +63,12 @@ export function readSections(findings: Findings): Sections {
       log: readOrDefault(schema.log, "log", findings),
     },
   };
+}
+
+function readAcme(findings: Findings): Sections["acme"] {
+  if (nodeAt(findings.root, ["acme"]) === undefined) return { whole: true };
+  const value = readPart(schema.acme, ["acme"], findings);
+  return { whole: value !== undefined, value };
 }
 
 function unknownKeys(findings: Findings): void {
@@ -119,15 +134,72 @@ function forwardOf(
   return [{ path: at, value: { place: findings.locate(at), listener, protocol: "tcp", to } }];
 }
 
-function routeOf(place: string, { to, ...rest }: z.output<typeof schema.route>): RouteConfiguration {
-  return { ...rest, place, to: endpointsOf(to) };
+/** Handled as HTTP where its targets say so; the checks see that all of them do. */
+function routeOf(
+  place: string,
+  { to, path, encodedSlash, method, headers, query, ...keys }: z.output<typeof schema.route>,
+): RouteConfiguration {
+  const { redirect, respond, rewrite, requestHeaders, responseHeaders, ...others } = keys;
+  const { timeout, bodySize, files: directory, compress, rateLimit, retries, mirror, auth, ...rest } = others;
+  const filters = { redirect, respond, rewrite, requestHeaders, responseHeaders };
+  const files = directory === undefined ? undefined : filesOf(directory, path);
+  const rules = { timeout, bodySize, ...filters, files, compress, rateLimit, retries, mirror, auth };
+  const backends = backendsOf(to), asked = { path, encodedSlash, method, headers, query };
+  const handled = backends.some(({ http }) => http) ||
+    [...Object.values(asked), ...Object.values(rules)].some((key) => key !== undefined);
+  const secureOnly = rest.tls && { secureOnly: true as const };
+  const prefix = path && "prefix" in path ? path.prefix : undefined;
+  const http = handled ? { ...requestMatch(asked), http: { ...rules, ...secureOnly, prefix } } : {};
+  const route = { ...rest, place, to: backends, ...http };
+  return rest.tls === undefined ? route : { ...route, host: routedHost(rest) };
 }
 
-/** One target, or a list of them, weighted or not. */
-export function endpointsOf(to: z.output<typeof schema.route>["to"]): RouteConfiguration["to"] {
-  return (Array.isArray(to) ? to : [to]).map((one) =>
-    "to" in one ? { target: one.to, weight: one.weight } : { target: one, weight: 1 }
-  );
+/** The directory is made absolute where it is looked at (content.ts). */
+function filesOf(directory: string, path: RequestKeys["path"]): FilesSite {
+  const prefix = path && "prefix" in path && path.prefix !== "/" ? path.prefix : "";
+  return { directory, prefix };
+}
+
+type RequestKeys = Pick<
+  Partial<z.output<typeof schema.route>>,
+  "path" | "encodedSlash" | "method" | "headers" | "query"
+>;
+
+/** What requests are matched by. */
+export function requestMatch(
+  { path, encodedSlash, method, headers, query }: RequestKeys,
+): Pick<RouteConfiguration, "path" | "encodedSlash" | "method" | "headers" | "query"> {
+  return {
+    path: path && pathMatch(path),
+    encodedSlash,
+    method,
+    headers: headers && named(headers).map(({ name, value }) => ({ name: name.toLowerCase(), value })),
+    query: query && named(query),
+  };
+}
+
+function pathMatch(path: NonNullable<RequestKeys["path"]>): PathMatch {
+  if ("prefix" in path) return path;
+  const { exact, regex } = path;
+  return exact === undefined ? { regex: regex! } : { exact };
+}
+
+const named = (map: Readonly<Record<string, string>>): NamedValue[] =>
+  Object.entries(map).map(([name, value]) => ({ name: asOctets(name), value: asOctets(value) }));
+
+/** What ends TLS is for TLS alone: as `*` is, and no host is not. */
+export const routedHost = (
+  { host, tls }: Pick<RouteConfiguration, "host" | "tls">,
+): string | undefined => tls === undefined ? host : host ?? "*";
+
+/** One target, or a list of them, weighted or not; undefined: none. */
+export function backendsOf(to: z.output<typeof schema.route>["to"]): RouteConfiguration["to"] {
+  if (to === undefined) return [];
+  return (Array.isArray(to) ? to : [to]).map((one) => {
+    const { target, http, secure } = "to" in one ? one.to : one, weight = "to" in one ? one.weight : 1;
+    if (!http) return { target, weight };
+    return secure ? { target, weight, http, secure } : { target, weight, http };
+  });
 }
 
 function ruleOf(place: string, { allow, deny }: z.output<typeof schema.rule>): PolicyRule {

@@ -5,7 +5,7 @@ import { Mistake, type Reading } from "./scalars.ts";
 import { suggestion } from "./suggest.ts";
 
 /** In a JSON Schema: a text whose value the environment gives. */
-const FROM_ENVIRONMENT = { type: "string", pattern: "\\$\\{" };
+export const FROM_ENVIRONMENT = { type: "string", pattern: "\\$\\{" };
 
 /** A text that `read` understands; `json` is its shape in an editor where that is not just any text. */
 export function scalar<T>(expected: string, read: (text: string) => Reading<T>, json: object = {}) {
@@ -26,6 +26,13 @@ export function oneOf<const T extends string>(words: readonly T[]) {
 /** In a JSON Schema: one of a closed set. */
 export function oneOfWords(words: readonly string[]): object {
   return { anyOf: [{ enum: words }, FROM_ENVIRONMENT] };
+}
+
+export function flag() {
+  const expected = "true or false";
+  const read = (text: string) =>
+    text === "true" || text === "false" ? text === "true" : new Mistake(expected);
+  return scalar(expected, read, { anyOf: [{ type: "boolean" }, FROM_ENVIRONMENT] });
 }
 
 export function integer(least: number, most: number) {

@@ -2,6 +2,7 @@
 import type { Environment } from "./environment.ts";
 import { type ConfigurationText, findPlace, type Place, type Places, placesOf, readPlace } from "./files.ts";
 import { ConfigurationError } from "./problems.ts";
+import { type Reference, stillThere } from "./references.ts";
 
 /**
  * Once something was read at a place, this place it stays: when the file there is gone, that is an error, and no reason
@@ -10,6 +11,7 @@ import { ConfigurationError } from "./problems.ts";
 export class ConfigurationSource {
   #places: Places;
   #last: Result;
+  #references: readonly Reference[] = [];
   #wasRead = false;
   #spent = false;
 
@@ -20,6 +22,16 @@ export class ConfigurationSource {
   /** The absolute paths at which the next read looks; the first that is there counts. */
   get paths(): readonly string[] {
     return this.#places.paths.map(absolute);
+  }
+
+  /** Everything whose change may mean another configuration. */
+  get watched(): readonly string[] {
+    return [...this.paths, ...this.#references.map(({ path }) => path)];
+  }
+
+  /** What was read is only the same while these files are, too. */
+  attend(references: readonly Reference[]): void {
+    this.#references = references;
   }
 
   /** What read() answered last: none where it threw. */
@@ -45,6 +57,7 @@ export class ConfigurationSource {
 
   /** Whether read() would now give, or say, something else than it did. What can be read only once never differs. */
   async differs(): Promise<boolean> {
+    if (!await stillThere(this.#references)) return true;
     return !this.#spent && !same(await this.#now(), this.#last);
   }
 

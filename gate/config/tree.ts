@@ -53,8 +53,9 @@ export function formatPath(path: Path): string {
 }
 
 /** `alice:secret` where a user and a password belong is a slip that must not print the password. */
-function shownKey(key: string, [section, , field]: Path): string {
-  const isUser = section === "listeners" && field === "users";
+function shownKey(key: string, [section, , field, kind]: Path): string {
+  const isUser = section === "listeners" && field === "users" ||
+    section === "routes" && field === "auth" && kind === "basic";
   return isUser ? key.replace(/:[^]*/, ":***") : withoutLogin(key);
 }
 
@@ -100,10 +101,17 @@ export function isBroken(node: Node): boolean {
   return Array.from(node.entries.values()).some(({ value }) => isBroken(value));
 }
 
-const SECRETS: readonly Path[] = [["listeners", "*", "users", "*"], ["hosts", "*", "credentials"]];
+const SECRETS: readonly Path[] = [
+  ["listeners", "*", "users", "*"],
+  ["hosts", "*", "credentials"],
+  ["routes", "*", "auth", "basic", "*"],
+  ["routes", "*", "requestHeaders", "set", "*"], // what a backend asks of the gate: keys, tokens
+  ["routes", "*", "requestHeaders", "add", "*"],
+];
 
 /** Whether what stands at the path, or below it, must never be shown. */
 export function isSecret(path: Path): boolean {
+  if (path.length === 3 && path[0] === "routes" && path[2] === "auth") return true; // a text where its map belongs
   return SECRETS.some((secret) =>
     path.length >= secret.length - (secret.at(-1) === "*" ? 1 : 0) &&
     secret.slice(0, path.length).every((step, i) => step === "*" || step === path[i])

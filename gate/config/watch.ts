@@ -90,9 +90,9 @@ export class ConfigurationWatch implements AsyncDisposable {
   /** The trace once it stayed the same; undefined: it is over. */
   async #settled(): Promise<Trace | undefined> {
     const since = performance.now();
-    for (let seen = await trace(this.#source.paths); !this.#closed;) {
+    for (let seen = await trace(this.#source.watched); !this.#closed;) {
       await this.#quiet.take(this.#times.quiet);
-      const now = await trace(this.#source.paths);
+      const now = await trace(this.#source.watched);
       if (now.stamp === seen.stamp && keyOf(now) === keyOf(seen)) return this.#closed ? undefined : now;
       seen = now;
       if (performance.now() - since > RESTLESS) {

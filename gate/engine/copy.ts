@@ -2,21 +2,25 @@
  * Exactly so many bytes from one stream to the other; both stay with their owner. Between raw sockets they are spliced,
  * elsewhere they go through the joints.
  */
-import type { Joint, Stream, Taker } from "../contracts.ts";
-import { asGateError, GateError } from "../errors.ts";
+import type { Joint, Pace, Stream, Taker } from "../contracts.ts";
+import { asGateError, GateError, type Side } from "../errors.ts";
+import { CopyClock, tooSlow } from "./copy_clock.ts";
 import type { Descriptor, Mover } from "./descriptor.ts";
 import { Flow } from "./flow.ts";
 import { EPOLLERR } from "./layout.ts";
-import { again, promiseResolved } from "./loop.ts";
+import { after, again, promiseResolved } from "./loop.ts";
 import { Outlet } from "./outlet.ts";
 import { Socket } from "./socket.ts";
 
 const NOTHING = new Uint8Array(0);
 
-/** Rejects with "closed" where `from` ends first, and with the reset of either. */
-export async function copyBytes(from: Stream, to: Stream, bytes: number): Promise<void> {
-  if (bytes <= 0) return;
-  if (from instanceof Socket && to instanceof Socket) return await spliceBytes(from, to, bytes);
+/**
+ * Answers how many bytes that were. Rejects with "closed" where `from` ends first, with "timeout" where the pace is not kept, and with the reset of either.
+ * `bytes` Infinity: up to the end.
+ */
+export async function copyBytes(from: Stream, to: Stream, bytes: number, pace?: Pace): Promise<number> {
+  if (bytes <= 0) return 0;
+  if (from instanceof Socket && to instanceof Socket) return await spliceBytes(from, to, bytes, pace);
   if (!from.joint || !to.joint) {
     throw new GateError("internal", "gate", "Cannot copy: a stream has neither a socket nor a joint");
   }
@@ -28,16 +32,34 @@ export async function copyBytes(from: Stream, to: Stream, bytes: number): Promis
     source.leave();
     throw thrown;
   }
-  await jointBytes(source, sink, bytes);
-  await to.write(NOTHING); // behind what the kernel refused: the stream may be moved after this
+  const moved = await jointBytes(source, sink, bytes, sideOf(from), sideOf(to), pace);
+  await refusedGone(to, pace);
+  return moved;
+}
+
+/** What the kernel refused of the last bytes has left: the stream may be moved after this. */
+async function refusedGone(to: Stream, pace: Pace | undefined): Promise<void> {
+  const left = to.write(NOTHING);
+  if (!left) return;
+  const stop = pace && after(pace.sink, () => to.abort(tooSlow(sideOf(to), "takes nothing")));
+  try {
+    await left;
+  } finally {
+    stop?.();
+  }
 }
 
 const tooShort = (from: Socket | undefined, bytes: number): GateError =>
   new GateError("closed", from?.side ?? "gate", `Cannot copy ${bytes} more bytes: the end came first`);
 
-function spliceBytes(from: Socket, to: Socket, bytes: number): Promise<void> {
+const sideOf = (stream: Stream): Side => "side" in stream ? stream.side as Side : "gate";
+
+function spliceBytes(from: Socket, to: Socket, bytes: number, pace: Pace | undefined): Promise<number> {
   return new Promise((resolve, reject) => {
-    new SpliceCopy(from, to, bytes, (reason) => reason ? reject(reason) : resolve());
+    new SpliceCopy(from, to, bytes, pace, (moved, reason) => {
+      if (reason) reject(reason);
+      else resolve(moved);
+    });
   });
 }
 
@@ -46,17 +68,34 @@ class SpliceCopy implements Mover {
   readonly #to: Socket;
   readonly #bytes: number;
   readonly #flow: Flow;
-  readonly #done: (reason?: GateError) => void;
+  readonly #done: (moved: number, reason?: GateError) => void;
+  readonly #clock: CopyClock | undefined;
   #over = false;
 
-  constructor(from: Socket, to: Socket, bytes: number, done: (reason?: GateError) => void) {
+  constructor(
+    from: Socket,
+    to: Socket,
+    bytes: number,
+    pace: Pace | undefined,
+    done: (moved: number, reason?: GateError) => void,
+  ) {
     const held = from.unread(), first = held.subarray(0, Math.min(held.length, bytes));
     from.held = held.subarray(first.length);
     this.#from = from;
     this.#to = to;
     this.#bytes = bytes;
     this.#done = done;
-    this.#flow = new Flow(from, to, first, bytes - first.length);
+    // Up to the end, which is not passed on: more than any stream has.
+    this.#flow = new Flow(from, to, first, Math.min(bytes, Number.MAX_SAFE_INTEGER) - first.length);
+    if (pace) {
+      this.#clock = new CopyClock(
+        pace,
+        from.side,
+        to.side,
+        () => this.#flow,
+        (reason) => this.#finish(reason),
+      );
+    }
     from.mover = to.mover = this;
     this.#pump();
   }
@@ -80,7 +119,11 @@ class SpliceCopy implements Mover {
     try {
       if (this.#flow.pump()) again(this.#pump);
       else if (this.#flow.moved === this.#bytes) this.#finish();
-      else if (this.#flow.short) this.#finish(tooShort(this.#from, this.#bytes - this.#flow.moved));
+      else if (this.#flow.short) {
+        this.#finish(
+          this.#bytes === Infinity ? undefined : tooShort(this.#from, this.#bytes - this.#flow.moved),
+        );
+      }
     } catch (thrown) {
       this.#finish(asGateError(thrown));
     }
@@ -89,24 +132,34 @@ class SpliceCopy implements Mover {
   #finish(reason?: GateError): void {
     if (this.#over) return;
     this.#over = true;
+    this.#clock?.stop();
     this.#from.mover = this.#to.mover = undefined;
     this.#flow.close();
     promiseResolved();
     this.#from.wakeWriter(); // what changed while they were moved finds who waits
     this.#to.wakeReader();
-    this.#done(reason);
+    this.#done(this.#flow.moved, reason);
   }
 }
 
-function jointBytes(from: Joint, to: Joint, bytes: number): Promise<void> {
+function jointBytes(
+  from: Joint,
+  to: Joint,
+  bytes: number,
+  source: Side,
+  sink: Side,
+  pace: Pace | undefined,
+): Promise<number> {
   return new Promise((resolve, reject) => {
     const copy = new JointCopy(from, to, bytes, (reason) => {
+      clock?.stop();
       from.leave();
       to.leave();
       promiseResolved();
       if (reason) reject(reason);
-      else resolve();
+      else resolve(copy.moved);
     });
+    const clock = pace && new CopyClock(pace, source, sink, () => copy, (reason) => copy.broke(reason));
     from.join(copy, bytes);
     to.join(copy.sink, 0);
   });
@@ -116,8 +169,10 @@ class JointCopy implements Taker {
   readonly #from: Joint;
   readonly #outlet: Outlet;
   readonly #done: (reason?: GateError) => void;
+  readonly #bytes: number;
   #left: number;
   #over = false;
+  moved = 0;
   /** The taker of the other joint: nothing is taken there, but its room and its resets matter. */
   readonly sink: Taker = {
     take: () => {},
@@ -132,10 +187,11 @@ class JointCopy implements Taker {
 
   constructor(from: Joint, to: Joint, bytes: number, done: (reason?: GateError) => void) {
     this.#from = from;
-    this.#left = bytes;
+    this.#left = this.#bytes = bytes;
     this.#done = done;
     this.#outlet = new Outlet(to, (placed) => {
       this.#left -= placed;
+      this.moved += placed;
       this.#from.delivered(placed);
     });
   }
@@ -150,8 +206,15 @@ class JointCopy implements Taker {
 
   room(): void {}
 
+  /** Bytes wait for room. */
+  get stuck(): boolean {
+    return this.#outlet.kept > 0;
+  }
+
   end(): void {
-    if (this.#left > this.#outlet.kept) this.broke(tooShort(undefined, this.#left));
+    if (this.#bytes === Infinity) this.#left = this.#outlet.kept;
+    if (this.#left === 0) this.#finish(undefined);
+    else if (this.#left > this.#outlet.kept) this.broke(tooShort(undefined, this.#left));
   }
 
   broke(reason: GateError): void {

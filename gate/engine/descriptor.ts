@@ -39,6 +39,8 @@ export class Descriptor implements Watcher {
   mover: Mover | undefined;
   /** Called once when the peer is gone in both directions while nobody moves or reads. */
   onGone: ((reason: GateError) => void) | undefined;
+  /** Called when the descriptor is given back. */
+  onClosed: (() => void) | undefined;
   /** Why it was aborted. */
   reason: GateError | undefined;
   #reader: (() => void) | undefined;
@@ -181,5 +183,6 @@ export class Descriptor implements Watcher {
     this.onGone = undefined;
     this.wakeReader();
     this.wakeWriter();
+    this.onClosed?.();
   }
 }

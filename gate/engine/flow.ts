@@ -69,6 +69,11 @@ export class Flow {
     return true;
   }
 
+  /** Bytes were read that the sink does not take. */
+  get stuck(): boolean {
+    return this.#inPipe > 0 || this.#unsent !== undefined;
+  }
+
   #finish(): void {
     this.done = true;
     this.short = this.#left > 0 && this.#left < Infinity;

@@ -45,6 +45,12 @@ export class Layered implements Stream {
     this.#inbox.onGone = told;
   }
 
+  /** Nothing waits to be read: no bytes, no end, no reset. */
+  get isQuiet(): boolean {
+    const { queue, ended, reason } = this.#inbox;
+    return queue.size === 0 && !ended && !reason && !this.#closed;
+  }
+
   /** The time for first bytes is over: looks go on with the phase "late". */
   late(): void {
     this.#late = true;

@@ -7,8 +7,8 @@ import type { Mover } from "./descriptor.ts";
 import { deadlines, now } from "./loop.ts";
 import type { Socket } from "./socket.ts";
 
-/** How long, ms, and how many bytes. */
-export const LINGER_TIME = 1000, LINGER_MOST = 1 << 20;
+/** How long, ms, and how many bytes: who uploads much reads its answer when the upload fails. */
+export const LINGER_TIME = 1000, LINGER_MOST = 16 << 20;
 
 const thrown = new Uint8Array(16384);
 

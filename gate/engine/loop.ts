@@ -30,6 +30,8 @@ export const EDGES = (EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET) >>> 
 const BATCH = 512;
 /** Yields to promises at least this often while events keep coming, ms. */
 const YIELD_INTERVAL = 2;
+/** After so long a turn is others', ms. */
+const LONG_TURN = 5;
 /** The longest sleep, ms: bounds how late a deadline is. */
 const LONGEST_SLEEP = 250;
 
@@ -92,6 +94,20 @@ export function after(ms: number, act: () => void): () => void {
 /** Goes on in the next turn, which then comes at once: for work that gave way to others. */
 export function again(act: () => void): void {
   eager.push(act);
+}
+
+/**
+ * For who goes on without waiting while bytes keep coming: nothing to wait for while this turn is short, else the next one.
+ * Everybody else, and whoever looks whether this thread turns, waits for that.
+ */
+export function giveWay(): Promise<void> | undefined {
+  if (!running || performance.now() - now < LONG_TURN) return undefined;
+  return new Promise((resolve) =>
+    again(() => {
+      promiseResolved();
+      resolve();
+    })
+  );
 }
 
 /** Runs at the end of every turn: what was gathered leaves here. */

@@ -41,6 +41,14 @@ export function disown(fd: number): void {
   else if (early.includes(fd)) early.splice(early.indexOf(fd), 1);
 }
 
+/**
+ * A descriptor that one thread sent to another, from then on the other's: by the thread that passes the message on. false:
+ * the first one has died meanwhile, and the number may be anybody's.
+ */
+export function passOn(shared: SharedArrayBuffer, fd: number, from: number, to: number): boolean {
+  return Atomics.compareExchange(new Uint16Array(shared), fd, from + 1, to + 1) === from + 1;
+}
+
 /** Closes what a dead engine left open; how many there were. */
 export function closeAllOf(shared: SharedArrayBuffer, engine: number): number {
   const table = new Uint16Array(shared);

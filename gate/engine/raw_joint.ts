@@ -27,7 +27,7 @@ function flushGathered(): void {
   const owner = sender, size = gathered;
   sender = undefined;
   gathered = 0;
-  if (owner && size > 0) owner.transmit(size);
+  if (owner && size > 0) owner.transmit(sending, size);
 }
 atTurnEnd(flushGathered);
 
@@ -83,6 +83,14 @@ export class RawJoint implements Joint, Mover {
     gathered += bytes;
   }
 
+  post(bytes: Uint8Array, size: number): boolean {
+    if (sender === this) flushGathered();
+    this.#wantsRoom ||= this.#unsent.size > 0;
+    if (this.#unsent.size > 0) return false;
+    this.transmit(bytes, size);
+    return true;
+  }
+
   delivered(bytes: number): void {
     this.#window += bytes;
     if (this.#socket.readable || this.#held.length > 0) this.#schedule();
@@ -127,12 +135,12 @@ export class RawJoint implements Joint, Mover {
     this.#broke(reason);
   }
 
-  /** Sends the first `size` bytes of the thread's buffer, keeps what the kernel refuses. */
-  transmit(size: number): void {
+  /** Sends the first `size` bytes, keeps what the kernel refuses. */
+  transmit(bytes: Uint8Array, size: number): void {
     if (this.#socket.fd < 0) return;
     try {
-      const sent = Math.max(0, this.#socket.send(sending, size));
-      this.#unsent.push(sending, sent, size - sent);
+      const sent = Math.max(0, this.#socket.send(bytes, size));
+      this.#unsent.push(bytes, sent, size - sent);
     } catch (thrown) {
       again(() => this.#broke(asGateError(thrown)));
     }
@@ -189,10 +197,11 @@ export class RawJoint implements Joint, Mover {
       this.#give(taker, held, size);
       return true;
     }
-    const size = this.#socket.recv(most === BATCH ? receiving : receiving.subarray(0, most));
+    const places = taker.places ?? receiving;
+    const size = this.#socket.recv(most >= places.length ? places : places.subarray(0, most));
     if (size < 0) return false;
     if (size > 0) {
-      this.#give(taker, receiving, size);
+      this.#give(taker, places, size);
       return true;
     }
     this.#ended = true;

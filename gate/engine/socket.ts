@@ -198,8 +198,9 @@ export class Socket extends Descriptor implements Stream {
   }
 
   #hold(bytes: Uint8Array, from: number, to: number): void {
-    if (bytes === this.held) this.held = from === 0 ? bytes : bytes.subarray(from);
-    else this.held = from === to ? NOTHING : bytes.slice(from, to);
+    if (from === to) this.held = NOTHING; // and not an empty view, which would keep all of it
+    else if (bytes === this.held) this.held = from === 0 ? bytes : bytes.subarray(from);
+    else this.held = bytes.slice(from, to);
   }
 
   async #writeBehind(bytes: Uint8Array): Promise<void> {

@@ -1,23 +1,8 @@
 /** What the gate itself answers to a request: a status, one sentence, and the end of the connection. */
 import type { Failure, GateError } from "../../gate/errors.ts";
+import { type OwnAnswer, writeOwnAnswer } from "./own_answer.ts";
 
 const encoder = new TextEncoder();
-
-/** RFC 9110 15. */
-const REASON: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  403: "Forbidden",
-  404: "Not Found",
-  407: "Proxy Authentication Required",
-  429: "Too Many Requests",
-  431: "Request Header Fields Too Large",
-  500: "Internal Server Error",
-  501: "Not Implemented",
-  502: "Bad Gateway",
-  503: "Service Unavailable",
-  504: "Gateway Timeout",
-  505: "HTTP Version Not Supported",
-};
 
 /** The client learns what happened, and nothing of the inside. */
 const SENTENCE: Readonly<Record<Failure, string>> = {
@@ -33,6 +18,10 @@ const SENTENCE: Readonly<Record<Failure, string>> = {
   closed: "The destination closed the connection.",
   exhausted: "There is no room for another connection.",
   internal: "The gateway made a mistake.",
+};
+/** Where the status tells more than the failure. */
+const SENTENCE_OF_STATUS: Readonly<Record<number, string>> = {
+  429: "There were too many requests: come again later.",
 };
 
 /** By failure; what differs from protocol to protocol is theirs to say. */
@@ -58,28 +47,27 @@ export function statusOf({ failure, side }: GateError, status: typeof STATUS): n
   return ours ? 502 : status[failure];
 }
 
-/** A whole response in plain text. `head`: without its body, as HEAD wants it. */
+interface Words {
+  readonly sentence?: string;
+  /** Whole lines of the head, without CRLF. */
+  readonly fields?: readonly string[];
+}
+
+/** What a client is told of a failure, in plain text. */
+export function failureAnswer(
+  status: number,
+  failure: Failure,
+  { sentence = SENTENCE_OF_STATUS[status] ?? SENTENCE[failure], fields = [] }: Words = {},
+): OwnAnswer {
+  const body = encoder.encode(`${failure}: ${sentence}\n`);
+  return { status, fields: ["Content-Type: text/plain; charset=utf-8", ...fields], body };
+}
+
+/** The same as a whole response behind which the connection ends. `head`: without its body, as HEAD wants it. */
 export function plainAnswer(
   status: number,
   failure: Failure,
-  { sentence = SENTENCE[failure], fields = [], head = false }: {
-    sentence?: string;
-    fields?: readonly string[];
-    head?: boolean;
-  } = {},
+  { head = false, ...words }: Words & { readonly head?: boolean } = {},
 ): Uint8Array {
-  const body = encoder.encode(`${failure}: ${sentence}\n`);
-  const lines = [
-    `HTTP/1.1 ${status} ${REASON[status]}`,
-    "Content-Type: text/plain; charset=utf-8",
-    `Content-Length: ${body.length}`,
-    "Connection: close",
-    ...fields,
-  ];
-  const start = encoder.encode(`${lines.join("\r\n")}\r\n\r\n`);
-  if (head) return start;
-  const whole = new Uint8Array(start.length + body.length);
-  whole.set(start);
-  whole.set(body, start.length);
-  return whole;
+  return writeOwnAnswer(failureAnswer(status, failure, words), { head, stays: false });
 }

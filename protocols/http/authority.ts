@@ -19,6 +19,9 @@ export function parseAuthority(text: string, defaultPort?: number): Target | und
   return namedTarget(v6 ?? name, port);
 }
 
+/** Whether a request's target is a URL: `http://host/path`. */
+export const isAbsolute = (target: string): boolean => ABSOLUTE_FORM.test(target);
+
 /**
  * The host a request is for (RFC 9112 3.2): of the absolute-form target, else of its one Host field. `target` is
  * undefined where an old or a strange request names none; false: it contradicts itself, or names no host.

@@ -1,12 +1,19 @@
-/** HTTP passed on by the Host of a connection's first request; HTTP/2 in clear by the route alone. */
+/**
+ * HTTP: each request by a route of its own where the listener's routes handle it, or to where it says itself where the
+ * listener is a proxy; else the whole connection by the Host of its first request, and HTTP/2 in clear by the route alone.
+ */
 import type { Conn, Gate, Protocol, Target, Verdict } from "../../gate/contracts.ts";
 import { sniffPrefix } from "../common/prefix.ts";
 import { connectOrRefuse } from "../common/refuse.ts";
+import { challengeAnswer } from "./acme_challenge.ts";
 import { plainAnswer, STATUS, statusOf } from "./answer.ts";
-import { requestedHost } from "./authority.ts";
+import { isAbsolute, requestedHost } from "./authority.ts";
 import { type Fault, requestHead } from "./head.ts";
+import { writeOwnAnswer } from "./own_answer.ts";
+import { proxies } from "./proxied.ts";
 import { refuseFault } from "./refuse_fault.ts";
 import { sniffRequestLine } from "./request_line.ts";
+import { serveRequests } from "./serve.ts";
 
 const encoder = new TextEncoder();
 const CONNECT = encoder.encode("CONNECT ");
@@ -16,8 +23,12 @@ const HTTP2_PREFACE = encoder.encode("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 /** What a client asks for. Nothing is used: the bytes go on as they came. */
 interface Asked {
   readonly used: 0;
+  /** For a URL, as a proxy is asked. */
+  readonly absolute: boolean;
   readonly head: boolean;
   readonly target: Target | undefined;
+  /** Of a GET, as it came. */
+  readonly path?: string;
 }
 
 const STATUSES = { ...STATUS, "no-route": 404, unauthenticated: 403 };
@@ -29,26 +40,35 @@ function sniffHttp(head: Uint8Array): Verdict {
 }
 
 async function serve(conn: Conn, gate: Gate): Promise<void> {
+  if (gate.handles(conn)) return await serveRequests(conn, gate);
   conn.deadline(conn.limits.handshakeTimeout);
   const asked = await conn.stream.next(askedFor(conn.limits.headSize));
   if ("fault" in asked) return await refuseFault(conn, asked);
+  const text = gate.challenged && asked.path !== undefined ? gate.challenge(asked.path, conn) : undefined;
+  if (text !== undefined) return await conn.stream.write(challenge(text));
+  if (asked.absolute && proxies(conn)) return await serveRequests(conn, gate);
   using upstream = await connectOrRefuse(conn, gate, asked.target, (reason) => {
     return plainAnswer(statusOf(reason, STATUSES), reason.failure, { head: asked.head });
   });
   gate.relay(conn, upstream);
 }
 
+/** The whole response, behind which the connection ends. */
+const challenge = (text: string): Uint8Array =>
+  writeOwnAnswer(challengeAnswer(text), { head: false, stays: false });
+
 function askedFor(limit: number): (bytes: Uint8Array) => Asked | Fault | number {
   const read = requestHead(limit);
   return (bytes) => {
     const http2 = sniffPrefix(bytes, HTTP2_PREFACE);
-    if (http2 === true) return { used: 0, head: false, target: undefined };
+    if (http2 === true) return { used: 0, absolute: false, head: false, target: undefined };
     if (http2 !== false) return bytes.length + 1;
     const request = read(bytes);
     if (typeof request === "number" || "fault" in request) return request;
     const target = requestedHost(request);
     if (target === false) return { used: 0, fault: 400, state: "not one valid Host" };
-    return { used: 0, head: request.method === "HEAD", target };
+    const path = request.method === "GET" ? request.target : undefined;
+    return { used: 0, absolute: isAbsolute(request.target), head: request.method === "HEAD", target, path };
   };
 }
 

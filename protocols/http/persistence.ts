@@ -19,14 +19,6 @@ export function upstreamPersists(response: MessageHead): boolean {
 }
 
 /**
- * Whether a client's connection stays after this exchange, when the request has been read to its end. Not after a
- * CONNECT that was refused: what its client may have sent ahead is no HTTP.
- */
-export function clientPersists(request: MessageHead, body: Body): boolean {
-  return body !== "close" && body !== "tunnel" && request.body !== "tunnel" && persists(request);
-}
-
-/**
  * How a response's content is sent to a client of this minor version: as it came, but HTTP/1.0 knows no chunks, so
  * that the end of the connection ends it.
  */

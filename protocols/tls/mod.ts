@@ -1,9 +1,14 @@
-/** TLS passed through by the name in its ClientHello: nothing is decrypted, the bytes go on as they came. */
-import type { Conn, Gate, Protocol } from "../../gate/contracts.ts";
-import { type Failure, GateError } from "../../gate/errors.ts";
+/**
+ * TLS by the name in its ClientHello. Its route says whether nothing is decrypted and the bytes go on as they came, or
+ * whether it ends here.
+ */
+import type { Conn, Gate, Protocol, Securing, Stream, Target, Termination } from "../../gate/contracts.ts";
+import { asGateError, type Failure, GateError } from "../../gate/errors.ts";
 import { connectOrRefuse, refuse } from "../common/refuse.ts";
 import { readClientHello, sniffClientHello } from "./client_hello.ts";
+import { connectTls } from "./secure.ts";
 import { serverNameTarget } from "./server_name.ts";
+import { terminate } from "./terminate.ts";
 
 const HANDSHAKE_FAILURE = 40;
 const ACCESS_DENIED = 49;
@@ -42,8 +47,27 @@ async function serve(conn: Conn, gate: Gate): Promise<void> {
   const { serverName, alpn } = hello;
   conn.peer = { ...conn.peer, serverName, alpn: alpn.length > 0 ? alpn.join(",") : undefined };
   const target = serverName === undefined ? undefined : serverNameTarget(serverName);
+  const asked = terminationOf(conn, gate, target);
+  if (asked instanceof GateError) return await refuse(conn, asked, alert);
+  if (asked) return await terminate(conn, gate, target, asked);
   using upstream = await connectOrRefuse(conn, gate, target, alert);
   gate.relay(conn, upstream);
+}
+
+function terminationOf(
+  conn: Conn,
+  gate: Gate,
+  target: Target | undefined,
+): Termination | GateError | undefined {
+  try {
+    return gate.termination(target, conn);
+  } catch (thrown) {
+    return asGateError(thrown);
+  }
+}
+
+async function secure(lower: Stream, { context, name, timeout, signal }: Securing): Promise<Stream> {
+  return (await connectTls(lower, context, name, { timeout, signal })).stream;
 }
 
 /** An alert record: TLS 1.2 in its version, as every client expects it here, and level fatal. */
@@ -51,4 +75,4 @@ function alert(reason: GateError): Uint8Array {
   return Uint8Array.of(21, 3, 3, 0, 2, 2, ALERT[reason.failure]);
 }
 
-export const tls: Protocol = { naming: "serverName", sniff: sniffClientHello, serve };
+export const tls: Protocol = { naming: "serverName", sniff: sniffClientHello, serve, secure };

@@ -28,6 +28,17 @@ export class Results {
       (row.samples[who] ??= []).push(value);
     }
   }
+
+  /** Adds what a measurement gives; where it fails, that and later ones of its kind are left out. */
+  async attempt(what: string, who: string, act: () => Promise<Figure[]>): Promise<void> {
+    const measured = `${what} of ${who}`;
+    if (this.leftOut.has(measured)) return;
+    try {
+      this.add(who, await act());
+    } catch (error) {
+      this.leftOut.set(measured, (error as Error).message);
+    }
+  }
 }
 
 /** A row of the table: absolute medians, and what the last one is of each other. */
@@ -40,13 +51,15 @@ export interface Line {
 }
 
 /** Who ugate is compared with. */
-const OTHERS = ["direct", "haproxy", "nginx"];
+export const OTHERS: readonly string[] = ["direct", "haproxy", "nginx"];
+/** The same of HTTP. */
+export const HTTP_OTHERS: readonly string[] = [...OTHERS, "caddy"];
 
 /** A line for ugate of each row, and one more where the compiled program was measured too. */
-export function linesOf(rows: readonly Row[]): Line[] {
+export function linesOf(rows: readonly Row[], compared = OTHERS): Line[] {
   return rows.flatMap(({ name, unit, samples }) => {
     const at = (who: string) => median(samples[who] ?? []);
-    const others = OTHERS.map(at);
+    const others = compared.map(at);
     const line = (own: number | undefined, name: string): Line => (
       { name, unit, others, own, ratios: others.map((other) => ratio(own, other)) }
     );
@@ -61,13 +74,13 @@ export function linesOf(rows: readonly Row[]): Line[] {
 const ratio = (a: number | undefined, b: number | undefined) => a === undefined || !b ? undefined : a / b;
 
 /** The table for a terminal. */
-export function table(rows: readonly Row[]): string[] {
-  const cells = linesOf(rows).map(({ name, unit, others, own, ratios }, at, lines) => [
+export function table(rows: readonly Row[], compared = OTHERS): string[] {
+  const cells = linesOf(rows, compared).map(({ name, unit, others, own, ratios }, at, lines) => [
     name === lines[at - 1]?.name ? "" : name,
     unit,
     ...[...others, own, ...ratios].map(number),
   ]);
-  const head = ["", "", ...OTHERS, "ugate", ...OTHERS.map((who) => `/${who}`)];
+  const head = ["", "", ...compared, "ugate", ...compared.map((who) => `/${who}`)];
   const widths = head.map((_, column) => Math.max(...[head, ...cells].map((line) => line[column].length)));
   const padded = (cell: string, column: number) =>
     column < 2 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]);

@@ -41,6 +41,19 @@ export const COPY_CASES: Readonly<Record<string, CopyCase>> = {
     close(source, a, b, sink);
   },
 
+  async "a sink that takes nothing is given up in time, also behind the last bytes"(from, to) {
+    const [source, a] = await from.pair(), [b, sink] = await to.pair();
+    const bytes = pattern(65_536), pace = { source: 10_000, sink: 100, least: 0 };
+    const copyAll = async () => {
+      for (;;) {
+        await source.write(bytes);
+        await copyBytes(a, b, bytes.length, pace);
+      }
+    };
+    await fails(copyAll(), "timeout");
+    close(source, a, b, sink);
+  },
+
   async "a reset of the source is told"(from, to) {
     if (!from.resets) return;
     const [source, a] = await from.pair(), [b, sink] = await to.pair();

@@ -93,6 +93,37 @@ async function says(args: ExplainArgs, given: Given, exit: number, ...lines: Reg
   JSON.stringify(explained.json);
 }
 
+Deno.test("explain tells what a route answers itself, and that counts as an answer", async () => {
+  const web: Protocol = { naming: "host", sniff: () => true };
+  const redirect = { status: 308, scheme: "https", port: 8443 } as const,
+    fine = { status: 200, headers: {}, body: "" };
+  const routes = [
+    { host: "a", http: { respond: { status: 404, headers: {}, body: "" } } },
+    { host: "b", http: { redirect } },
+    {
+      host: "d",
+      http: { respond: fine, rateLimit: { requests: 5, per: 10_000 }, auth: { certificate: true as const } },
+    },
+  ];
+  const explained = (target: string) =>
+    explainCommand(snapshotOf({ listeners: { web: listener("web", { protocols: ["web"] }) }, routes }), {
+      target,
+    }, {
+      ...{ protocols: { web }, preface, resolve, isOwnIp: () => false },
+      serverNameTarget: (host) => ({ host, port: 443 }),
+    });
+  const [fixed, sent, other, guarded] = await Promise.all(["a:80", "b:80", "c:80", "d:80"].map(explained));
+  const condition = / {4}on condition of at most 5 requests of one source in 10s, and a client certificate\n/;
+  ok(condition.test(guarded.text) && !/on condition/.test(fixed.text), guarded.text);
+  equal([fixed.exit, sent.exit, other.exit], [0, 0, 1]);
+  ok(/^ {4}answered by the gate itself: 404$/m.test(fixed.text), fixed.text);
+  ok(
+    /^ {4}answered by the gate itself: 308, a redirect to scheme https, port 8443$/m.test(sent.text),
+    sent.text,
+  );
+  ok(/refused \(no-route\)/.test(other.text), other.text);
+});
+
 Deno.test("explain TARGET tells every listener's rules and where it goes", async () => {
   const policy = [{ verdict: "deny" as const, hosts: ["x"] }, {
     addresses: ["192.0.2.0/24"],

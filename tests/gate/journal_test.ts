@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { GateError } from "../../gate/errors.ts";
-import { DURATIONS, Journal, type JournalBatch, type JournalEntry, peerText } from "../../gate/journal.ts";
+import { DURATIONS } from "../../gate/durations.ts";
+import { Journal, type JournalBatch, type JournalEntry } from "../../gate/journal.ts";
 import { LOG_FIELDS, NUMBER_FIELDS } from "../../gate/log.ts";
-import type { LogFormat } from "../../gate/log_line.ts";
+import { type LogFormat, peerText } from "../../gate/log_line.ts";
 import { equal, ok } from "../support/assert.ts";
 
 const ENTRY: JournalEntry = {

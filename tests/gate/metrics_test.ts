@@ -1,8 +1,10 @@
 import { LIMIT_NAMES } from "../../gate/errors.ts";
 import { readUsage } from "../../gate/engine/usage.ts";
-import { DURATIONS, type JournalBatch } from "../../gate/journal.ts";
+import { DURATIONS } from "../../gate/durations.ts";
+import type { JournalBatch } from "../../gate/journal.ts";
 import type { Measured } from "../../gate/measured.ts";
 import { measuredText, METRICS } from "../../gate/metrics.ts";
+import { STATUS_CLASSES } from "../../gate/request_counts.ts";
 import { Tally } from "../../gate/tally.ts";
 import { equal, ok, throws } from "../support/assert.ts";
 import { parseExposition } from "../support/exposition.ts";
@@ -12,7 +14,9 @@ import { tableUnder } from "../support/operating.ts";
 import { STATUS } from "../support/operations.ts";
 
 const none = { counts: Array<number>(DURATIONS.length + 1).fill(0), sum: 0 };
-const NOTHING: JournalBatch = { lines: "", counts: [], bytes: [], sniff: none, dial: none, authFailures: [] };
+const NOTHING: JournalBatch = {
+  ...{ lines: "", counts: [], bytes: [], sniff: none, dial: none, authFailures: [], requests: [] },
+};
 
 function measured(given: Partial<Measured> = {}): Measured {
   return {
@@ -20,7 +24,9 @@ function measured(given: Partial<Measured> = {}): Measured {
     endpoints: [],
     totals: new Tally().status(),
     reloads: { counts: { applied: 0, unchanged: 0, refused: 0 }, diskHolds: true, lastGood: false },
+    orders: { issued: 0, failed: 0 },
     linesLost: 0,
+    requestRoutes: [],
     askingUsers: [],
     usage: { openFiles: 20, mostOpenFiles: 1024, residentMemory: 7e7, cpu: 1.5 },
     ...given,
@@ -35,7 +41,7 @@ function samplesOf(name: string, given: Partial<Measured>): [string, number][] {
 
 function totalsOf(batch: Partial<JournalBatch>) {
   const tally = new Tally();
-  tally.add({ ...NOTHING, ...batch });
+  tally.add({ ...NOTHING, ...batch }, 0);
   return tally.status();
 }
 
@@ -50,10 +56,18 @@ Deno.test("names, types and labels of the metrics are those that were promised",
     "counter ugate_bytes_total{listener,direction}",
     "histogram ugate_sniff_seconds{}",
     "histogram ugate_dial_seconds{}",
+    "counter ugate_requests_total{route,status}",
+    "gauge ugate_requests_in_flight{route}",
+    "counter ugate_retries_total{route}",
+    "counter ugate_request_bytes_total{route,direction}",
+    "histogram ugate_request_duration_seconds{route}",
+    "histogram ugate_request_wait_seconds{route}",
     "counter ugate_limit_hits_total{limit}",
     "counter ugate_auth_failures_total{listener,protocol}",
     "gauge ugate_endpoint_active{route,endpoint}",
     "gauge ugate_endpoint_usable{route,endpoint}",
+    "gauge ugate_certificate_expiry_timestamp_seconds{name}",
+    "counter ugate_acme_orders_total{result}",
     "counter ugate_config_reloads_total{result}",
     "gauge ugate_config_last_reload_success{}",
     "gauge ugate_config_last_reload_timestamp_seconds{}",
@@ -96,6 +110,10 @@ Deno.test("what a rate is made of is there before it happened", () => {
   equal(samplesOf("ugate_auth_failures_total", {}), []);
   equal(samplesOf("ugate_connections_total", given), [["edge tls ok ", 0], ["edge ssh ok ", 0]]);
   equal(samplesOf("ugate_bytes_total", given), [["edge in", 0], ["edge out", 0]]);
+  const handled: Partial<Measured> = { requestRoutes: ["host=a.test"] };
+  equal(samplesOf("ugate_requests_total", handled), STATUS_CLASSES.map((name) => [`host=a.test ${name}`, 0]));
+  equal(samplesOf("ugate_requests_in_flight", handled), [["host=a.test", 0]]);
+  equal(samplesOf("ugate_request_bytes_total", handled), [["host=a.test in", 0], ["host=a.test out", 0]]);
   equal(samplesOf("ugate_config_reloads_total", given), [["applied", 0], ["unchanged", 0], ["refused", 0]]);
 });
 
@@ -129,6 +147,28 @@ Deno.test("durations are cumulative, in seconds", () => {
     ["ugate_dial_seconds_sum", 20.5],
     ["ugate_dial_seconds_count", 6],
   ]);
+});
+
+Deno.test("requests are told by route: their answers, bytes and times, also of a route that is gone", () => {
+  const quick = { counts: none.counts.with(0, 3), sum: 1.5 };
+  const requests = [{
+    ...{ route: "host=old.test", statuses: [1, 0, 3, 0, 0, 0], retries: 5, up: 7, down: 9, inFlight: 2 },
+    ...{ whole: quick, waited: quick },
+  }];
+  const given: Partial<Measured> = { totals: totalsOf({ requests }), requestRoutes: ["host=a.test"] };
+  equal(samplesOf("ugate_requests_total", given).filter(([, value]) => value > 0), [
+    ["host=old.test none", 1],
+    ["host=old.test 2xx", 3],
+  ]);
+  equal(samplesOf("ugate_requests_in_flight", given), [["host=old.test", 2], ["host=a.test", 0]]);
+  equal(samplesOf("ugate_retries_total", given), [["host=old.test", 5], ["host=a.test", 0]]);
+  equal(samplesOf("ugate_request_bytes_total", given).slice(0, 2), [
+    ["host=old.test in", 7],
+    ["host=old.test out", 9],
+  ]);
+  for (const name of ["ugate_request_duration_seconds", "ugate_request_wait_seconds"]) {
+    equal(samplesOf(name, given).slice(-2), [["host=old.test", 0.0015], ["host=old.test", 3]]);
+  }
 });
 
 Deno.test("a route that has an endpoint twice makes one sample", () => {

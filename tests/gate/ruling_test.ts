@@ -1,11 +1,15 @@
 /** What holds on an engine, and whom another snapshot cuts. */
 import type { Connection } from "../../gate/connection.ts";
 import { OwnDials } from "../../gate/engine/own_dials.ts";
+import { UpstreamPool } from "../../gate/engine/upstream_pool.ts";
 import { Health } from "../../gate/health.ts";
 import { makeLedger, makeSharedMemory } from "../../gate/memory.ts";
 import { Questions } from "../../gate/questions.ts";
 import { Ruling } from "../../gate/ruling.ts";
-import { protocols, proxyHeader } from "../../protocols/mod.ts";
+import { nextTicketKeys } from "../../gate/ticket_keys.ts";
+import { TlsContexts } from "../../gate/tls_contexts.ts";
+import { UpstreamTls } from "../../gate/upstream_tls.ts";
+import { askHealth, protocols, proxyHeader } from "../../protocols/mod.ts";
 import { equal } from "../support/assert.ts";
 import { onLoop, pause } from "../support/on_loop.ts";
 import { snapshotOf } from "../support/rules.ts";
@@ -33,14 +37,19 @@ function silentOnes(count: number) {
 function rulingOf(connections: readonly Connection[]): Ruling {
   const memory = makeSharedMemory(1);
   return new Ruling({
+    askForFiles: () => {},
     protocols,
     proxyHeader,
+    askHealth,
     roster: { connections, configure: () => {} },
     questions: new Questions(() => {}),
     health: new Health(memory.health, makeLedger().health),
     ownDials: new OwnDials(memory.ownDials, 0),
     endpointChanged: () => {},
     checks: false,
+    tlsContexts: new TlsContexts(nextTicketKeys()),
+    pool: new UpstreamPool(),
+    upstreamTls: new UpstreamTls(protocols),
   }, allowing());
 }
 

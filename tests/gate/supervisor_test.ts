@@ -12,6 +12,7 @@ async function startWith(worker: string, messages: string[] = [], threads = 1): 
     },
     discovery: () => ({ resolve: () => Promise.resolve(undefined) }),
     login: () => Promise.resolve("wrong"),
+    token: () => Promise.resolve({ verdict: "misfit" }),
     hear: () => {},
     log: ({ text }) => messages.push(text),
     scope: new Scope(),

@@ -20,10 +20,8 @@ const real = await firstBytes({
 
 const answered = (status: string, body: string, fields = "") =>
   latin1(
-    `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${
-      body.length + 1
-    }\r\n` +
-      `Connection: close\r\n${fields}\r\n${body}\n`,
+    `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\n${fields}` +
+      `Content-Length: ${body.length + 1}\r\nConnection: close\r\n\r\n${body}\n`,
   );
 const UNAUTHENTICATED = answered(
   "407 Proxy Authentication Required",

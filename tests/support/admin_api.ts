@@ -42,6 +42,8 @@ export const STATUS: Status = {
   ],
   engines: [{ engine: 0, restarts: 0, alive: true }],
   endpoints: [],
+  requests: [],
+  certificates: [],
   connections: 3,
   limitHits: {},
   authFailures: 0,

@@ -60,8 +60,15 @@ function parseSample(line: string): Sample {
   return { name: found[1], labels, value: Number(found[3].replace("Inf", "Infinity")) };
 }
 
-/** Buckets rise up to +Inf, which is the count. */
+/** Each of the same labels: buckets rise up to +Inf, which is the count. */
 function checkHistogram(name: string, samples: readonly Sample[]): void {
+  const series = Map.groupBy(samples, ({ labels }) => {
+    return JSON.stringify(Object.entries(labels).filter(([label]) => label !== "le").sort());
+  });
+  for (const one of series.values()) checkSeries(name, one);
+}
+
+function checkSeries(name: string, samples: readonly Sample[]): void {
   const buckets = samples.filter((sample) => sample.name === `${name}_bucket`);
   const count = samples.find((sample) => sample.name === `${name}_count`);
   const bounds = buckets.map(({ labels }) => Number(labels.le.replace("Inf", "Infinity")));

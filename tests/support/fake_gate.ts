@@ -1,5 +1,19 @@
 /** A gate that writes down what a protocol asks of it, and a connection, both in memory. */
-import type { Conn, Gate, Limits, Peer, Stream, Target } from "../../gate/contracts.ts";
+import type {
+  Conn,
+  Credentials,
+  Gate,
+  Limits,
+  PasswordRule,
+  Peer,
+  Requested,
+  RequestRecord,
+  Routed,
+  Stream,
+  Target,
+  TokenAnswer,
+  TokenRule,
+} from "../../gate/contracts.ts";
 import { asGateError, GateError } from "../../gate/errors.ts";
 import type { MemoryStream } from "./memory_stream.ts";
 
@@ -13,6 +27,10 @@ export const LIMITS: Limits = {
   idleTimeout: 3_600_000,
   headSize: 65536,
   grace: 30_000,
+  headTimeout: 10_000,
+  bodyTimeout: 60_000,
+  keepAlive: 75_000,
+  requestsPerConnection: 10_000,
 };
 
 /** What the gate does when it is asked. */
@@ -20,6 +38,10 @@ export interface Script {
   /** What connect gives; a GateError is thrown. Without: "no-route". */
   readonly upstream?: (target: Target | undefined) => Stream | GateError | Promise<Stream>;
   readonly login?: (user: string, password: string) => boolean;
+  /** A GateError is thrown. */
+  readonly token?: (rule: TokenRule, token: string) => TokenAnswer | GateError;
+  /** The route of a request, or why there is none; without, nothing is handled request by request. */
+  readonly route?: (request: Requested) => Routed | GateError;
 }
 
 export class FakeGate implements Gate {
@@ -28,18 +50,76 @@ export class FakeGate implements Gate {
   readonly entered: Partial<Peer>[] = [];
   /** Each ends when both directions did. */
   readonly relays: Promise<void>[] = [];
+  readonly requests: RequestRecord[] = [];
+  /** Upstreams that were given back, for the next request. */
+  readonly idle: Stream[] = [];
+  #reused = false;
   #script: Script;
 
   constructor(script: Script = {}) {
     this.#script = script;
   }
 
-  connect(target: Target | undefined): Stream | Promise<Stream> {
+  readonly challenged: boolean = false;
+
+  termination(): undefined {}
+
+  challenge(): undefined {}
+
+  connect(to: Target | Routed | undefined, _conn?: Conn, reuse = false): Stream | Promise<Stream> {
+    const idle = reuse ? this.idle.pop() : undefined;
+    this.#reused = idle !== undefined;
+    if (idle) return idle;
+    const target = to && "host" in to ? to : undefined;
     this.asked.push(target);
     const upstream = this.#script.upstream?.(target) ??
       new GateError("no-route", "gate", "Cannot connect: no route");
     if (upstream instanceof GateError) throw upstream;
     return upstream;
+  }
+
+  again(routed: Routed, conn: Conn): Promise<Stream> {
+    return Promise.resolve(this.connect(routed, conn));
+  }
+
+  handles(): boolean {
+    return this.#script.route !== undefined;
+  }
+
+  route(request: Requested): Routed {
+    const routed = this.#script.route!(request);
+    if (routed instanceof GateError) throw routed;
+    return routed;
+  }
+
+  proxied(): never {
+    throw new GateError("denied", "gate", "Cannot connect: it is no proxy");
+  }
+
+  reused(): boolean {
+    return this.#reused;
+  }
+
+  keep(upstream: Stream): void {
+    this.idle.push(upstream);
+  }
+
+  rate(): number {
+    return 0;
+  }
+
+  reach(target: Target): Promise<Stream> {
+    return Promise.reject(new GateError("refused", "upstream", `Cannot reach ${target.host}`));
+  }
+
+  rest(stream: Stream): void {
+    stream[Symbol.dispose]();
+  }
+
+  hit(): void {}
+
+  requested(_conn: Conn, record: RequestRecord): void {
+    this.requests.push(record);
   }
 
   relay(conn: Conn, upstream: Stream): void {
@@ -52,14 +132,18 @@ export class FakeGate implements Gate {
     this.entered.push(facts);
   }
 
-  async copy(from: Stream, to: Stream, bytes: number): Promise<void> {
+  async copy(from: Stream, to: Stream, bytes: number): Promise<number> {
     const into = new Uint8Array(4096);
+    let moved = 0;
     for (let left = bytes; left > 0;) {
       const size = await from.read(into.subarray(0, Math.min(left, into.length)));
+      if (size === null && bytes === Infinity) return moved;
       if (size === null) throw new GateError("closed", "upstream", "Cannot copy: it ended early");
       await to.write(into.subarray(0, size));
       left -= size;
+      moved += size;
     }
+    return moved;
   }
 
   login(conn: Conn, user: string, password: string): Promise<boolean> {
@@ -67,6 +151,16 @@ export class FakeGate implements Gate {
     const right = this.#script.login?.(user, password) ?? false;
     if (right) conn.peer = { ...conn.peer, user };
     return Promise.resolve(right);
+  }
+
+  checkPassword(_rule: PasswordRule, { user, password }: Credentials): Promise<boolean> {
+    this.logins.push([user, password]);
+    return Promise.resolve(this.#script.login?.(user, password) ?? false);
+  }
+
+  checkToken(rule: TokenRule, token: string): Promise<TokenAnswer> {
+    const answer = this.#script.token?.(rule, token) ?? { verdict: "wrong", why: "nobody is believed" };
+    return answer instanceof GateError ? Promise.reject(answer) : Promise.resolve(answer);
   }
 }
 
@@ -93,7 +187,10 @@ export interface FakeConn extends Conn {
   readonly deadlines: number[];
 }
 
-export function fakeConn(stream: Stream, { asksUser = false, limits = LIMITS } = {}): FakeConn {
+export function fakeConn(
+  stream: Stream,
+  { asksUser = false, limits = LIMITS, protocols = [] as readonly string[] } = {},
+): FakeConn {
   const deadlines: number[] = [];
   return {
     id: 1,
@@ -102,9 +199,15 @@ export function fakeConn(stream: Stream, { asksUser = false, limits = LIMITS } =
     peer: { address: "127.0.0.1", port: 40000, layers: [] },
     record: { protocol: "", target: "", endpoint: "", user: "", up: 0, down: 0 },
     limits,
+    protocols,
     asksUser,
+    believes: () => false,
     deadlines,
     deadline: (ms) => void deadlines.push(ms),
+    patience: (ms) => void deadlines.push(ms),
+    idle: (ms) => void deadlines.push(ms),
+    stopping: false,
+    onAbort: undefined,
     signal: new AbortController().signal,
   };
 }

@@ -27,10 +27,31 @@ export interface JournalRecord {
   readonly cause?: string;
 }
 
+/** A line of the journal about one request. */
+export interface RequestLine {
+  readonly id: number;
+  readonly method: string;
+  readonly host?: string;
+  readonly path: string;
+  readonly status?: number;
+  readonly requestId: string;
+  readonly retries?: number;
+  readonly user?: string;
+  readonly client?: string;
+  readonly route?: string;
+  readonly endpoint?: string;
+  readonly up: number;
+  readonly down: number;
+  readonly outcome: string;
+  readonly side?: string;
+  readonly cause?: string;
+}
+
 const RECORD_TIME = 5000;
 
 export class TestGate implements AsyncDisposable {
   readonly records: JournalRecord[] = [];
+  readonly requests: RequestLine[] = [];
   readonly messages: string[] = [];
   #waiting = new Set<() => void>();
   #taken = new Set<JournalRecord>();
@@ -71,11 +92,23 @@ export class TestGate implements AsyncDisposable {
     }
   }
 
+  /** The first line of a request, now or soon, for which `is` holds; throws after 5 s. */
+  async request(is: (line: RequestLine) => boolean): Promise<RequestLine> {
+    const until = performance.now() + RECORD_TIME;
+    for (;;) {
+      const found = this.requests.find(is), left = until - performance.now();
+      if (found) return found;
+      if (left <= 0) throw new Error(`no such request in 5 s; there are: ${JSON.stringify(this.requests)}`);
+      await this.#change(left);
+    }
+  }
+
   write(lines: string): void {
     for (const line of lines.split("\n")) {
       if (!line) continue;
       const parsed = JSON.parse(line);
       if (parsed.event === "connection") this.records.push(parsed);
+      else if (parsed.event === "request") this.requests.push(parsed);
       else this.messages.push(parsed.message);
     }
     for (const wake of this.#waiting) wake();
@@ -103,6 +136,12 @@ export class TestGate implements AsyncDisposable {
 export const engineWorker = (): Worker =>
   new Worker(new URL("./engine_worker.ts", import.meta.url), { type: "module" });
 
+/** Tests run side by side: the port of the admin page that nobody wrote about is one for all of them. */
+const withoutPage = ({ file, text }: ConfigurationText): ConfigurationText => ({
+  file,
+  text: /^admin:/m.test(text) ? text : `${text}\nadmin: { address: "off" }\n`,
+});
+
 /** Checks, binds, serves; dispose it. Ports are 0 in the text, `port()` tells them. */
 export async function startGate(
   yaml: string,
@@ -111,7 +150,8 @@ export async function startGate(
 ): Promise<TestGate> {
   const env = { get: (name: string) => environment[name] };
   const disk = { text: yaml };
-  const parse = (texts: readonly ConfigurationText[]) => parseConfiguration(texts, protocolsWithToys, env);
+  const parse = (texts: readonly ConfigurationText[]) =>
+    parseConfiguration(texts.map(withoutPage), protocolsWithToys, env);
   const read = () => parse([{ file: "test.yaml", text: disk.text }]);
   const scope = new Scope();
   const early: string[] = [];

@@ -4,6 +4,7 @@
  * - listening addresses keep their host and get port 0; without `admin`, the admin page gets one too;
  * - a target of somebody's network becomes a server of the test, as its `places` say: each has to be in the example;
  * - `names` are put in front of `hosts`, so that nothing is asked of a name server;
+ * - an authority that certifies names is one of the test;
  * - in the lines to type, the port of a listener or of the admin page becomes the one that it got.
  */
 import { parse } from "yaml";

@@ -2,6 +2,8 @@
 import { formatIp } from "../../gate/address.ts";
 import type { Asking } from "../../gate/asking.ts";
 import { Decider } from "../../gate/decide.ts";
+import type { Requested } from "../../gate/contracts.ts";
+import { queryParameters } from "../../gate/request_query.ts";
 import type { PolicyRule, RouteRule, Snapshot } from "../../gate/snapshot.ts";
 import { LIMITS } from "./fake_gate.ts";
 
@@ -18,12 +20,13 @@ export function snapshotOf(
   return {
     version: 1,
     listeners: {},
-    routes: routes.map((route, i) => ({ place: `routes[${i}]`, to: [], ...route })),
+    routes: routes.map((route, i) => ({ place: `routes[${i}]`, label: `label ${i}`, to: [], ...route })),
     policy: policy.map((rule, i) => ({ place: `policy[${i}]`, verdict: "allow", ...rule })),
     limits: LIMITS,
     reserved: [],
     log: { format: "json", connections: true },
     own: [],
+    certificates: [],
     hostAddresses: [],
     ...given,
   };
@@ -43,5 +46,22 @@ export function asking(given: Partial<Asking> = {}): Asking {
     asksUser: false,
     source: "203.0.113.9",
     ...given,
+  };
+}
+
+/** A request of a URL's path and query. */
+export function requested(
+  url: string,
+  { method = "GET", headers = {} }: {
+    readonly method?: string;
+    readonly headers?: Readonly<Record<string, string>>;
+  } = {},
+): Requested {
+  const [path, query = ""] = url.split("?");
+  return {
+    path,
+    method,
+    header: (name) => headers[name],
+    query: (name) => queryParameters(query).get(name),
   };
 }

@@ -16,5 +16,6 @@ export async function startService(
     namesOf: discoveryOf,
     bind: ({ address }) => listenOn(address),
     formatOf: () => "json",
+    acmeWorker: () => new Worker(new URL("../../gate/threads/acme.ts", import.meta.url), { type: "module" }),
   });
 }

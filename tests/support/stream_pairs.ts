@@ -26,7 +26,7 @@ async function rawPair(address: Target, family: number): Promise<Pair> {
 }
 
 /** One more layer: what `protocol` wraps at one end it unwraps at the other. */
-async function over(protocol: Protocol, lower: () => Promise<Pair>): Promise<Pair> {
+export async function over(protocol: Protocol, lower: () => Promise<Pair>): Promise<Pair> {
   const [a, b] = await lower();
   const entered = Promise.withResolvers<Stream>();
   const conn = { stream: b, deadline: () => {} } as unknown as Conn;

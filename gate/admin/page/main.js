@@ -4,6 +4,7 @@ import { Connections } from "./connections.js";
 import { find, setText } from "./dom.js";
 import { Failures } from "./failures.js";
 import { duration } from "./format.js";
+import { Requests } from "./requests.js";
 import { Tables } from "./tables.js";
 import { Traffic } from "./traffic.js";
 
@@ -12,6 +13,7 @@ const INTERVAL = 2000, ANSWER_TIME = 6000;
 const traffic = new Traffic(find("tiles"));
 const failures = new Failures(find("happening"), find("failures"));
 const connections = new Connections(find("live"), find("shown"), find("filter"));
+const requests = new Requests(find("requests"), find("by-route"));
 const tables = new Tables();
 const configuration = new Configuration(() => look());
 
@@ -43,6 +45,7 @@ async function lookOnce() {
     startedAt = status.startedAt;
     traffic.show(status, at);
     failures.show(status, Date.now());
+    requests.show(status, at);
     tables.show(status);
     configuration.show(status);
     connections.take(live);
@@ -57,6 +60,7 @@ async function lookOnce() {
 /** What was seen before cannot be compared to what comes. */
 function forget() {
   traffic.forget();
+  requests.forget();
   failures.forget();
 }
 

@@ -17,6 +17,7 @@ async function problemsOf(text: string): Promise<string[]> {
 }
 
 const EDGE = `listeners: { edge: { address: ":443", protocols: [tls, ssh] } }\n`;
+const WEB = `listeners: { web: { address: ":80", protocols: [http] } }\n`;
 const PROXY = `listeners: { proxy: { address: "10.0.0.1:1080", protocols: [socks, connect] } }\n`;
 const HOSTS = (host: string) => `hosts: { ${host} }\n`;
 const LOCAL = (more: string) => `listeners: { a: { address: "127.0.0.1:1", ${more} } }\n`;
@@ -38,7 +39,7 @@ const BROKEN: readonly (readonly [name: string, text: string, path: string, sent
   ["an unknown tag", `log: { level: ^!secret info }`, "", /a tag/],
   ["an alias without an anchor", `admin: ^*nobody`, "admin", /an alias without an anchor/],
   ["an unknown section", `^lisetners: {}\n`, "lisetners", /unknown key; did you mean "listeners"\?/],
-  ["a key of later", `${EDGE}^acme: {}\n`, "acme", /unknown key; expected one of node, listeners/],
+  ["a key of later", `${EDGE}^ssh: {}\n`, "ssh", /unknown key; expected one of node, listeners/],
   [
     "an unknown key",
     LOCAL("protocols: [socks], ^sniffTimout: 3s"),
@@ -51,6 +52,36 @@ const BROKEN: readonly (readonly [name: string, text: string, path: string, sent
     `log: { level: info }\n^log: { level: warn }\n`,
     "log",
     /given twice, first at ugate\.yaml:1:1/,
+  ],
+  [
+    "compression of what goes on as it came",
+    `${WEB}routes: [{ to: "a:1", protocol: http, ^compress: [gzip] }]`,
+    "routes[0].compress",
+    /needs a to of http:\/\//,
+  ],
+  [
+    "an unknown coding",
+    `${WEB}routes: [{ to: "http://a:1", compress: [^br] }]`,
+    "routes[0].compress[0]",
+    /expected one of zstd, gzip/,
+  ],
+  [
+    "files beside a target",
+    `${WEB}routes: [{ to: "http://a:1", files: ^/ }]`,
+    "routes[0].files",
+    /excludes to/,
+  ],
+  [
+    "files below a path that is no prefix",
+    `${WEB}routes: [{ path: ^{ exact: /x }, files: / }]`,
+    "routes[0].path",
+    /needs to be a prefix/,
+  ],
+  [
+    "files of no directory",
+    `${WEB}routes: [{ files: ^/dev/null }]`,
+    "routes[0].files",
+    /Cannot serve \/dev\/null: expected a directory/,
   ],
   ["no listeners", "listeners: ^{}\n", "listeners", /at least one listener/],
   ["listeners without a value", "listeners:^\n", "listeners", /expected a map of names, got nothing/],
@@ -227,9 +258,9 @@ const BROKEN: readonly (readonly [name: string, text: string, path: string, sent
   ],
   [
     "a target with a scheme",
-    `${EDGE}routes: [{ protocol: ssh, to: ^"http://host:80" }]`,
+    `${EDGE}routes: [{ protocol: ssh, to: ^"ssh://host:80" }]`,
     "routes[0].to",
-    /expected a target host:port.*without a scheme, got "http:\/\/host:80"/,
+    /expected a target host:port.*without a scheme, got "ssh:\/\/host:80"/,
   ],
   [
     "a target of a list",
@@ -290,7 +321,7 @@ const BROKEN: readonly (readonly [name: string, text: string, path: string, sent
     LOCAL("protocols: [ssh, http]") +
     `routes: [^{ host: a.example, to: "a:1" }, { protocol: ssh, to: "a:1" }]`,
     "routes[0]",
-    /a host without protocol is for tls, and no listener has tls/,
+    /a host without protocol is for tls, and no listener has tls; for requests its targets begin with http:\/\/$/,
   ],
   [
     "a host where there is none",
@@ -508,6 +539,138 @@ const BROKEN: readonly (readonly [name: string, text: string, path: string, sent
 routes: [{ protocol: ssh, to: ^"10.0.0.1:2" }]`,
     "routes[0].to",
     /not listener b itself/,
+  ],
+  [
+    "what says something of requests beside bytes that go on as they came",
+    `${WEB}routes: [{ protocol: http, ^path: /a, to: "h:80" }]`,
+    "routes[0].path",
+    /needs a to of http:\/\//,
+  ],
+  [
+    "a route to targets in two ways",
+    `${WEB}routes: [{ to: ^["http://h:80", "h:81"] }]`,
+    "routes[0].to",
+    /http:\/\/ and bare at once/,
+  ],
+  [
+    "a route of requests for what has none",
+    `${EDGE}routes: [{ protocol: ^ssh, to: "http://host:80" }]`,
+    "routes[0].protocol",
+    /ssh has no requests/,
+  ],
+  [
+    "HTTP that is passed on where requests are handled",
+    `${WEB}routes: [{ path: /a, to: "http://h:80" }, ^{ protocol: http, to: "h:80" }]`,
+    "routes[1]",
+    /passes requests on as they come, and ugate.yaml:2:10 routes\[0\] handles those/,
+  ],
+  [
+    "a path below one that was taken",
+    `${WEB}routes: [{ path: /a, to: "http://h:80" }, ^{ path: /a/b, to: "http://h:80" }]`,
+    "routes[1]",
+    /can never match: ugate.yaml:2:10 routes\[0\] takes all of it/,
+  ],
+  [
+    "a path with dot segments",
+    `${WEB}routes: [{ path: ^/a/%2e%2e/b, to: "http://h:80" }]`,
+    "routes[0].path",
+    /expected a path such as \/api/,
+  ],
+  [
+    "a path of two kinds",
+    `${WEB}routes: [{ path: ^{ exact: /a, regex: a }, to: "http://h:80" }]`,
+    "routes[0].path",
+    /expected either exact or regex/,
+  ],
+  [
+    "a regular expression",
+    `${WEB}routes: [{ path: { regex: ^"^/a(b" }, to: "http://h:80" }]`,
+    "routes[0].path.regex",
+    /expected a regular expression for paths: column 4 has a \( without its \), got "\^\/a\(b"/,
+  ],
+  [
+    "a regular expression that matches no path",
+    `${WEB}routes: [{ path: { regex: ^"^v1/" }, to: "http://h:80" }]`,
+    "routes[0].path.regex",
+    /one that matches a path, which begins with \//,
+  ],
+  [
+    "a path with an encoded slash",
+    `${WEB}routes: [{ path: ^/a%2fb, to: "http://h:80" }]`,
+    "routes[0].path",
+    /needs encodedSlash: keep/,
+  ],
+  [
+    "a word for encoded slashes",
+    `${WEB}routes: [{ encodedSlash: ^allow, to: "http://h:80" }]`,
+    "routes[0].encodedSlash",
+    /expected one of refuse, keep/,
+  ],
+  [
+    "a method in small letters",
+    `${WEB}routes: [{ method: [GET, ^put], to: "http://h:80" }]`,
+    "routes[0].method[1]",
+    /expected a method such as GET, in upper case, got "put"/,
+  ],
+  [
+    "CONNECT as a method",
+    `${WEB}routes: [{ method: ^CONNECT, to: "http://h:80" }]`,
+    "routes[0].method",
+    /expected a method/,
+  ],
+  [
+    "no headers",
+    `${WEB}routes: [{ headers: ^{}, to: "http://h:80" }]`,
+    "routes[0].headers",
+    /expected at least one/,
+  ],
+  [
+    "the name of a header",
+    `${WEB}routes: [{ headers: { ^"x a": y }, to: "http://h:80" }]`,
+    'routes[0].headers["x a"]',
+    /expected the name of a header/,
+  ],
+  [
+    "a header twice",
+    `${WEB}routes: [{ headers: { x-a: y, ^X-A: y }, to: "http://h:80" }]`,
+    "routes[0].headers.X-A",
+    /the same header/,
+  ],
+  [
+    "the host as a header",
+    `${WEB}routes: [{ headers: { ^Host: y }, to: "http://h:80" }]`,
+    "routes[0].headers.Host",
+    /a key of its own/,
+  ],
+  [
+    "a header that anyone may claim",
+    `${WEB}routes: [{ headers: { ^X_Forwarded-User: y }, to: "http://h:80" }]`,
+    "routes[0].headers.X_Forwarded-User",
+    /believed from nobody/,
+  ],
+  [
+    "the value of a header",
+    `${WEB}routes: [{ headers: { x-a: ^" y" }, to: "http://h:80" }]`,
+    "routes[0].headers.x-a",
+    /expected the value of a header/,
+  ],
+  [
+    "no parameters",
+    `${WEB}routes: [{ query: ^beta, to: "http://h:80" }]`,
+    "routes[0].query",
+    /expected a map of parameters and values/,
+  ],
+  [
+    "a method beside bytes that go on as they came",
+    `${WEB}routes: [{ protocol: http, ^method: GET, to: "h:80" }]`,
+    "routes[0].method",
+    /needs a to of http:\/\//,
+  ],
+  [
+    "headers beside bytes that go on as they came",
+    `${WEB}routes: [{ protocol: http, ^headers: { x-a: y }, to: "h:80" }]`,
+    "routes[0].headers",
+    /needs a to of http:\/\//,
   ],
   ["an unset variable", "log: { level: ^'${LEVEL}' }", "log.level", /the environment has no LEVEL$/],
   ["half a variable", "log: { level: ^'${LEVEL' }", "log.level", /expected \$\{NAME\}/],

@@ -12,7 +12,7 @@ const DEFAULTS = {
   listeners: {
     local: {
       address: "127.0.0.1:15080",
-      protocols: ["socks", "connect", "tls"],
+      protocols: ["socks", "connect", "http", "tls"],
       sniffTimeout: "3s",
       limits: {},
     },
@@ -30,6 +30,10 @@ const DEFAULTS = {
     handshakeTimeout: "10s",
     dialTimeout: "10s",
     idleTimeout: "1h",
+    headTimeout: "10s",
+    bodyTimeout: "60s",
+    keepAlive: "75s",
+    requestsPerConnection: 10000,
     headSize: "64KiB",
     grace: "30s",
   },
@@ -57,6 +61,8 @@ listeners:
   app: { address: unix:/run/x, to: "10.0.0.1:80" }
 routes:
   - { host: "*.example.com", to: "10.0.0.1:443", sources: [10.0.0.0/8] }
+  - { listener: slow, path: { regex: "^/v[0-9]+/" }, method: PUT, headers: { X-A: 1 }, query: { q: true }, to: "http://10.0.0.1:80" }
+  - { listener: slow, path: { exact: /a%2Fb }, encodedSlash: keep, method: [GET], to: "http://10.0.0.1:80" }
   - { protocol: ssh, to: ["10.0.0.1:22", { to: "10.0.0.2:22" }, { to: "10.0.0.3:22", weight: "3" }], check: { interval: 9s } }
 hosts:
   db.internal: { addresses: [10.0.0.7] }
@@ -91,6 +97,14 @@ Deno.test("numbers are numbers, also in lists and maps, and what only looks like
   });
   equal(listeners["app"], { address: "unix:/run/x", to: "10.0.0.1:80", limits: {} });
   equal(routes[1], {
+    listener: "slow",
+    to: "http://10.0.0.1:80",
+    path: { regex: "^/v[0-9]+/" },
+    method: "PUT",
+    headers: { "X-A": "1" },
+    query: { q: true },
+  });
+  equal(routes[3], {
     protocol: "ssh",
     to: ["10.0.0.1:22", { to: "10.0.0.2:22", weight: 1 }, { to: "10.0.0.3:22", weight: 3 }],
     check: { interval: "9s", timeout: "2s" },

@@ -84,9 +84,10 @@ Deno.test("every key has a default, and without a file loopback is served", asyn
   const { config, warnings } = await parsed("log: {}");
   equal(Object.keys(config.listeners), ["local"]);
   equal(config.listeners.local.addresses, [{ host: "127.0.0.1", port: 15080 }]);
-  equal(config.listeners.local.protocols, ["socks", "connect", "tls"]);
+  equal(config.listeners.local.protocols, ["socks", "connect", "http", "tls"]);
   equal(config.limits, {
     ...{ connections: 20000, perSource: 1000, reserve: {}, headSize: 65536 },
+    ...{ headTimeout: 10_000, bodyTimeout: 60_000, keepAlive: 75_000, requestsPerConnection: 10_000 },
     ...{
       sniffTimeout: 3000,
       handshakeTimeout: 10_000,
@@ -287,6 +288,8 @@ Deno.test("the JSON Schema accepts what is right and refuses what an editor shou
     "limits: { connections: '${N}' }",
     "log: { level: '${LEVEL}' }",
     "policy: [{ deny: { ports: [25, '8000-8999'], sources: 10.0.0.0/8 } }]",
+    "routes: [{ path: /a, method: PUT, headers: { x-a: 1 }, query: { b: true }, to: 'http://x:1' }]",
+    "routes: [{ path: { regex: '^/v[0-9]+/' }, method: [PUT], encodedSlash: keep, to: 'http://x:1' }]",
   ];
   for (const text of right) equal(schema.safeParse(parse(text)).success, true, text);
   const wrong = [
@@ -299,7 +302,12 @@ Deno.test("the JSON Schema accepts what is right and refuses what an editor shou
     "limits: { headSize: 64KB }",
     "limits: { grace: 5 }",
     "log: { level: loud }",
-    "routes: [{ host: a.x }]",
+    "routes: [{ host: a.x, tls: passthrough }]",
+    "routes: [{ path: { prefix: /a }, to: 'http://x:1' }]",
+    "routes: [{ encodedSlash: maybe, to: 'http://x:1' }]",
+    "routes: [{ headers: [x-a], to: 'http://x:1' }]",
+    "listeners: { a: { address: ':1', protocols: [tls], clientCertificates: { require: yes, ca: x } } }",
+    "certificates: [{ cert: x }]",
     "routes: { host: a.x, to: 'x:1' }",
     "discovery: []",
     "discovery: [mesh]",
@@ -312,6 +320,14 @@ Deno.test("the JSON Schema accepts what is right and refuses what an editor shou
     "limits: { reserve: { shh: 5 } }",
   ];
   for (const text of wrong) equal(schema.safeParse(parse(text)).success, false, text);
+});
+
+Deno.test("the JSON Schema wants a target, that TLS ends here, or an answer", () => {
+  const { properties } = jsonSchema(toyProtocols) as {
+    readonly properties: { readonly routes: { readonly items: { readonly anyOf: unknown } } };
+  };
+  const keys = ["to", "tls", "redirect", "respond", "files"];
+  equal(properties.routes.items.anyOf, keys.map((key) => ({ required: [key] })));
 });
 
 Deno.test("the JSON Schema tells of every key what it is for", () => {

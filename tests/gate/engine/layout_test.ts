@@ -5,8 +5,18 @@ import { equal, ok } from "../../support/assert.ts";
 import { Folder, succeed } from "../../support/child.ts";
 
 Deno.test("struct epoll_event is packed on x86-64 alone", () => {
-  equal(layout.LAYOUTS.x86_64, { epollEventSize: 12, epollDataOffset: 4, O_DIRECT: 0x4000 });
-  equal(layout.LAYOUTS.aarch64, { epollEventSize: 16, epollDataOffset: 8, O_DIRECT: 0x10000 });
+  equal(layout.LAYOUTS.x86_64, {
+    epollEventSize: 12,
+    epollDataOffset: 4,
+    O_DIRECT: 0x4000,
+    O_DIRECTORY: 0x10000,
+  });
+  equal(layout.LAYOUTS.aarch64, {
+    epollEventSize: 16,
+    epollDataOffset: 8,
+    O_DIRECT: 0x10000,
+    O_DIRECTORY: 0x4000,
+  });
 });
 
 Deno.test("an errno has its name, one without a name its number", () => {
@@ -54,10 +64,11 @@ Deno.test({
         name === "SPLICE_F_MOVE_NONBLOCK" ? ["SPLICE_F_MOVE|SPLICE_F_NONBLOCK", value] : [name, value]
       ),
     );
-    const { epollEventSize, epollDataOffset, O_DIRECT } = layout.LAYOUTS[Deno.build.arch];
+    const { epollEventSize, epollDataOffset, O_DIRECT, O_DIRECTORY } = layout.LAYOUTS[Deno.build.arch];
     const expected: Record<string, number> = {
       ...shared,
       O_DIRECT,
+      O_DIRECTORY,
       "sizeof(struct epoll_event)": epollEventSize,
       "offsetof(struct epoll_event, data)": epollDataOffset,
       "sizeof(struct sockaddr_in)": 16,

@@ -48,3 +48,18 @@ for (const name of ["TCP", "a unix socket"]) {
       }
     }));
 }
+
+Deno.test("what was read ahead and is used up takes no memory", () =>
+  onLoop(async () => {
+    const [peer, stream] = await SUBJECTS.TCP.pair(), socket = stream as Socket;
+    try {
+      await peer.write(new Uint8Array(10_000));
+      await socket.next((bytes) => bytes.length < 10_000 ? 10_000 : { used: 1 });
+      equal(socket.held.length, 9999);
+      await socket.next((bytes) => ({ used: bytes.length }));
+      equal(socket.held.buffer.byteLength, 0);
+    } finally {
+      peer[Symbol.dispose]();
+      socket[Symbol.dispose]();
+    }
+  }));

@@ -1,7 +1,6 @@
 import { MessageHead, OPTION } from "../../../protocols/http/message_head.ts";
 import { parseRequest, parseResponse } from "../../../protocols/http/parse_head.ts";
 import {
-  clientPersists,
   connectionOption,
   deliveredBody,
   persists,
@@ -10,8 +9,8 @@ import {
 import { equal, ok } from "../../support/assert.ts";
 import { latin1 } from "../../support/http_codec.ts";
 
-function request(lines: string, version = "1.1", line = "GET /"): MessageHead {
-  const bytes = latin1(`${line} HTTP/${version}\r\nHost: a:1\r\n${lines}\r\n`), head = new MessageHead();
+function request(lines: string, version = "1.1"): MessageHead {
+  const bytes = latin1(`GET / HTTP/${version}\r\nHost: a:1\r\n${lines}\r\n`), head = new MessageHead();
   ok(parseRequest(head, bytes, 0, bytes.length, 4096) === head);
   return head;
 }
@@ -51,14 +50,6 @@ Deno.test("an upstream that announces content with 204 does not serve again", ()
   equal(upstreamPersists(response("Content-Length: 0\r\n", "HTTP/1.1 204 x")), true);
   equal(upstreamPersists(response("Content-Length: 5\r\n", "HTTP/1.1 204 x")), false);
   equal(upstreamPersists(response("Transfer-Encoding: chunked\r\n", "HTTP/1.1 204 x")), false);
-});
-
-Deno.test("a client stays unless the connection's end is part of what it gets", () => {
-  equal(clientPersists(request(""), "length"), true);
-  equal(clientPersists(request(""), "close"), false);
-  equal(clientPersists(request(""), "tunnel"), false);
-  equal(clientPersists(request("Connection: close\r\n"), "length"), false);
-  equal(clientPersists(request("", "1.1", "CONNECT a:1"), "length"), false);
 });
 
 Deno.test("HTTP/1.0 gets chunked content as bare content that the connection ends", () => {

@@ -1,16 +1,16 @@
 /**
  * What an HTTP head costs: nanoseconds of CPU for reading one, and for reading it and writing what goes on.
  *
- *     deno run -A scripts/bench/http_heads.ts
+ *     deno run -A scripts/bench/http/heads.ts
  */
 import process from "node:process";
-import { Edits, fieldLine } from "../../protocols/http/edits.ts";
-import { dropClaims } from "../../protocols/http/drop_lines.ts";
-import { MessageHead } from "../../protocols/http/message_head.ts";
-import { octets } from "../../protocols/http/octets.ts";
-import { parseRequest, parseResponse } from "../../protocols/http/parse_head.ts";
-import { writeRequest, writeResponse } from "../../protocols/http/write_head.ts";
-import { ChunkedBody, chunkPieces } from "../../protocols/http/chunked.ts";
+import { Edits, fieldLine } from "../../../protocols/http/edits.ts";
+import { dropClaims } from "../../../protocols/http/drop_lines.ts";
+import { MessageHead } from "../../../protocols/http/message_head.ts";
+import { octets } from "../../../protocols/http/octets.ts";
+import { parseRequest, parseResponse } from "../../../protocols/http/parse_head.ts";
+import { writeRequest, writeResponse } from "../../../protocols/http/write_head.ts";
+import { ChunkedBody, chunkPieces } from "../../../protocols/http/chunked.ts";
 
 const LIMIT = 65536;
 const WARM_UP = 5;

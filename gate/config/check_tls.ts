@@ -1,0 +1,80 @@
+/** What ends TLS against what there is for it: protocols, certificates, roots. */
+import type { Protocols } from "../contracts.ts";
+import type { AcmeWants } from "./acme_wants.ts";
+import { checkSameLayer } from "./check_same_layer.ts";
+import { checkUpstreams } from "./check_upstreams.ts";
+import type { RouteConfiguration } from "./configuration.ts";
+import type { Findings } from "./problems.ts";
+import type { Located } from "./read.ts";
+import type { Sections } from "./sections.ts";
+import { lacking, TlsLayers, type TlsParts } from "./tls_layers.ts";
+
+export function checkTls(
+  parts: TlsParts & AcmeWants & Pick<Sections, "acme">,
+  protocols: Protocols,
+  findings: Findings,
+): void {
+  const { certificates } = parts, whole = parts.whole && parts.acme.whole;
+  const layers = TlsLayers.of(parts, protocols, parts.names);
+  for (const route of parts.routes.items) checkEnding(route, layers, whole, protocols, findings);
+  if (whole) checkSameLayer(parts.routes.items, layers, findings);
+  checkUpstreams(parts.routes.items, findings);
+  const ending = parts.routes.items.filter(({ value }) =>
+    layers.ends(value) || !whole && layers.mayEnd(value)
+  );
+  checkClients(parts, ending, layers.byName, findings);
+  if (certificates.length > 0 && ending.length === 0 && parts.routes.whole) {
+    findings.warn(["certificates"], "nothing uses them: TLS ends for no route");
+  }
+  if (parts.acme.value) checkAcme(parts, findings);
+}
+
+function checkAcme(
+  { names, challenges, routes, listeners, whole }: TlsParts & AcmeWants,
+  findings: Findings,
+): void {
+  if (names.length > 0 && challenges.length === 0 && listeners.whole) {
+    findings.error(["acme"], "no listener has tls or http among its protocols, by which an authority asks");
+  }
+  if (names.length === 0 && routes.whole && whole) {
+    findings.warn(["acme"], "it has nothing to do: no route ends TLS for a name that no file is for");
+  }
+}
+
+function checkEnding(
+  { path, value }: Located<RouteConfiguration>,
+  { byName, index }: TlsLayers,
+  whole: boolean,
+  protocols: Protocols,
+  findings: Findings,
+): void {
+  const { protocol, host = "*", tls } = value;
+  if (tls === undefined) return;
+  if (protocol !== undefined && Object.hasOwn(protocols, protocol) && !byName.includes(protocol)) {
+    findings.error(
+      [...path, "tls"],
+      `only ${byName.join(", ")} can end here, and this route is for ${protocol}`,
+    );
+  }
+  if (whole && !index.covers(host)) {
+    findings.error([...path, "tls"], `Cannot end TLS here: ${lacking(host)} in certificates`);
+  }
+}
+
+/** Who asks for clients' certificates has to end TLS. */
+function checkClients(
+  { listeners, routes }: TlsParts,
+  ending: readonly Located<RouteConfiguration>[],
+  byName: readonly string[],
+  findings: Findings,
+): void {
+  for (const { path, value: { name, protocols: listed, clientCertificates } } of listeners.items.values()) {
+    if (!clientCertificates) continue;
+    const at = [...path, "clientCertificates"];
+    if (!listed.some((protocol) => byName.includes(protocol))) {
+      findings.error(at, `needs ${byName.join(" or ")} among the protocols: who else could show one`);
+    } else if (routes.whole && !ending.some(({ value: { listener = name } }) => listener === name)) {
+      findings.error(at, "no route of this listener ends TLS: nobody would be asked for a certificate");
+    }
+  }
+}

@@ -1,0 +1,43 @@
+/** Durations in buckets: observed on engines, told in batches, summed on main. */
+
+/** Bounds of a histogram's buckets, ms: each counts what took at most so long. */
+export const DURATIONS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] as const;
+
+export interface Durations {
+  /** One more than DURATIONS: the last took longer. Not cumulative. */
+  readonly counts: readonly number[];
+  /** ms */
+  readonly sum: number;
+}
+
+export class Histogram {
+  /** How many durations were observed. */
+  total = 0;
+  #sum = 0;
+  #counts = zeros();
+
+  observe(ms: number): void {
+    let bucket = 0;
+    while (ms > DURATIONS[bucket]) bucket++; // behind the last bound nothing is greater than undefined
+    this.#counts[bucket]++;
+    this.#sum += ms;
+    this.total++;
+  }
+
+  /** What was observed since the last call. */
+  take(): Durations {
+    const taken = { counts: this.#counts, sum: this.#sum };
+    this.total = this.#sum = 0;
+    this.#counts = zeros();
+    return taken;
+  }
+}
+
+const zeros = (): number[] => Array<number>(DURATIONS.length + 1).fill(0);
+
+export const NO_DURATIONS: Durations = { counts: zeros(), sum: 0 };
+
+export const addDurations = (a: Durations, b: Durations): Durations => ({
+  counts: a.counts.map((count, at) => count + b.counts[at]),
+  sum: a.sum + b.sum,
+});

@@ -1,0 +1,249 @@
+/**
+ * One TLS connection of libssl as a state machine without I/O. What came is fed into a ring, what is to be sent is found
+ * in another; all connections of a thread share the two, so who calls leaves both empty before another connection's turn.
+ */
+import { GateError } from "../errors.ts";
+import type { Context } from "./openssl_context.ts";
+import { cString, type OpenSsl, type OpenSslError, takeError, textAt } from "./openssl_library.ts";
+import { sealUnder, type TicketKey } from "./openssl_tickets.ts";
+
+/** What a step answers where it is no count of bytes. */
+export const WANTS_INPUT = 0, DONE = 1, OUTPUT_FULL = -1, ENDED = -2, BROKEN = -3;
+/** Bytes that one feed takes, and that one write takes. */
+export const MOST_INPUT = 262144, MOST_WRITTEN = 262144;
+/** Plaintext of a record at most, and what a record may add to it: header, IV, MAC and padding. */
+export const RECORD = 16384, RECORD_OVERHEAD = 96;
+/** Room for what is written in the smallest records that a client may ask for (512 bytes, RFC 6066 4), and alerts. */
+const RING = MOST_WRITTEN + MOST_WRITTEN / 512 * RECORD_OVERHEAD + RECORD;
+
+/** Connections of this thread that were made and not freed. */
+export const liveConnections = { count: 0 };
+
+// ssl.h
+const CTRL_SERVER_NAME = 55;
+const ERROR_WANT_READ = 2, ERROR_WANT_WRITE = 3, ERROR_ZERO_RETURN = 6;
+const X509_V_OK = 0;
+const NO_PARTIAL_WILDCARDS = 4;
+const VERSIONS: Readonly<Record<number, string>> = { 0x303: "TLSv1.2", 0x304: "TLSv1.3" };
+
+/** libssl's end of the ring pair and ours, and where the bytes of both directions lie. */
+interface Rings {
+  readonly library: OpenSsl;
+  readonly theirs: Deno.PointerObject;
+  readonly ours: Deno.PointerObject;
+  readonly input: Uint8Array;
+  readonly output: Uint8Array;
+}
+
+const place = new BigUint64Array(2), placeBytes = new Uint8Array(place.buffer);
+const first = placeBytes.subarray(0, 8), second = placeBytes.subarray(8);
+let rings: Rings | undefined;
+
+function makeRings(library: OpenSsl): Rings {
+  const { crypto } = library;
+  const made = crypto.BIO_new_bio_pair(first, BigInt(RING), second, BigInt(RING)) === 1;
+  const theirs = Deno.UnsafePointer.create(place[0]), ours = Deno.UnsafePointer.create(place[1]);
+  if (!made || !theirs || !ours) {
+    throw new GateError("exhausted", "gate", `Cannot speak TLS: ${takeError(library).text}`);
+  }
+  const view = (bio: Deno.PointerObject): Uint8Array => {
+    crypto.BIO_nwrite0(bio, first);
+    return new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(Deno.UnsafePointer.create(place[0])!, RING));
+  };
+  return { library, theirs, ours, input: view(ours).subarray(0, MOST_INPUT), output: view(theirs) };
+}
+
+export class Connection implements Disposable {
+  readonly #library: OpenSsl;
+  readonly #rings: Rings;
+  readonly #ticketKeys: readonly TicketKey[];
+  /** On the client's side: who keeps the session, and whose it is. */
+  readonly #keeper: { readonly context: Context; readonly server: string } | undefined;
+  /** Null once freed: with null libssl would end the process. */
+  #ssl: Deno.PointerValue;
+  /** Why it is BROKEN. */
+  error: OpenSslError = { reason: 0, text: "" };
+
+  /**
+   * The server's side, or the client's of `server`: a name to ask for and to verify, or an IP to verify. What was agreed
+   * with it before in this context is resumed.
+   */
+  constructor(context: Context, server?: { readonly name: string; readonly isIp: boolean }) {
+    const { library, pointer } = context;
+    this.#ticketKeys = context.ticketKeys;
+    this.#library = library;
+    this.#rings = rings ??= makeRings(library);
+    this.#ssl = library.ssl.SSL_new(pointer);
+    if (this.#ssl === null) {
+      throw new GateError("exhausted", "gate", `Cannot begin a TLS connection: ${takeError(library).text}`);
+    }
+    liveConnections.count++;
+    const { theirs } = this.#rings;
+    library.crypto.BIO_up_ref(theirs); // SSL_free gives it back
+    library.ssl.SSL_set_bio(this.#ssl, theirs, theirs);
+    if (context.isServer) library.ssl.SSL_set_accept_state(this.#ssl);
+    else library.ssl.SSL_set_connect_state(this.#ssl);
+    if (!server) return;
+    this.#keeper = { context, server: server.name };
+    this.#expect(server.name, server.isIp);
+    const session = context.sessionWith(server.name);
+    if (session) library.ssl.SSL_set_session(this.#ssl, session);
+  }
+
+  /** The server's side issues tickets under these at most 32 bytes, and resumes no other's. Before the handshake. */
+  bindTickets(scope: Uint8Array): void {
+    const bound = this.#library.ssl.SSL_set_session_id_context(this.#live, scope.slice(), scope.length) === 1;
+    if (!bound) {
+      throw new GateError("internal", "gate", `Cannot bind tickets: ${takeError(this.#library).text}`);
+    }
+  }
+
+  /** Where the peer's bytes had best be received: MOST_INPUT places, then fed from the first one on. */
+  get places(): Uint8Array {
+    return this.#rings.input;
+  }
+
+  /** Takes at most MOST_INPUT bytes of the peer's. */
+  feed(bytes: Uint8Array, at: number, size: number): void {
+    const { input, ours } = this.#rings;
+    const received = at === 0 && bytes.buffer === input.buffer;
+    if (!received) input.set(bytes.subarray(at, at + size));
+    if (this.#library.crypto.BIO_nwrite(ours, first, size) === size) return;
+    throw new GateError(
+      "internal",
+      "gate",
+      "Cannot open TLS records: another connection left some in the ring",
+    );
+  }
+
+  /** Bytes for the peer: the first ones of `output`. */
+  get pending(): number {
+    return this.#library.crypto.BIO_ctrl_pending(this.#rings.ours);
+  }
+
+  get output(): Uint8Array {
+    return this.#rings.output;
+  }
+
+  /** All of the output was taken. */
+  taken(size: number): void {
+    if (size > 0) this.#library.crypto.BIO_nread(this.#rings.ours, first, size);
+  }
+
+  /** DONE, WANTS_INPUT, OUTPUT_FULL (take it and call again) or BROKEN. */
+  handshake(): number {
+    sealUnder(this.#ticketKeys);
+    const result = this.#library.ssl.SSL_do_handshake(this.#live);
+    if (result !== 1) return this.#state(result);
+    this.#library.crypto.ERR_clear_error(); // a ticket that did not open, say: no failure, but left in the queue
+    return DONE;
+  }
+
+  /** One record, or what is left of it, into `into` from `at`: bytes, WANTS_INPUT, OUTPUT_FULL, ENDED or BROKEN. */
+  read(into: Uint8Array, at: number): number {
+    const result = this.#library.ssl.SSL_read(this.#live, into.subarray(at), into.length - at);
+    return result > 0 ? result : this.#state(result);
+  }
+
+  /** Whether reading again may find something without more input. */
+  get hasMore(): boolean {
+    return this.#unread > 0 || this.#library.ssl.SSL_has_pending(this.#live) === 1;
+  }
+
+  /** Seals the first `size` bytes, at most MOST_WRITTEN: DONE or BROKEN. The output was empty before. */
+  write(bytes: Uint8Array, size: number): number {
+    const result = this.#library.ssl.SSL_write(this.#live, bytes, size);
+    return result === size ? DONE : this.#broken();
+  }
+
+  /** close_notify: nothing can be written after it. */
+  shutdown(): void {
+    if (this.#library.ssl.SSL_shutdown(this.#live) < 0) this.#broken();
+  }
+
+  /** What was agreed; empty: nothing was. */
+  get alpn(): string {
+    this.#library.ssl.SSL_get0_alpn_selected(this.#live, first, second); // a pointer, and a u32
+    const start = Deno.UnsafePointer.create(place[0]), size = Number(place[1] & 0xffn);
+    if (start === null) return "";
+    return new TextDecoder().decode(Deno.UnsafePointerView.getArrayBuffer(start, size));
+  }
+
+  /** `TLSv1.2` or `TLSv1.3`. */
+  get version(): string {
+    return VERSIONS[this.#library.ssl.SSL_version(this.#live)] ?? "";
+  }
+
+  get resumed(): boolean {
+    return this.#library.ssl.SSL_session_reused(this.#live) === 1;
+  }
+
+  /** The peer's certificate in DER, of a resumed session too. */
+  get certificate(): Uint8Array | undefined {
+    const { ssl, crypto } = this.#library;
+    const certificate = ssl.SSL_get1_peer_certificate(this.#live);
+    if (certificate === null) return undefined;
+    const der = new Uint8Array(Math.max(crypto.i2d_X509(certificate, null), 1));
+    place[0] = BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(der)));
+    crypto.i2d_X509(certificate, first); // moves the pointer behind what it wrote
+    crypto.X509_free(certificate);
+    return der;
+  }
+
+  /** Why the peer's certificate is not believed; empty: it is, or there is none. */
+  get distrust(): string {
+    const { ssl, crypto } = this.#library, result = ssl.SSL_get_verify_result(this.#live);
+    return result === X509_V_OK ? "" : textAt(crypto.X509_verify_cert_error_string(BigInt(result)));
+  }
+
+  /** The second time it does nothing. */
+  [Symbol.dispose](): void {
+    if (this.#ssl === null) return;
+    const session = this.#keeper && this.#library.ssl.SSL_get1_session(this.#ssl);
+    if (session) this.#keeper!.context.keepSession(this.#keeper!.server, session);
+    this.#library.ssl.SSL_free(this.#ssl);
+    this.#ssl = null;
+    liveConnections.count--;
+  }
+
+  get #live(): Deno.PointerObject {
+    if (this.#ssl !== null) return this.#ssl;
+    throw new GateError("internal", "gate", "Cannot use a TLS connection: it was freed");
+  }
+
+  get #unread(): number {
+    return this.#library.crypto.BIO_ctrl_pending(this.#rings.theirs);
+  }
+
+  #expect(name: string, isIp: boolean): void {
+    const { ssl, crypto } = this.#library, text = cString(name);
+    if (isIp) {
+      crypto.X509_VERIFY_PARAM_set1_ip_asc(ssl.SSL_get0_param(this.#live), text);
+      return;
+    }
+    ssl.SSL_ctrl(this.#live, CTRL_SERVER_NAME, 0n, text);
+    ssl.SSL_set_hostflags(this.#live, NO_PARTIAL_WILDCARDS);
+    ssl.SSL_set1_host(this.#live, text);
+  }
+
+  #state(result: number): number {
+    const error = this.#library.ssl.SSL_get_error(this.#live, result);
+    if (error === ERROR_WANT_READ) return WANTS_INPUT;
+    if (error === ERROR_WANT_WRITE) return OUTPUT_FULL;
+    if (error !== ERROR_ZERO_RETURN) return this.#broken();
+    this.#dropInput();
+    return ENDED;
+  }
+
+  #broken(): number {
+    this.error = takeError(this.#library);
+    this.#dropInput();
+    return BROKEN;
+  }
+
+  #dropInput(): void {
+    for (let left = this.#unread; left > 0; left = this.#unread) {
+      this.#library.crypto.BIO_nread(this.#rings.theirs, first, left);
+    }
+  }
+}

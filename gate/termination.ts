@@ -1,0 +1,54 @@
+/** Whether TLS ends at this gate for a connection, and in which context: decided on its engine, before its handshake. */
+import { createHash } from "node:crypto";
+import { formatTarget } from "./address.ts";
+import { askingOf } from "./asking.ts";
+import type { Connection } from "./connection.ts";
+import type { Protocols, Target, Termination } from "./contracts.ts";
+import { type Decider, endsTls } from "./decide.ts";
+import type { Snapshot } from "./snapshot.ts";
+import type { TlsContexts } from "./tls_contexts.ts";
+
+/** ALPN where what is inside are requests; elsewhere it is not known, and no protocol is promised. */
+const REQUESTS = ["http/1.1", "http/1.0"], ANYTHING: readonly string[] = [];
+
+/** The terminations of one snapshot. */
+export class Terminations {
+  readonly #decider: Decider;
+  readonly #contexts: TlsContexts;
+  readonly #protocols: Protocols;
+  /** Where no route ends TLS, nothing is decided twice. */
+  readonly #any: boolean;
+
+  constructor(snapshot: Snapshot, decider: Decider, contexts: TlsContexts, protocols: Protocols) {
+    this.#decider = decider;
+    this.#contexts = contexts;
+    this.#protocols = protocols;
+    this.#any = snapshot.certificates.length > 0 && snapshot.routes.some(endsTls);
+  }
+
+  /** undefined: TLS is passed on. Throws GateError as connect, "no-route" too where no certificate has the name. */
+  of(target: Target | undefined, conn: Connection): Termination | undefined {
+    if (!this.#any) return undefined;
+    if (target) conn.record.target = formatTarget(target);
+    const { naming } = this.#protocols[conn.record.protocol];
+    const asking = askingOf(conn, naming, conn.entrance.entry.trusted, target);
+    const plan = this.#decider.plan(asking);
+    const certificate = this.#decider.certificate(asking, plan);
+    if (plan.kind !== "route" || !certificate) return undefined;
+    const { listener, peer: { serverName } } = conn;
+    const { clientCertificates } = conn.rules; // a listener that is gone keeps its own for who came in there
+    const { place, to, http } = plan.route;
+    conn.route = place;
+    conn.endedBy = this.#decider;
+    return {
+      context: this.#contexts.of(certificate, clientCertificates, http ? REQUESTS : ANYTHING),
+      tickets: ticketScope(listener, serverName, clientCertificates?.digest),
+      inside: http === undefined && to.length > 0 ? "connect" : "enter",
+    };
+  }
+}
+
+/** Whoever was let in under other settings, or asked for another name, has to show again who it is. */
+function ticketScope(listener: string, serverName = "", clients = ""): Uint8Array {
+  return createHash("sha256").update(JSON.stringify([listener, serverName, clients])).digest();
+}

@@ -1,0 +1,97 @@
+/** Which responses are worth compressing, and may be; and what their heads say then. */
+import type { Coding } from "../../../gate/contracts.ts";
+import { dropKind, dropName } from "../drop_lines.ts";
+import { type Edits, fieldLine } from "../edits.ts";
+import type { Exchange } from "../exchange.ts";
+import { KIND } from "../field_kinds.ts";
+import { textOf } from "../interned.ts";
+import type { MessageHead } from "../message_head.ts";
+import { octets } from "../octets.ts";
+import { CodedContent } from "./coded_content.ts";
+
+/** Below, the fields that it takes cost what it wins. */
+const LEAST = 1024;
+const TYPES = new RegExp(
+  `^(?:text/(?!event-stream)[^ ;]+|[^ ;/]+/[^ ;]*\\+(?:json|xml|text|yaml)|font/(?:ttf|otf|sfnt)|image/(?:bmp|vnd\\.microsoft\\.icon|x-icon)|application/(?:${
+    [
+      ...["json", "javascript", "x-javascript", "xml", "ecmascript", "x-ndjson", "ndjson", "jsonl", "yaml"],
+      ...["wasm", "graphql", "toml", "sql", "rtf", "x-sh", "vnd\\.ms-fontobject", "x-font-ttf"],
+    ].join("|")
+  }))[ \\t]*(?:;|$)`,
+  "i",
+);
+const NO_TRANSFORM = /(?:^|[ \t,])no-transform(?:[ \t,]|$)/i;
+const VARIES = /(?:^|[ \t,])(?:\*|accept-encoding)(?:[ \t,]|$)/i;
+/** They speak of the octets that would be others. */
+const DIGESTS = ["content-md5", "digest", "content-digest", "repr-digest"].map(octets);
+const ACCEPT_RANGES = octets("accept-ranges");
+const WITHOUT: ReadonlySet<number> = new Set([204, 205, 206]);
+const NOT_MODIFIED = 304;
+const VARY = octets("Vary: Accept-Encoding\r\n");
+const WEAK = octets("ETag: W/"), CRLF = octets("\r\n");
+const QUOTE = 0x22;
+const ENCODED: Readonly<Record<Coding, Uint8Array>> = {
+  gzip: fieldLine("Content-Encoding", "gzip"),
+  zstd: fieldLine("Content-Encoding", "zstd"),
+};
+
+/** Begins to code the response that `head` is of, and makes the head say so; or leaves it, where it does not pay. */
+export function compress(edits: Edits, head: MessageHead, bytes: Uint8Array, exchange: Exchange): void {
+  const { agreed } = exchange;
+  if (agreed === undefined || !isCompressible(head, bytes)) return;
+  vary(edits, head, bytes);
+  if (agreed === "identity") return;
+  if (head.status === NOT_MODIFIED) return weaken(edits, head, bytes);
+  if (head.body !== "none") { // else it answers HEAD, as it would GET
+    const framed = exchange.minor > 0, size = head.body === "length" ? head.length : undefined;
+    exchange.coded = CodedContent.begin(agreed, exchange.down, { framed, size });
+    if (!exchange.coded) return;
+    edits.body = framed ? "chunked" : "close";
+  }
+  weaken(edits, head, bytes);
+  dropKind(head, KIND.contentLength);
+  dropName(head, bytes, ACCEPT_RANGES);
+  edits.add(ENCODED[agreed]);
+}
+
+function isCompressible(head: MessageHead, bytes: Uint8Array): boolean {
+  const { status, body, length } = head;
+  if (status === NOT_MODIFIED) return true; // RFC 9110 15.4.5: as the 200 would say, whose type nobody tells
+  if (status < 200 || WITHOUT.has(status) || body === "tunnel") return false;
+  if (length >= 0 && length < LEAST && !head.chunked) return false;
+  if (head.find(KIND.contentEncoding) >= 0 || head.find(KIND.contentRange) >= 0) return false;
+  const type = head.find(KIND.contentType);
+  if (type < 0 || !TYPES.test(valueOf(head, bytes, type))) return false;
+  return !says(head, bytes, KIND.cacheControl, NO_TRANSFORM) &&
+    DIGESTS.every((name) => head.findName(bytes, name) < 0);
+}
+
+/** A line that the route takes away tells no cache anything. */
+function vary(edits: Edits, head: MessageHead, bytes: Uint8Array): void {
+  for (let line = head.find(KIND.vary); line >= 0; line = head.find(KIND.vary, line + 1)) {
+    if (head.drop[line] === 0 && VARIES.test(valueOf(head, bytes, line))) return;
+  }
+  edits.add(VARY);
+}
+
+/** RFC 9110 8.8.1: a strong tag would promise the same octets. */
+function weaken(edits: Edits, head: MessageHead, bytes: Uint8Array): void {
+  const line = head.find(KIND.etag);
+  if (line < 0 || head.drop[line] === 1 || bytes[head.lines[4 * line + 2]] !== QUOTE) return;
+  const tag = bytes.subarray(head.lines[4 * line + 2], head.lines[4 * line + 3]);
+  const weak = new Uint8Array(WEAK.length + tag.length + CRLF.length);
+  weak.set(WEAK);
+  weak.set(tag, WEAK.length);
+  weak.set(CRLF, WEAK.length + tag.length);
+  edits.setKind(head, KIND.etag, weak);
+}
+
+function says(head: MessageHead, bytes: Uint8Array, kind: number, what: RegExp): boolean {
+  for (let line = head.find(kind); line >= 0; line = head.find(kind, line + 1)) {
+    if (what.test(valueOf(head, bytes, line))) return true;
+  }
+  return false;
+}
+
+const valueOf = (head: MessageHead, bytes: Uint8Array, line: number): string =>
+  textOf(bytes, head.lines[4 * line + 2], head.lines[4 * line + 3]);

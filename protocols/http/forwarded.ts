@@ -1,0 +1,93 @@
+/** What an upstream is told of where a request came from. */
+import { Buffer } from "node:buffer";
+import { parseIp } from "../../gate/address.ts";
+import type { Conn } from "../../gate/contracts.ts";
+import { isV4 } from "../../gate/ip.ts";
+import { dropKind } from "./drop_lines.ts";
+import type { Edits } from "./edits.ts";
+import { KIND } from "./field_kinds.ts";
+import { textOf } from "./interned.ts";
+import type { MessageHead } from "./message_head.ts";
+import { octets } from "./octets.ts";
+
+/** RFC 9110 7.6.3: a pseudonym, for nobody needs to know this machine's name. */
+const PSEUDONYM = "ugate";
+/** Every quote has its other one: else what is behind it would be read as inside. */
+const QUOTED_WELL = /^(?:[^"]|"(?:[^"\\]|\\.)*")*$/;
+
+const VIA = [0, 1].map((minor) => octets(`Via: 1.${minor} ${PSEUDONYM}\r\n`));
+
+/** All that is told of a request that a client of the proxy sent (RFC 9110 7.6.3). */
+export const viaLine = (minor: number): Uint8Array => VIA[minor];
+
+/** The lines of one connection, made when its first request comes and when it asks for another host. */
+export class ForwardedLines {
+  #host: string | undefined;
+  #minor = -1;
+  #lines = octets("");
+
+  /** X-Forwarded-*, X-Real-IP, Forwarded (RFC 7239) and Via. `host` as the client wrote it, without whitespace. */
+  of(conn: Conn, host: string, minor: number): Uint8Array {
+    if (this.#host === host && this.#minor === minor) return this.#lines;
+    this.#host = host;
+    this.#minor = minor;
+    return this.#lines = octets(ownFields(conn, host, minor).map(lineOf).join(""));
+  }
+}
+
+/** Of the URIs that a client asks for. */
+export const schemeOf = ({ peer }: Conn): "http" | "https" => peer.layers.includes("tls") ? "https" : "http";
+
+type Field = readonly [kind: number, name: string, value: string];
+
+function ownFields(conn: Conn, host: string, minor: number): Field[] {
+  const { peer, localAddress } = conn, ip = parseIp(peer.address), proto = schemeOf(conn);
+  const node = ip === undefined ? "unknown" : isV4(ip) ? peer.address : `"[${peer.address}]"`;
+  const from: Field[] = ip === undefined ? [] : [
+    [KIND.forwardedFor, "X-Forwarded-For", peer.address],
+    [KIND.realIp, "X-Real-IP", peer.address],
+  ];
+  return [
+    ...from,
+    [KIND.forwardedProto, "X-Forwarded-Proto", proto],
+    ...host === "" ? [] : [[KIND.forwardedHost, "X-Forwarded-Host", host] as const],
+    ...localAddress === undefined
+      ? []
+      : [[KIND.forwardedPort, "X-Forwarded-Port", String(localAddress.port)] as const],
+    [KIND.forwarded, "Forwarded", `for=${node}${host === "" ? "" : `;host="${host}"`};proto=${proto}`],
+    [KIND.via, "Via", `1.${minor} ${PSEUDONYM}`],
+  ];
+}
+
+const lineOf = ([, name, value]: Field): string => `${name}: ${value}\r\n`;
+
+/** A request of a trusted proxy, whose client is `client`. */
+interface Told {
+  readonly conn: Conn;
+  readonly host: string;
+  readonly minor: number;
+  readonly client: string;
+}
+
+/** Adds the same behind what a trusted proxy told: lists grow by this hop, and the rest stays as it was given. */
+export function addForwarded(head: MessageHead, bytes: Uint8Array, edits: Edits, told: Told): void {
+  let lines = "";
+  for (const field of ownFields(told.conn, told.host, told.minor)) {
+    const [kind, name, value] = field;
+    if (kind === KIND.forwardedFor || kind === KIND.forwarded) {
+      const given = valuesOf(head, bytes, kind).filter((list) => list !== "" && QUOTED_WELL.test(list));
+      dropKind(head, kind);
+      lines += lineOf([kind, name, [...given, value].join(", ")]);
+    } else if (kind === KIND.via) lines += lineOf(field);
+    else if (head.find(kind) < 0) lines += lineOf(kind === KIND.realIp ? [kind, name, told.client] : field);
+  }
+  edits.add(Buffer.from(lines, "latin1"));
+}
+
+function valuesOf(head: MessageHead, bytes: Uint8Array, kind: number): string[] {
+  const values: string[] = [];
+  for (let line = head.find(kind); line >= 0; line = head.find(kind, line + 1)) {
+    values.push(textOf(bytes, head.lines[4 * line + 2], head.lines[4 * line + 3]));
+  }
+  return values;
+}

@@ -1,0 +1,19 @@
+/** `rateLimit`: how often a source may come by a route. */
+import { atLimit } from "../../gate/errors.ts";
+import { clientAddress } from "./client_address.ts";
+import { RequestRefused } from "./own_answer.ts";
+import type { Admit } from "./rules.ts";
+
+/** Refuses who comes too often with 429, and says when to come again (RFC 9110 10.2.3: whole seconds). */
+export const limitRate: Admit = (request) => {
+  const source = clientAddress(request);
+  if (source === "unix") return; // nobody is behind it that could be told apart
+  const wait = request.gate.rate(request.exchange.routed!, source);
+  if (wait === 0) return;
+  const fields = [`Retry-After: ${Math.ceil(wait / 1000)}`];
+  const state = `${source} comes more often than its route allows`;
+  throw atLimit(
+    "rateLimit",
+    new RequestRefused(429, fields, "exhausted", "client", `Cannot serve a request: ${state}`),
+  );
+};

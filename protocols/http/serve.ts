@@ -1,0 +1,179 @@
+/** Requests of one connection, one after the other: each is routed, sent to an upstream, and answered from there. */
+import type { Conn, Gate } from "../../gate/contracts.ts";
+import { giveWay } from "../../gate/engine/loop.ts";
+import { asGateError, atLimit, GateError } from "../../gate/errors.ts";
+import { failureAnswer } from "./answer.ts";
+import { dateLine } from "./date.ts";
+import { type OwnAnswer, RequestRefused, writeOwnAnswer } from "./own_answer.ts";
+import { RequestSide } from "./requests.ts";
+import { ResponseSide } from "./responses.ts";
+import { mayDialAgain } from "./retries.ts";
+import { Session, type What } from "./session.ts";
+import { statusOfFailure } from "./status.ts";
+import { endsSoon, skipPresent, skipRest } from "./unread.ts";
+
+/** Until the client's connection is over, or has become a relay. Rejects with what broke it. */
+export async function serveRequests(conn: Conn, gate: Gate): Promise<void> {
+  const session = new Session(conn, gate), server = new Server(session);
+  conn.onAbort = (reason) => session.dropUpstream(reason);
+  conn.patience(conn.limits.headTimeout);
+  try {
+    while (await server.serveOne()) {
+      conn.idle(conn.limits.keepAlive);
+      const turn = giveWay(); // the next request may be there already, and the one behind it
+      if (turn) await turn;
+    }
+  } finally {
+    session.dropUpstream(new GateError("closed", "gate", "Cannot go on: the client is gone"));
+  }
+}
+
+class Server {
+  readonly #session: Session;
+  readonly #requests: RequestSide;
+  readonly #responses: ResponseSide;
+
+  constructor(session: Session) {
+    this.#session = session;
+    this.#requests = new RequestSide(session);
+    this.#responses = new ResponseSide(session);
+  }
+
+  /** Whether another request may follow on this connection. */
+  async serveOne(): Promise<boolean> {
+    const session = this.#session, requests = this.#requests;
+    requests.begin();
+    for (;;) {
+      const read = session.client.next(requests.read);
+      const { what, wrote } = read instanceof Promise ? await read : read;
+      if (what === "sent") return await this.#exchanged(wrote);
+      if (what === "own") return await this.#answer(requests.own!);
+      if (what !== "dial" && what !== "admit") return await this.#ended(what);
+      session.conn.deadline(0); // the gate bounds the dial, and whoever makes a rule wait
+      try {
+        if (what === "admit") await requests.admitting;
+        else session.upstream = await requests.dialing!;
+      } catch (thrown) {
+        const reason = asGateError(thrown), { exchange } = session;
+        if (what === "admit" || !mayDialAgain(session, reason)) {
+          return await this.#refuse(reason, exchange.used);
+        }
+        exchange.retried++;
+      }
+    }
+  }
+
+  /** The request has begun to go upstream. */
+  async #exchanged(wrote: void | Promise<void>): Promise<boolean> {
+    const exchange = this.#session.exchange;
+    if (wrote instanceof Promise || !exchange.up.done) {
+      exchange.sending = true;
+      void this.#requests.passUp(wrote, this.#session.upstream!);
+    } else this.#session.awaitResponse();
+    try {
+      await this.#responses.respond();
+      if (exchange.tunnel) return this.#tunnel();
+      if (!exchange.delivered) await this.#responses.passDown(this.#session.current);
+    } catch (thrown) {
+      return await this.#broken(asGateError(thrown));
+    }
+    return this.#finish();
+  }
+
+  #tunnel(): false {
+    this.#session.gate.requested(this.#session.conn, this.#session.exchange.record(undefined));
+    const upstream = this.#session.current;
+    this.#session.upstream = undefined;
+    this.#session.conn.onAbort = undefined;
+    this.#session.gate.relay(this.#session.conn, upstream);
+    return false;
+  }
+
+  /** The response is through. */
+  #finish(): boolean {
+    const exchange = this.#session.exchange, upstream = this.#session.current;
+    exchange.coded?.over();
+    this.#session.upstream = undefined;
+    this.#session.served++;
+    if (exchange.sending) {
+      upstream.abort(new GateError("closed", "gate", "Cannot go on: the answer was early"));
+    } else if (exchange.upstreamStays && !exchange.upFailure) {
+      this.#session.gate.keep(upstream, this.#session.conn, this.#session.own);
+    } else upstream[Symbol.dispose]();
+    this.#session.gate.requested(this.#session.conn, exchange.record(undefined));
+    return exchange.stays;
+  }
+
+  /** What failed after the request began to go upstream. */
+  async #broken(reason: GateError): Promise<boolean> {
+    this.#session.exchange.coded?.over();
+    this.#session.dropUpstream(reason);
+    if (!this.#session.exchange.answered) return await this.#refuse(reason);
+    this.#session.client.abort(reason);
+    this.#session.gate.requested(this.#session.conn, this.#session.exchange.record(reason));
+    throw reason;
+  }
+
+  /** The client's side came to an end without a request, or with one that goes nowhere. */
+  async #ended(what: What): Promise<boolean> {
+    if (what === "over") return false;
+    if (what === "refused") return await this.#refuse(this.#requests.failure!, this.#session.exchange.used);
+    this.#session.exchange.persists = false;
+    if (what === "cut") {
+      throw new GateError("closed", "client", "Cannot read a request: it ended in the middle");
+    }
+    const reason = new GateError("timeout", "client", "Cannot read a request: its head takes too long");
+    return await this.#refuse(atLimit("headTimeout", reason));
+  }
+
+  /**
+   * The gate's own answer. The connection goes on where it is certain what comes next on it; `unused`: octets of a head
+   * that were not taken yet.
+   */
+  async #refuse(reason: GateError, unused = 0): Promise<boolean> {
+    const { exchange } = this.#session;
+    this.#session.dropUpstream(reason);
+    const status = this.#requests.fault?.fault ?? statusOfFailure(reason, exchange.routed === undefined);
+    const words = reason instanceof RequestRefused ? reason : {};
+    // Who would have been answered may be gone: the reason stays the one to record.
+    const answer = failureAnswer(status, reason.failure, words);
+    if (await this.#write(answer, unused, reason).catch(() => false)) return true;
+    throw reason;
+  }
+
+  /** What a rule of the route says, in place of an upstream. */
+  #answer(answer: OwnAnswer): Promise<boolean> {
+    return this.#write(answer, this.#session.exchange.used);
+  }
+
+  /** Whether the connection goes on. Rejects where nobody takes it. */
+  async #write(answer: OwnAnswer, unused: number, reason?: GateError): Promise<boolean> {
+    const { exchange, conn, client, gate } = this.#session;
+    conn.deadline(conn.limits.bodyTimeout);
+    exchange.status = 0;
+    let stays = false;
+    try {
+      if (unused > 0) conn.record.up += await skipPresent(client, unused, exchange.up);
+      stays = exchange.persists && endsSoon(exchange) && !conn.stopping &&
+        ++this.#session.served < conn.limits.requestsPerConnection;
+      const { isHead: head, minor } = exchange, fields = [dateLine(), ...answer.fields];
+      const bytes = writeOwnAnswer({ ...answer, fields }, { head, stays, minor });
+      await client.write(bytes);
+      exchange.status = answer.status;
+      conn.record.down += bytes.length;
+    } finally { // its line does not wait for content that nobody needs
+      if (exchange.method !== "") gate.requested(conn, exchange.record(reason));
+    }
+    return stays && await this.#skipRest();
+  }
+
+  /** Throws the rest of the request's content away; whether all of it came. */
+  async #skipRest(): Promise<boolean> {
+    const { exchange: { up }, conn, client } = this.#session;
+    if (up.done) return true;
+    conn.patience(conn.limits.bodyTimeout);
+    const before = up.moved, all = await skipRest(client, up);
+    conn.record.up += up.moved - before;
+    return all;
+  }
+}

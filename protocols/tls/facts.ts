@@ -1,0 +1,16 @@
+import type { Connection } from "../../gate/engine/openssl.ts";
+
+/** What a handshake agreed on. */
+export interface TlsFacts {
+  /** `TLSv1.2` or `TLSv1.3`. */
+  readonly version: string;
+  /** Undefined: nothing was agreed. */
+  readonly alpn: string | undefined;
+  /** The peer's, in DER; verified, unless the context believes anyone. */
+  readonly certificate: Uint8Array | undefined;
+  readonly resumed: boolean;
+}
+
+export function factsOf({ version, alpn, certificate, resumed }: Connection): TlsFacts {
+  return { version, alpn: alpn === "" ? undefined : alpn, certificate, resumed };
+}

@@ -1,0 +1,80 @@
+/**
+ * Every configuration of docs/http.md holds, and those with lines to type are served: support/docs.ts tells with which
+ * changes.
+ */
+import { loadConfiguration } from "../gate/config/load.ts";
+import { openssl } from "../gate/engine/openssl_library.ts";
+import { protocols } from "../protocols/mod.ts";
+import { need } from "../scripts/clients.ts";
+import { equal, ok } from "./support/assert.ts";
+import { Authority } from "./support/certificates.ts";
+import { Folder, run } from "./support/child.ts";
+import { DocsWorld, makeSite, namesIn, type Page, pagesOf } from "./support/docs.ts";
+import { MAIN, Program } from "./support/program.ts";
+import { portsOf, typed } from "./support/readme.ts";
+
+const TEXT = Deno.readTextFileSync(new URL("../docs/http.md", import.meta.url));
+const PAGES = pagesOf(TEXT);
+const authority = await Authority.make("docs");
+openssl(); // it stays open: not in a test
+const RUN = /^((?:\w+=\S+ )*)ugate run -c (\S+)$/;
+
+async function play({ name, yaml, lines }: Page): Promise<void> {
+  await using world = await DocsWorld.make(namesIn(yaml));
+  const { folder } = world;
+  await Deno.mkdir(`${folder.path}/bin`);
+  await folder.write("bin/ugate", `#!/bin/sh\nexec '${Deno.execPath()}' run -A '${MAIN}' "$@"\n`, 0o755);
+  await folder.write(name, await world.served(yaml));
+  const env = { PATH: `${folder.path}/bin:${Deno.env.get("PATH")}`, CURL_CA_BUNDLE: world.roots };
+  const [first, ...rest] = lines, running = RUN.exec(first?.command ?? "");
+  ok(running && running[2] === name, `${name} is not served first`);
+  const given = Object.fromEntries(running[1].split(" ").filter(Boolean).map((each) => each.split("=")));
+  await using program = await Program.start(await Deno.readTextFile(`${folder.path}/${name}`), {
+    env: given,
+  });
+  const ports = portsOf(yaml, program);
+  for (const { command, prints } of rest) {
+    const said = await run("sh", ["-c", typed(command, ports, {})], { env, cwd: folder.path });
+    const words = `${said.stdout}${said.stderr}`;
+    ok(prints !== "" && words.includes(prints), `${name}: expected ${prints} of ${command}\n${words}`);
+  }
+}
+
+for (const page of PAGES) {
+  Deno.test({
+    name: `docs/http.md: ${page.name} is served, and what the text types beside it prints what it says`,
+    ignore: !need("curl", "openssl"),
+    fn: () => play(page),
+  });
+}
+
+/** The files that examples name. */
+async function makeFiles(): Promise<Folder> {
+  const folder = await Folder.make();
+  const site = await authority.issue(["example.com", "*.example.com"]);
+  const client = await authority.issue(["gate.example.com"]);
+  await folder.write("cert.pem", site.chain);
+  await folder.write("key.pem", site.key);
+  await folder.write("client.pem", client.chain);
+  await folder.write("client.key", client.key);
+  await folder.write("ca.pem", authority.root.chain);
+  await makeSite(folder);
+  return folder;
+}
+
+Deno.test("the examples of docs/http.md are configurations that hold", async () => {
+  await using folder = await makeFiles();
+  for (const [, example] of TEXT.matchAll(/^```yaml\n(.*?)^```$/gms)) {
+    const path = await folder.write("ugate.yaml", example);
+    const { config, warnings } = await loadConfiguration(path, protocols, { get: () => "secret" });
+    equal(warnings, [], example);
+    ok(config.routes.length > 0 || config.policy.length > 0, example);
+  }
+});
+
+Deno.test("docs/http.md has an index of all its examples", () => {
+  const headings = Array.from(TEXT.matchAll(/^## (.*)$/gm), ([, heading]) => heading);
+  const index = Array.from(TEXT.matchAll(/^- \[(.*)\]\(#(.*)\)$/gm), ([, title]) => title);
+  equal(index, headings);
+  equal(new Set(PAGES.map(({ name }) => name)).size, PAGES.length);
+});

@@ -1,0 +1,46 @@
+/** Authorities and certificates for tests, made by the program `openssl`. */
+import type { KeyPair } from "../../gate/engine/openssl_context.ts";
+import { Folder, succeed } from "./child.ts";
+
+export interface Issued extends KeyPair {
+  /** The files of both. */
+  readonly chainFile: string;
+  readonly keyFile: string;
+}
+
+const EC = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+
+/** Makes certificates in a folder that is there until the test file is over. */
+export class Authority {
+  #made = 0;
+  private constructor(readonly folder: Folder, readonly root: Issued) {}
+
+  static async make(name: string): Promise<Authority> {
+    const folder = await Folder.make();
+    addEventListener("unload", () => Deno.removeSync(folder.path, { recursive: true }));
+    return new Authority(folder, await made(folder, "root", ["-subj", `/CN=${name}`, ...EC]));
+  }
+
+  /** For these names and IPs. `key` are options of `openssl req` for another key than one of P-256. */
+  issue(names: readonly string[], key: readonly string[] = EC): Promise<Issued> {
+    const alternatives = names.map((name) => `${/^[\d.]+$|:/.test(name) ? "IP" : "DNS"}:${name}`);
+    const { chainFile, keyFile } = this.root;
+    return made(this.folder, String(++this.#made), [
+      ...["-subj", `/CN=${names[0]}`, "-CA", chainFile, "-CAkey", keyFile, ...key],
+      ...[
+        "-addext",
+        `subjectAltName=${alternatives.join()}`,
+        "-addext",
+        "basicConstraints=critical,CA:FALSE",
+      ],
+    ]);
+  }
+}
+
+async function made(folder: Folder, name: string, options: readonly string[]): Promise<Issued> {
+  const chainFile = `${folder.path}/${name}.pem`, keyFile = `${folder.path}/${name}.key`;
+  const files = ["-out", chainFile, "-keyout", keyFile];
+  await succeed("openssl", ["req", "-x509", "-nodes", "-days", "30", ...files, ...options]);
+  const [chain, key] = await Promise.all([chainFile, keyFile].map((file) => Deno.readTextFile(file)));
+  return { chain, key, chainFile, keyFile };
+}
