@@ -12,6 +12,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   mosquitto_pub: "mosquitto-clients",
   mosquitto_sub: "mosquitto-clients",
   nc: "netcat-openbsd",
+  nginx: "nginx",
   openssl: "openssl",
   pebble: "pebble",
   ps: "procps",

@@ -4,9 +4,7 @@ import { startGate } from "../../support/gate.ts";
 import { latin1, pass } from "../../support/http_codec.ts";
 import { rawUpstream } from "../../support/http_peers.ts";
 import { connect } from "../../support/net.ts";
-import { CONTENTS } from "./corpus/contents.ts";
-import { FIELDS } from "./corpus/fields.ts";
-import { FIRST_LINES } from "./corpus/first_lines.ts";
+import { REQUESTS } from "./corpus/requests.ts";
 
 const MARK = "Host: mark\r\nConnection: close\r\n\r\n";
 /** Sniffing knows fewer methods than the codec: a connection that was told apart takes all of them. */
@@ -17,10 +15,6 @@ const ADDED =
   /(?:X-Request-Id: [0-9a-f]{32}\r\n|traceparent: 00-[0-9a-f-]{52}-00\r\n|X-Forwarded-(?:For|Proto|Host|Port): [^\r\n]*\r\n|X-Real-IP: 127\.0\.0\.1\r\n|Forwarded: for=127[^\r\n]*\r\n|Via: 1\.[01] ugate\r\n)/g;
 /** Answers so many requests as come: their paths do not matter. */
 const ANSWER = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-
-const ALL = [...FIRST_LINES, ...FIELDS, ...CONTENTS].filter(({ role }) => role === "client").flatMap((
-  { cases },
-) => cases);
 
 /** Without the fields that the gate writes itself. */
 const plain = (text: string): string =>
@@ -38,9 +32,8 @@ listeners: { web: { address: "127.0.0.1:0", protocols: [http] } }
 routes: [{ to: "http://127.0.0.1:${upstream.port}" }]
 limits: { headSize: 4KiB, headTimeout: 100ms, bodyTimeout: 100ms, idleTimeout: 2s, keepAlive: 1s }
 `);
-  ok(ALL.length > 100);
-  for (const [name, text] of ALL) {
-    if (/^CONNECT|^\S*\s+\S*\s+HTTP\/1.*\r\nupgrade/is.test(text)) continue; // another protocol's, and relays
+  ok(REQUESTS.length > 200, `only ${REQUESTS.length}`);
+  for (const [name, text] of REQUESTS) {
     const sent = FIRST + text + LAST, { on, refused, waiting } = pass("client", sent);
     for (const peer of upstream.peers) peer.take(peer.received.length);
     await using client = await connect(gate.port("web"));
