@@ -133,6 +133,7 @@ export class Admission {
 
   #gateFor(journal: Journal): EngineGate {
     return new EngineGate({
+      protocols: this.#registry.protocols,
       connector: () => this.#ruling.connector,
       terminations: () => this.#ruling.terminations,
       challenges: this.challenges,

@@ -249,6 +249,17 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     this.requesting = undefined;
   }
 
+  /** Nothing of its messages holds for what comes behind them. */
+  leaveMessages(): void {
+    this.ownUpstream?.close();
+    this.ownUpstream =
+      this.ownRight =
+      this.right =
+      this.onAbort =
+        undefined;
+    this.route = this.record.target = this.record.endpoint = "";
+  }
+
   /** Runs when it is over. */
   atEnd(act: () => void): void {
     if (this.#over) act();

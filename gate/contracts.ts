@@ -438,6 +438,8 @@ export interface Gate {
   reused(conn: Conn): boolean;
   /** A request is over: its line of the journal, and the end of its load on the endpoint. */
   requested(conn: Conn, record: RequestRecord): void;
+  /** Between two messages: what comes next is another protocol's of its listener, which serves it from here on. */
+  handOver(conn: Conn, protocol: string): Promise<void>;
   /** MOVES both; the record is written when the relay ends. */
   relay(conn: Conn, upstream: Stream): void;
   /**

@@ -7,6 +7,7 @@ import type {
   Phase,
   Protocol,
   Requested,
+  RequestRecord,
   Routed,
   Stream,
   Target,
@@ -75,11 +76,14 @@ export async function dryRun(name: string, protocol: Protocol, client: DryClient
     if (gate.asked === undefined) return { failure: asGateError(thrown) };
   }
   if (gate.asked !== undefined) return { ...gate.asked, peer: conn.peer };
-  return { failure: new GateError("closed", "client", `Cannot explain ${name}: it asked for no connection`) };
+  const nothing = new GateError("closed", "client", `Cannot explain ${name}: it asked for no connection`);
+  return { failure: gate.refused ?? nothing };
 }
 
 class DryGate implements Gate {
   asked: Omit<Extract<DryRun, { peer: Peer }>, "peer"> | undefined;
+  /** Why a request was answered by its protocol itself. */
+  refused: GateError | undefined;
   readonly challenged = false;
   readonly #requests: AskedNames | undefined;
 
@@ -146,7 +150,12 @@ class DryGate implements Gate {
   keep(): void {}
   rest(): void {}
   hit(): void {}
-  requested(): void {}
+  requested(_conn: Conn, { failure }: RequestRecord): void {
+    this.refused ??= failure;
+  }
+  handOver(): Promise<void> {
+    return Promise.reject(new GateError("closed", "gate", "Cannot go on: the first message is explained"));
+  }
   relay(): void {}
   enter(): void {}
   copy(): Promise<number> {

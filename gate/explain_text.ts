@@ -1,6 +1,5 @@
 /** An explanation as lines for people. */
 import { formatTarget } from "./address.ts";
-import type { Asking } from "./asking.ts";
 import type { Target, Verdict } from "./contracts.ts";
 import type { ExplainedTermination, Explanation } from "./explanation.ts";
 
@@ -73,7 +72,7 @@ function renderVerdict(verdict: Verdict): string {
 function renderExplanation(explanation: Explanation): string[] {
   const { asking, steps, termination, conditions, endpoints, refusal, answer, inside } = explanation;
   return [
-    `  ${asking.protocol}${renderAsked(asking)}`,
+    `  ${asking.protocol}${renderAsked(explanation)}`,
     ...steps.map(({ about, place, answer, why }) => `    ${about} ${place}: ${answer}, ${why}`),
     ...termination ? [renderTermination(termination)] : [],
     ...conditions ? [`    on condition of ${conditions.join(", and ")}`] : [],
@@ -88,8 +87,9 @@ function renderExplanation(explanation: Explanation): string[] {
   ];
 }
 
-/** A request by its method, host and path; else the target. */
-function renderAsked({ target, request }: Asking): string {
+/** A request by its first line or by its method, host and path; else the target. */
+function renderAsked({ asking: { target, request }, toProxy }: Explanation): string {
+  if (toProxy !== undefined) return ` ${toProxy}, as to a proxy`;
   if (request) return ` ${request.method} ${target?.host ?? ""}${request.path}`;
   return target === undefined ? "" : ` ${formatTarget(target)}`;
 }

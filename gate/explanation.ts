@@ -30,6 +30,8 @@ export interface Explanation {
   readonly answer?: string;
   /** What the route asks of the request first; whether that is so is not known here. */
   readonly conditions?: readonly string[];
+  /** A request that is sent as to a proxy: its first line, without the version. */
+  readonly toProxy?: string;
   /** What becomes of the request that came inside of TLS. */
   readonly inside?: Explanation;
   readonly refusal?: { readonly failure: Failure; readonly message: string };
@@ -60,6 +62,7 @@ const ROUTE_WHY = {
   host: "its host is another",
   path: "another path",
   method: "another method",
+  named: "it is for requests that ask by Host, not for those of a proxy",
   certificate: "TLS would end here, and no certificate has this name",
 } as const;
 

@@ -11,6 +11,7 @@ import type {
   Pace,
   PasswordRule,
   Peer,
+  Protocols,
   Requested,
   RequestRecord,
   Routed,
@@ -44,6 +45,7 @@ const SWITCHING = 101;
 
 /** What the gate needs of the thread it runs on. */
 export interface GateParts {
+  readonly protocols: Protocols;
   readonly connector: () => Connector;
   readonly terminations: () => Terminations;
   readonly challenges: Challenges;
@@ -154,6 +156,13 @@ export class EngineGate implements Gate {
   requested(conn: Conn, record: RequestRecord): void {
     if (record.status !== SWITCHING) (conn as Connection).leaveEndpoint(); // a tunnel goes on
     this.#parts.roster.requested(conn as Connection, record);
+  }
+
+  async handOver(conn: Conn, protocol: string): Promise<void> {
+    const connection = conn as Connection, { record } = connection;
+    connection.leaveMessages();
+    record.protocol = protocol;
+    await this.#parts.protocols[protocol].serve!(connection, this);
   }
 
   /** `inspect` sees what the client sends first. */

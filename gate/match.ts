@@ -7,8 +7,11 @@ import { networks } from "./networks.ts";
 import { type RequestMiss, requestMiss, RequestRoutes } from "./request_routes.ts";
 import type { CertificateRule, RouteRule, Snapshot } from "./snapshot.ts";
 
-/** What of a route a connection does not meet; `certificate`: TLS would end here, and none has the name. */
-export type RouteMiss = RequestMiss | "protocol" | "certificate";
+/**
+ * What of a route a connection does not meet; `named`: it handles requests, and this one's client named the target;
+ * `certificate`: TLS would end here, and none has the name.
+ */
+export type RouteMiss = RequestMiss | "protocol" | "named" | "certificate";
 
 /** What has to be spoken where TLS ends for requests: it comes in again. */
 const REQUESTS = "http";
@@ -146,7 +149,8 @@ function add(table: Table, { host }: RouteRule, order: number): void {
 /** What keeps a route from matching, for those who ask why; undefined: it matches. */
 export function routeMiss(route: RouteRule, asking: Asking): RouteMiss | undefined {
   if (route.http !== undefined) {
-    return asking.naming === "host" ? requestMiss(route, asking, askedName(asking)) : "protocol";
+    if (asking.naming === "host") return requestMiss(route, asking, askedName(asking));
+    return asking.naming === "target" && asking.protocol === REQUESTS ? "named" : "protocol";
   }
   if (isElsewhere(route, asking)) return "listener";
   if (route.protocol === undefined ? needsProtocol(asking) : route.protocol !== asking.protocol) {

@@ -4,6 +4,7 @@ import { LOOK_MAX } from "../../gate/engine/look.ts";
 import { MOST_OF_FIRST } from "./compress/coded_content.ts";
 import { compress } from "./compress/compressible.ts";
 import { placeFirst } from "./compress/pass_coded.ts";
+import { dateField } from "./date.ts";
 import { dropClaims, dropKind } from "./drop_lines.ts";
 import { Edits } from "./edits.ts";
 import type { Exchange } from "./exchange.ts";
@@ -64,6 +65,7 @@ export function forwardResponse(bytes: Uint8Array, exchange: Exchange, stays: bo
   exchange.upstreamStays = upstreamPersists(RESPONSE);
   EDITS.begin(RESPONSE, bytes, true);
   dropKind(RESPONSE, KIND.proxyAuthenticate);
+  if (RESPONSE.find(KIND.date) < 0) EDITS.add(dateField());
   EDITS.body = deliveredBody(RESPONSE, exchange.minor);
   for (const edit of exchange.rules.editResponse) edit(EDITS, RESPONSE, bytes);
   if (exchange.agreed !== undefined) compress(EDITS, RESPONSE, bytes, exchange);

@@ -11,7 +11,7 @@ import { logInToProxy } from "./proxy_login.ts";
 import type { Incoming, Rules } from "./rules.ts";
 
 /** The registry name of the proxy for everything else: who lists both is a proxy for requests too. */
-const BESIDE = "connect";
+export const BESIDE = "connect";
 /** Behind `http`. */
 const SECURE = 0x73;
 

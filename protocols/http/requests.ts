@@ -90,6 +90,7 @@ export class RequestSide {
     const session = this.#session, { exchange, conn, gate } = session;
     this.#incoming.bytes = bytes;
     if (session.upstream) return this.#send(bytes, session.upstream);
+    if (REQUEST.method === "CONNECT" && proxies(conn)) return this.#step.is("connect", REQUEST.start);
     if (gate.challenged && !exchange.routed && this.#isChallenge(bytes)) return this.#step.is("own");
     if (!exchange.routed) this.#route(bytes);
     if (this.#waits()) return this.#step.is("admit");

@@ -5,6 +5,7 @@ import { asGateError, atLimit, GateError } from "../../gate/errors.ts";
 import { failureAnswer } from "./answer.ts";
 import { dateLine } from "./date.ts";
 import { type OwnAnswer, RequestRefused, writeOwnAnswer } from "./own_answer.ts";
+import { BESIDE } from "./proxied.ts";
 import { RequestSide } from "./requests.ts";
 import { ResponseSide } from "./responses.ts";
 import { mayDialAgain } from "./retries.ts";
@@ -48,6 +49,7 @@ class Server {
       const { what, wrote } = read instanceof Promise ? await read : read;
       if (what === "sent") return await this.#exchanged(wrote);
       if (what === "own") return await this.#answer(requests.own!);
+      if (what === "connect") return await this.#handOver();
       if (what !== "dial" && what !== "admit") return await this.#ended(what);
       session.conn.deadline(0); // the gate bounds the dial, and whoever makes a rule wait
       try {
@@ -78,6 +80,13 @@ class Server {
       return await this.#broken(asGateError(thrown));
     }
     return this.#finish();
+  }
+
+  /** A client of the proxy asks for a tunnel behind its requests. */
+  async #handOver(): Promise<false> {
+    const { conn, gate } = this.#session;
+    await gate.handOver(conn, BESIDE);
+    return false;
   }
 
   #tunnel(): false {

@@ -13,6 +13,7 @@ export type What =
   | "refused"
   | "admit"
   | "own"
+  | "connect"
   | "dial"
   | "sent"
   | "interim"

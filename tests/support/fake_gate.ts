@@ -122,6 +122,10 @@ export class FakeGate implements Gate {
     this.requests.push(record);
   }
 
+  handOver(_conn: Conn, protocol: string): Promise<void> {
+    return Promise.reject(new GateError("unsupported", "gate", `Cannot go on with ${protocol}`));
+  }
+
   relay(conn: Conn, upstream: Stream): void {
     const client = (conn.stream as MemoryStream).move(), server = (upstream as MemoryStream).move();
     this.relays.push(relay(client, server));

@@ -32,7 +32,9 @@ Deno.test("a broken configuration is recovered from, and every mistake of it is 
   equal([files, texts], [[file], [{ file, text: GOOD }]]);
   equal(
     warnings[0],
-    `the configuration on disk is broken and does not hold: this is the last good one, of ${folder.path}/last-good.json`,
+    `the configuration on disk is broken and does not hold: this is the last good one, of ${
+      new LastGood(folder.path, file).path
+    }`,
   );
   const told = warnings.slice(1).join("\n");
   for (

@@ -38,9 +38,13 @@ async function get(gate: TestGate, fields = "Accept-Encoding: gzip", first = "GE
 const fieldOf = (head: string, name: string) => new RegExp(`^${name}: (.*)\r$`, "im").exec(head)?.[1];
 const gunzip = (content: string) => gunzipSync(Buffer.from(content, "latin1")).toString("latin1");
 
+const DATE = "Thu, 01 Jan 2026 00:00:00 GMT";
+
 Deno.test("what compresses is compressed, and the head says what it is then", async () => {
   await using upstream = await rawUpstream(
-    answering('Content-Type: text/html; charset=utf-8\nETag: "x"\nAccept-Ranges: bytes\nX-Other: 1'),
+    answering(
+      `Content-Type: text/html; charset=utf-8\nETag: "x"\nAccept-Ranges: bytes\nX-Other: 1\nDate: ${DATE}`,
+    ),
   );
   await using gate = await gateTo(upstream.port);
   const { status, head, content } = await get(gate);
@@ -48,7 +52,8 @@ Deno.test("what compresses is compressed, and the head says what it is then", as
   ok(content.length < TEXT.length / 10);
   equal(
     head,
-    "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nX-Other: 1\r\nTransfer-Encoding: chunked\r\n" +
+    "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nX-Other: 1\r\n" +
+      `Date: ${DATE}\r\nTransfer-Encoding: chunked\r\n` +
       'Vary: Accept-Encoding\r\nETag: W/"x"\r\nContent-Encoding: gzip\r\n\r\n',
   );
 });
