@@ -1,6 +1,6 @@
 /** Whether a copy keeps its pace: one deadline that is looked at again, and costs nothing for each batch. */
 import type { Pace } from "../contracts.ts";
-import { GateError, type Side } from "../errors.ts";
+import { atLimit, GateError, type Side } from "../errors.ts";
 import type { Expiring } from "./deadlines.ts";
 import { deadlines, now } from "./loop.ts";
 
@@ -64,5 +64,8 @@ export class CopyClock implements Expiring {
   }
 }
 
-export const tooSlow = (side: Side, what: string): GateError =>
-  new GateError("timeout", side, `Cannot pass content on: the ${side} ${what}`);
+/** Content does not keep its pace; a client's slowness is counted. */
+export function tooSlow(side: Side, what: string): GateError {
+  const reason = new GateError("timeout", side, `Cannot pass content on: the ${side} ${what}`);
+  return side === "client" ? atLimit("bodyTimeout", reason) : reason;
+}

@@ -1,5 +1,6 @@
 /** Content on its way from one stream to the other: what came with its head went on with it, this is the rest. */
 import type { Gate, Pace, Phase, Stream } from "../../gate/contracts.ts";
+import { tooSlow } from "../../gate/engine/copy_clock.ts";
 import { giveWay } from "../../gate/engine/loop.ts";
 import { GateError, type Side } from "../../gate/errors.ts";
 import { ChunkedBody, chunkPieces } from "./chunked.ts";
@@ -122,7 +123,7 @@ export async function passContent(
       step.end = true; // in the middle of a chunk's line
     }
     step.end &&= !content.done;
-    if (phase === "late") throw tooSlow(passing.side);
+    if (phase === "late") throw tooSlow(passing.side, "sends too slowly");
     return step;
   };
   while (!content.done) {
@@ -144,7 +145,9 @@ export async function passContent(
       await step.wrote;
     }
     const elapsed = performance.now() - began, { source, least } = passing.pace;
-    if (elapsed > source && content.moved < elapsed / 1000 * least) throw tooSlow(passing.side);
+    if (elapsed > source && content.moved < elapsed / 1000 * least) {
+      throw tooSlow(passing.side, "sends too slowly");
+    }
     const turn = giveWay();
     if (turn) await turn;
   }
@@ -157,6 +160,3 @@ async function copySlice(from: Stream, to: Stream, content: Content, passing: Pa
   content.skip(moved);
   if (size === Infinity) content.left = 0;
 }
-
-const tooSlow = (side: Side) =>
-  new GateError("timeout", side, `Cannot pass content on: the ${side} is too slow`);
