@@ -1,6 +1,6 @@
 /** One connection from its accept to its record. It is counted in the limits until then. */
 import { formatTarget } from "./address.ts";
-import type { Conn, Draft, Limits, Peer, Stream, Target } from "./contracts.ts";
+import type { Conn, Draft, Limits, Peer, Proven, Stream, Target } from "./contracts.ts";
 import type { Decider } from "./decide.ts";
 import { asGateError, atLimit, GateError } from "./errors.ts";
 import type { Expiring } from "./engine/deadlines.ts";
@@ -18,7 +18,7 @@ import type { RouteRequests } from "./request_counts.ts";
 import type { ConnectionWords } from "./request_line.ts";
 import type { Right } from "./right.ts";
 import type { Roster } from "./roster.ts";
-import type { ListenerRules, RouteEndpoint } from "./snapshot.ts";
+import type { ClientCertificateRule, ListenerRules, RouteEndpoint, RouteRule } from "./snapshot.ts";
 import type { Milestones } from "./stages.ts";
 
 /** A stream that tells when its peer is gone while nobody reads. */
@@ -41,8 +41,14 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   userDigest: string | undefined;
   /** Whose decision it was that its TLS ends here. */
   endedBy: Decider | undefined;
+  /** Whose certificates were believed then, where clients were asked for one. */
+  clients: ClientCertificateRule | undefined;
   /** The place of the route it took, or `fallback`. */
   route = "";
+  /** The route that its message takes, whom trusted proxies tell of, and what was proven of that one. */
+  routed: RouteRule | undefined;
+  client: string | undefined;
+  proven: Proven | undefined;
   /** What its last dial reached. */
   dialed: Target | undefined;
   toldAt = 0;
@@ -241,6 +247,11 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   leaveEndpoint(): void {
     if (this.#endpoint) this.#health!.left(this.#endpoint);
     this.#endpoint = undefined;
+  }
+
+  /** What holds for one message alone. */
+  forgetMessage(): void {
+    this.routed = this.client = this.proven = undefined;
   }
 
   /** No request is under way any more. */

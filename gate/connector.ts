@@ -14,6 +14,7 @@ import { lostUser } from "./right.ts";
 import { RouteDialer, type RouteDialerParts } from "./route_dialer.ts";
 import type { RouteEndpoint, RouteRule } from "./snapshot.ts";
 import { tlsKind } from "./upstream_tls.ts";
+import { lostVouching } from "./vouching.ts";
 
 /** The other end of a connection for files; the descriptor goes to their thread. */
 export type AskForFiles = (fd: number, site: FilesSite) => void;
@@ -45,8 +46,8 @@ export class Connector {
   connect(target: Target | undefined, conn: Connection): Promise<Stream> {
     const { decider, protocols } = this.#parts;
     const { naming } = protocols[conn.record.protocol];
-    const userless = lostUser(conn); // a reload that took the user away may not have come round to this one yet
-    if (userless) throw userless;
+    const unproven = lostUser(conn) ?? lostVouching(conn); // a reload may not have come round to this one yet
+    if (unproven) throw unproven;
     conn.askedAt = now;
     if (target) conn.record.target = formatTarget(target);
     const asking = askingOf(conn, naming, conn.entrance.entry.trusted, target);
@@ -70,7 +71,8 @@ export class Connector {
   route(request: Requested, conn: Connection): RouteRule {
     const asked = askingOf(conn, "host", conn.entrance.entry.trusted, request.target, request);
     const asking = request.source === undefined ? asked : { ...asked, source: request.source };
-    const { outer } = conn.entrance;
+    const { outer } = conn.entrance, unproven = lostVouching(conn);
+    if (unproven) throw unproven;
     if (outer?.endedBy) this.#refuseMisdirected(asking, outer.endedBy, outer.record.protocol);
     const plan = this.#parts.decider.plan(asking);
     if (plan.kind === "route") return plan.route;

@@ -117,6 +117,8 @@ export interface ClientCertificate {
   /** SHA-256 of the DER, in hex. */
   readonly fingerprint: string;
   readonly der: Uint8Array;
+  /** The end of its validity, ms since the epoch. */
+  readonly notAfter: number;
 }
 
 /** The record of one connection on its way: plain data. */
@@ -163,6 +165,8 @@ export interface Conn {
   /** Where it came in, as the client saw it; a unix socket has none. */
   readonly localAddress?: Target;
   peer: Peer;
+  /** By whoever serves it: of the message under way, or of the tunnel that it became. */
+  proven: Proven | undefined;
   readonly record: Draft;
   readonly limits: Limits;
   /** Registry names of what may come in at its listener now. */
@@ -267,9 +271,13 @@ export interface AuthRule {
   readonly certificate?: true;
 }
 
-/** The name of a set of users that main knows, and the realm that clients are told of (RFC 9110 11.5). */
+/**
+ * The name of a set of users that main knows, a digest of each one's password, and the realm that clients are told of
+ * (RFC 9110 11.5).
+ */
 export interface PasswordRule {
   readonly users: string;
+  readonly digests: Readonly<Record<string, string>>;
   readonly realm: string;
 }
 
@@ -280,12 +288,29 @@ export interface TokenRule {
   readonly claims: Readonly<Record<string, string>>;
 }
 
+/** What was proven of who makes a message, or has a tunnel: judged again when what holds changes. */
+export interface Proven {
+  /** Absent: a token names nobody. */
+  readonly user?: string;
+  /** Of the password that a user gave. */
+  readonly digest?: string;
+  /** What a token was verified by. */
+  readonly token?: TokenRule;
+  /** The end of what it was proven with, ms since the epoch. */
+  readonly expires: number;
+}
+
 /**
- * What a token proves. "right": until then (ms since the epoch) nothing has to be verified again; the subject can be told
- * in a field. "misfit": it is right, and has not the claims of the rule. "wrong": `why` is for the client too.
+ * What a token proves. "right": until then (ms since the epoch) nothing has to be verified again, and it `expires` at the
+ * end of its own time; the subject can be told in a field. "misfit": it is right, and has not the claims of the rule. "wrong": `why` is for the client too.
  */
 export type TokenAnswer =
-  | { readonly verdict: "right"; readonly subject: string | undefined; readonly until: number }
+  | {
+    readonly verdict: "right";
+    readonly subject: string | undefined;
+    readonly until: number;
+    readonly expires: number;
+  }
   | { readonly verdict: "misfit" }
   | { readonly verdict: "wrong"; readonly why: string };
 

@@ -57,6 +57,7 @@ export async function dryRun(name: string, protocol: Protocol, client: DryClient
     stream: new Script(client.bytes),
     listener: client.listener,
     peer: client.peer,
+    proven: undefined,
     record: { protocol: name, target: "", endpoint: "", user: "", up: 0, down: 0 },
     limits: client.limits,
     protocols: client.protocols,

@@ -23,6 +23,7 @@ import type {
 } from "./contracts.ts";
 import { copyBytes } from "./engine/copy.ts";
 import { JointRelay } from "./engine/joint_relay.ts";
+import { after } from "./engine/loop.ts";
 import { MOST_DEPTH } from "./engine/own_dials.ts";
 import type { Inspect } from "./engine/relay.ts";
 import { Socket } from "./engine/socket.ts";
@@ -31,6 +32,7 @@ import type { Entrance } from "./entry.ts";
 import type { Errands } from "./errands.ts";
 import { atLimit, GateError, type LimitName } from "./errors.ts";
 import type { Login } from "./orders.ts";
+import { endOfProof, expired } from "./proven.ts";
 import type { Questions } from "./questions.ts";
 import { type RateLimits, scopeOf } from "./rate_limits.ts";
 import { digestOf } from "./right.ts";
@@ -100,8 +102,9 @@ export class EngineGate implements Gate {
     const connection = conn as Connection;
     const connector = this.#parts.connector();
     connection.route = connection.record.endpoint = ""; // the last request's
-    connection.right = undefined;
-    const route = connector.route(request, connection);
+    connection.right = connection.proven = undefined;
+    connection.client = request.source;
+    const route = connection.routed = connector.route(request, connection);
     connection.route = route.place;
     if (isRouted(route)) {
       this.#parts.roster.requesting(connection, route.label);
@@ -114,6 +117,7 @@ export class EngineGate implements Gate {
     const connection = conn as Connection;
     connection.route = connection.record.endpoint = "";
     connection.right = undefined;
+    connection.forgetMessage(); // its right tells all of it
     this.#parts.roster.requesting(connection, PROXIED);
     const named = this.#parts.connector().asked.judge(target, connection, source);
     connection.route = named.place;
@@ -154,8 +158,12 @@ export class EngineGate implements Gate {
   }
 
   requested(conn: Conn, record: RequestRecord): void {
-    if (record.status !== SWITCHING) (conn as Connection).leaveEndpoint(); // a tunnel goes on
-    this.#parts.roster.requested(conn as Connection, record);
+    const connection = conn as Connection;
+    if (record.status !== SWITCHING) { // a tunnel goes on
+      connection.leaveEndpoint();
+      connection.forgetMessage();
+    }
+    this.#parts.roster.requested(connection, record);
   }
 
   async handOver(conn: Conn, protocol: string): Promise<void> {
@@ -175,6 +183,10 @@ export class EngineGate implements Gate {
         ? new SpliceRelay(stream, upstream, idle, connection, inspect)
         : new JointRelay(stream, upstream, idle, connection, inspect),
     );
+    const end = endOfProof(connection);
+    if (end < Infinity) {
+      connection.atEnd(after(Math.max(0, end - Date.now()), () => connection.abort(expired())));
+    }
   }
 
   enter(inner: Stream, outer: Conn, facts: Partial<Peer>): void {

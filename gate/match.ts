@@ -5,6 +5,7 @@ import { CertificateIndex } from "./certificate_index.ts";
 import { HostIndex } from "./host_index.ts";
 import { networks } from "./networks.ts";
 import { type RequestMiss, requestMiss, RequestRoutes } from "./request_routes.ts";
+import { matchedBy } from "./route_labels.ts";
 import type { CertificateRule, RouteRule, Snapshot } from "./snapshot.ts";
 
 /**
@@ -38,6 +39,8 @@ export class Router {
   /** Routes that handle requests, as TLS finds them: by listener. */
   readonly #ending = new Map<string | undefined, Table>();
   readonly #certificates: CertificateIndex<CertificateRule>;
+  /** Made when somebody asks. */
+  #alike: Map<string, RouteRule[]> | undefined;
   /** Where what is inside of TLS may be a request. */
   readonly #requested: ReadonlySet<string>;
 
@@ -78,6 +81,16 @@ export class Router {
   /** Whether HTTP that comes in there is routed request by request. */
   handles(listener: string): boolean {
     return this.#requests.handles(listener);
+  }
+
+  /** Routes that match by the same as one of an earlier snapshot. */
+  alike(route: RouteRule): readonly RouteRule[] {
+    this.#alike ??= Map.groupBy(this.#routes, matchedBy);
+    return this.#alike.get(matchedBy(route)) ?? [];
+  }
+
+  get routes(): readonly RouteRule[] {
+    return this.#routes;
   }
 
   /** Whether the route's `sources` hold the source (an IP literal; none: a unix socket, which no network holds). */

@@ -40,6 +40,7 @@ export class Terminations {
     const { place, to, http } = plan.route;
     conn.route = place;
     conn.endedBy = this.#decider;
+    conn.clients = clientCertificates;
     return {
       context: this.#contexts.of(certificate, clientCertificates, http ? REQUESTS : ANYTHING),
       tickets: ticketScope(listener, serverName, clientCertificates?.digest),

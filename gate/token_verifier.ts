@@ -158,7 +158,8 @@ function answerOf(payload: JWTPayload, { claims }: TokenRule): TokenAnswer {
   if (!Object.entries(claims).every(([name, wanted]) => hasClaim(payload, name, wanted))) {
     return { verdict: "misfit" };
   }
-  return { verdict: "right", subject: sub, until: Math.min(Date.now() + REMEMBERED, (exp! + LEEWAY) * 1000) };
+  const expires = (exp! + LEEWAY) * 1000;
+  return { verdict: "right", subject: sub, until: Math.min(Date.now() + REMEMBERED, expires), expires };
 }
 
 /** The value itself, or one of a list; `scope` is a list with spaces between (RFC 8693 4.2). */

@@ -33,6 +33,7 @@ export interface Compiling {
   readonly users: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Under which engines know a set of users. */
   readonly setName: Believing["setName"];
+  readonly digestsOf: Believing["digestsOf"];
   /** `auto` as it was decided. */
   readonly format: LogFormat;
   /** Keys and roots of the files that the configuration names. */
@@ -65,6 +66,7 @@ const ALONE = (): Compiling => ({
   numbering: makeNumbering(),
   users: {},
   setName: () => "",
+  digestsOf: () => ({}),
   format: "json",
   credentials: NO_CREDENTIALS,
   issued: [],
@@ -73,8 +75,8 @@ const ALONE = (): Compiling => ({
 /** Plain data. Throws GateError where there is more than the tables hold. */
 export function compileSnapshot(config: Configuration, compiling = ALONE()): Snapshot {
   const { routes, listeners, policy, certificates, issuers, limits, log } = config;
-  const { version, numbering, users, setName, format, credentials, issued } = compiling;
-  const labels = routeLabels(routes), believing = { setName, issuers };
+  const { version, numbering, users, setName, digestsOf, format, credentials, issued } = compiling;
+  const labels = routeLabels(routes), believing = { setName, digestsOf, issuers };
   return {
     version,
     listeners: Object.fromEntries(

@@ -7,16 +7,18 @@ export interface Believing {
   readonly issuers: readonly IssuerConfiguration[];
   /** Under which engines know a set of users. */
   readonly setName: (users: Readonly<Record<string, string>>) => string;
+  /** For each of a set its digest, which is another one with another password. */
+  readonly digestsOf: (users: Readonly<Record<string, string>>) => Readonly<Record<string, string>>;
 }
 
 export function authRule(
   { basic, jwt, certificate }: AuthConfiguration,
   path: PathMatch | undefined,
-  { issuers, setName }: Believing,
+  { issuers, setName, digestsOf }: Believing,
 ): AuthRule {
   const audiences = jwt && (jwt.audiences ?? issuers.find(({ issuer }) => issuer === jwt.issuer)?.audiences);
   return {
-    basic: basic && { users: setName(basic), realm: realmOf(path) },
+    basic: basic && { users: setName(basic), digests: digestsOf(basic), realm: realmOf(path) },
     jwt: jwt && { issuer: jwt.issuer, claims: jwt.claims, audiences: audiences ?? [] },
     certificate: certificate || undefined,
   };

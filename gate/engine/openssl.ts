@@ -26,6 +26,12 @@ const X509_V_OK = 0;
 const NO_PARTIAL_WILDCARDS = 4;
 const VERSIONS: Readonly<Record<number, string>> = { 0x303: "TLSv1.2", 0x304: "TLSv1.3" };
 
+export interface PeerCertificate {
+  readonly der: Uint8Array;
+  /** The end of its validity, ms since the epoch. */
+  readonly notAfter: number;
+}
+
 /** libssl's end of the ring pair and ours, and where the bytes of both directions lie. */
 interface Rings {
   readonly library: OpenSsl;
@@ -178,16 +184,25 @@ export class Connection implements Disposable {
     return this.#library.ssl.SSL_session_reused(this.#live) === 1;
   }
 
-  /** The peer's certificate in DER, of a resumed session too. */
-  get certificate(): Uint8Array | undefined {
+  /** The peer's certificate, of a resumed session too. */
+  get certificate(): PeerCertificate | undefined {
     const { ssl, crypto } = this.#library;
     const certificate = ssl.SSL_get1_peer_certificate(this.#live);
     if (certificate === null) return undefined;
     const der = new Uint8Array(Math.max(crypto.i2d_X509(certificate, null), 1));
     place[0] = BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(der)));
     crypto.i2d_X509(certificate, first); // moves the pointer behind what it wrote
+    const notAfter = this.#endOf(certificate);
     crypto.X509_free(certificate);
-    return der;
+    return { der, notAfter };
+  }
+
+  /** ms since the epoch; what cannot be read has ended. */
+  #endOf(certificate: Deno.PointerObject): number {
+    const { crypto } = this.#library, left = new Int32Array(place.buffer); // days, and seconds of the last one
+    const end = crypto.X509_get0_notAfter(certificate);
+    if (crypto.ASN1_TIME_diff(first, second, null, end) !== 1) return 0;
+    return Date.now() + (left[0] * 86_400 + left[2]) * 1000;
   }
 
   /** Why the peer's certificate is not believed; empty: it is, or there is none. */

@@ -82,6 +82,8 @@ const CRYPTO_SYMBOLS = {
   X509_STORE_load_path: { parameters: ["pointer", "buffer"], result: "i32" },
   X509_STORE_load_file: { parameters: ["pointer", "buffer"], result: "i32" },
   X509_free: { parameters: ["pointer"], result: "void" },
+  X509_get0_notAfter: { parameters: ["pointer"], result: "pointer" },
+  ASN1_TIME_diff: { parameters: ["buffer", "buffer", "pointer", "pointer"], result: "i32" },
   X509_STORE_add_cert: { parameters: ["pointer", "pointer"], result: "i32" },
   X509_VERIFY_PARAM_set1_ip_asc: { parameters: ["pointer", "buffer"], result: "i32" },
   X509_verify_cert_error_string: { parameters: ["i64"], result: "pointer" },

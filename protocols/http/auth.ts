@@ -7,6 +7,7 @@ import type {
   Credentials,
   Gate,
   PasswordRule,
+  Proven,
   TokenAnswer,
   TokenRule,
 } from "../../gate/contracts.ts";
@@ -35,6 +36,8 @@ const MOST_PROOFS = 4096, MOST_REFUSALS = 1024;
 const proofs = new Proofs<Proof>(MOST_PROOFS);
 const refusals = new Proofs<{ readonly answer: TokenAnswer; readonly until: number }>(MOST_REFUSALS);
 const certificateLines = new WeakMap<ClientCertificate, Uint8Array>();
+/** What a certificate alone proves is the connection's. */
+const SHOWN: Proven = { expires: Infinity };
 /** Rules that were made: another snapshot has others, so what an earlier one believed is worth nothing. */
 let rules = 0;
 
@@ -50,6 +53,7 @@ export function authentication({ basic, jwt, certificate }: AuthRule): Authentic
   return {
     admit(request) {
       if (certificate) requireCertificate(request.conn);
+      request.conn.proven = SHOWN;
       if (basic) return provePassword(basic, rule, request);
       if (jwt) return proveToken(jwt, rule, request);
     },
@@ -62,15 +66,22 @@ export function authentication({ basic, jwt, certificate }: AuthRule): Authentic
 }
 
 function requireCertificate({ peer: { clientCertificate } }: Conn): void {
-  if (clientCertificate && clientCertificate.der.length <= LONGEST_CERTIFICATE) return;
-  const why = clientCertificate
-    ? `its certificate has more than ${LONGEST_CERTIFICATE} bytes`
-    : "it has none";
+  const why = lackOf(clientCertificate);
+  if (why === undefined) return;
   throw new GateError(
     "denied",
     "client",
     `Cannot serve a request: a client certificate is needed, and ${why}`,
   );
+}
+
+/** Of a certificate that the listener's roots vouch for. */
+function lackOf(certificate: ClientCertificate | undefined): string | undefined {
+  if (!certificate) return "it has none";
+  if (certificate.der.length > LONGEST_CERTIFICATE) {
+    return `its certificate has more than ${LONGEST_CERTIFICATE} bytes`;
+  }
+  return certificate.notAfter <= Date.now() ? "its certificate has expired" : undefined;
 }
 
 /** RFC 9440 2: a byte sequence of Structured Fields. */
@@ -119,15 +130,16 @@ function isKnown(asking: Asking): boolean {
   return proof !== undefined;
 }
 
-function prove({ exchange, where, value }: Asking, proof: Proof): void {
+function prove({ exchange, conn, where, value }: Asking, proof: Proof): void {
   exchange.given = { where, value, proof };
+  conn.proven = proof;
   exchange.user = proof.user;
   exchange.userLine = proof.line;
 }
 
-function remember(asking: Asking, user: string | undefined, until: number): void {
-  const line = user === undefined ? undefined : fieldLine("X-Forwarded-User", user);
-  const proof = { user, line, until };
+function remember(asking: Asking, proven: Proven, until: number): void {
+  const { user } = proven, line = user === undefined ? undefined : fieldLine("X-Forwarded-User", user);
+  const proof = { ...proven, line, until };
   proofs.set(proofKey(asking.where, asking.value), proof);
   prove(asking, proof);
 }
@@ -138,7 +150,7 @@ async function verifyPassword(rule: PasswordRule, given: Credentials, asking: As
     throw mustWait(thrown, 3);
   });
   if (!right) throw passwordNeeded(rule, "wrong user or password");
-  remember(asking, given.user, Infinity);
+  remember(asking, { user: given.user, digest: rule.digests[given.user], expires: Infinity }, Infinity);
 }
 
 function proveToken(rule: TokenRule, number: string, request: Incoming): void | Promise<void> {
@@ -164,7 +176,7 @@ async function verifyToken(rule: TokenRule, asking: Asking): Promise<void> {
     refusals.set(proofKey(where, value), { answer, until: Date.now() + REFUSAL_HOLDS });
     throw tokenRefused(answer);
   }
-  remember(asking, answer.subject, answer.until);
+  remember(asking, { user: answer.subject, token: rule, expires: answer.expires }, answer.until);
 }
 
 /** The value of the one Authorization there is; with two of them an upstream might read the other one. */

@@ -25,6 +25,6 @@ export async function terminate(
 /** What is known of the client now. */
 function factsOfPeer({ version, alpn, certificate }: TlsFacts): Partial<Peer> {
   if (!certificate) return { tlsVersion: version, alpn };
-  const fingerprint = createHash("sha256").update(certificate).digest("hex");
-  return { tlsVersion: version, alpn, clientCertificate: { fingerprint, der: certificate } };
+  const fingerprint = createHash("sha256").update(certificate.der).digest("hex");
+  return { tlsVersion: version, alpn, clientCertificate: { fingerprint, ...certificate } };
 }

@@ -201,6 +201,7 @@ export function fakeConn(
     stream,
     listener: "test",
     peer: { address: "127.0.0.1", port: 40000, layers: [] },
+    proven: undefined,
     record: { protocol: "", target: "", endpoint: "", user: "", up: 0, down: 0 },
     limits,
     protocols,

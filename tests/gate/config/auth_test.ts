@@ -193,13 +193,22 @@ Deno.test("what is shown means the same, and has no password; nor have engines",
     numbering: makeNumbering(),
     users: {},
     setName: (users) => `set/${Object.keys(users)}`,
+    digestsOf: (users) => Object.fromEntries(Object.keys(users).map((user) => [user, `digest of ${user}`])),
     format: "json",
     credentials: { keyPairs: [], roots: {}, upstreams: {} },
     issued: [],
   });
   ok(!JSON.stringify(snapshot).includes("hunter2"));
   equal(snapshot.routes.map(({ http }) => http!.auth), [
-    { basic: { users: "set/alice,bob", realm: "ugate /admin" }, jwt: undefined, certificate: undefined },
+    {
+      basic: {
+        users: "set/alice,bob",
+        digests: { alice: "digest of alice", bob: "digest of bob" },
+        realm: "ugate /admin",
+      },
+      jwt: undefined,
+      certificate: undefined,
+    },
     {
       basic: undefined,
       jwt: {

@@ -44,6 +44,7 @@ Deno.test("a certificate is read with its names, and its key is nowhere that is 
     numbering: makeNumbering(),
     users: {},
     setName: () => "",
+    digestsOf: () => ({}),
     format: "json",
     credentials: loaded.credentials,
     issued: [],

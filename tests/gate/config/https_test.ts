@@ -139,6 +139,7 @@ Deno.test("targets over TLS: alone, in lists, weighted, beside others; with thei
     numbering: makeNumbering(),
     users: {},
     setName: () => "",
+    digestsOf: () => ({}),
     format: "json" as const,
     issued: [],
   };
