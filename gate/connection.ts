@@ -69,6 +69,7 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   ownUpstream: PooledUpstream | undefined;
   /** By what right that one was dialed, where its client named the target. */
   ownRight: Right | undefined;
+  moving: { readonly up: number; readonly down: number } | undefined;
   /** Where its message has been, if its route sends it again. */
   tried: Set<RouteEndpoint> | undefined;
   /** Requests that are over, and among whose the one counts that is not. */
@@ -280,7 +281,7 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   /** Both streams are the relay's now. */
   relaying(relay: Relay): void {
     this.upstream?.leavePool();
-    this.upstream = this.onAbort = undefined;
+    this.upstream = this.onAbort = this.moving = undefined;
     this.#releaseDeadline(); // the relay has one of its own
     this.#relay = relay;
     relay.start();
@@ -299,8 +300,9 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   /** Bytes so far. */
   get moved(): { up: number; down: number } {
     const { record } = this;
-    if (!this.#relay) return record;
-    return { up: record.up + this.#relay.up, down: record.down + this.#relay.down };
+    const more = this.#relay ?? this.moving;
+    if (!more) return record;
+    return { up: record.up + more.up, down: record.down + more.down };
   }
 
   relayed(up: number, down: number, failure: GateError | undefined): void {
@@ -334,6 +336,8 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   end(failure: GateError | undefined): void {
     if (this.#over) return;
     this.#settle();
+    this.record.up += this.moving?.up ?? 0;
+    this.record.down += this.moving?.down ?? 0;
     this.#roster.ended(this, failure);
     this.#leave();
   }

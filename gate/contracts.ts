@@ -175,6 +175,8 @@ export interface Conn {
   readonly asksUser: boolean;
   /** Whether the listener believes what this IP literal says of where requests come from (`trustedProxies`). */
   believes(address: string): boolean;
+  /** Content on its way that the record does not have yet. */
+  moving?: { readonly up: number; readonly down: number };
   /** One per connection: when it passes, the stream is aborted with "timeout", unless `late` is to be called. 0: none. */
   deadline(ms: number, late?: () => void): void;
   /** In its place: after `ms` a read of the stream that still waits is shown the phase "late", and so is every other. */
@@ -340,6 +342,11 @@ export interface RequestRecord {
   readonly failure?: GateError;
 }
 
+/** How far a copy is: it stays true while bytes move, and once they do no more. */
+export interface Progress {
+  readonly moved: number;
+}
+
 /** How slow a copy may be: ms without a byte from the source, or taken by the sink; bytes/s of the source on average. */
 export interface Pace {
   readonly source: number;
@@ -487,7 +494,13 @@ export interface Gate {
    * Exactly so many bytes, held ones first, spliced where both are raw; Infinity: up to the end, which is not passed on.
    * Answers how many that were.
    */
-  copy(from: Stream, to: Stream, bytes: number, pace?: Pace): Promise<number>;
+  copy(
+    from: Stream,
+    to: Stream,
+    bytes: number,
+    pace?: Pace,
+    watch?: (progress: Progress) => void,
+  ): Promise<number>;
   /**
    * Checks a password off this thread, bounded and throttled by source (by default the peer): then it rejects. true sets
    * conn.peer.user.

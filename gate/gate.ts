@@ -8,7 +8,6 @@ import type {
   Conn,
   Credentials,
   Gate,
-  Pace,
   PasswordRule,
   Peer,
   Protocols,
@@ -201,8 +200,8 @@ export class EngineGate implements Gate {
     this.#parts.admit(inner, peer, { ...connection.entrance, outer: connection });
   }
 
-  copy(from: Stream, to: Stream, bytes: number, pace?: Pace): Promise<number> {
-    return copyBytes(from, to, bytes, pace);
+  copy(...given: Parameters<Gate["copy"]>): Promise<number> {
+    return copyBytes(...given);
   }
 
   async login(conn: Conn, user: string, password: string, source = conn.peer.address): Promise<boolean> {

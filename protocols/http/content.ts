@@ -1,5 +1,5 @@
 /** Content on its way from one stream to the other: what came with its head went on with it, this is the rest. */
-import type { Gate, Pace, Phase, Stream } from "../../gate/contracts.ts";
+import type { Gate, Pace, Phase, Progress, Stream } from "../../gate/contracts.ts";
 import { tooSlow } from "../../gate/engine/copy_clock.ts";
 import { giveWay } from "../../gate/engine/loop.ts";
 import { GateError, type Side } from "../../gate/errors.ts";
@@ -20,8 +20,10 @@ export class Content {
   body: Body = "none";
   /** Octets of it that still come, where its length is known. */
   left = 0;
-  /** Octets of it that went on; of chunks, with their lines. */
+  /** Octets of it that went on; of chunks, with their lines. What a copy moves comes to it when that is over. */
   moved = 0;
+  /** The copy that is under way. */
+  copying: Progress | undefined;
   /** Octets that `place` used. */
   used = 0;
   chunks: ChunkedBody | undefined;
@@ -32,6 +34,11 @@ export class Content {
     this.moved = this.used = 0;
     this.left = body === "length" ? length : body === "close" ? Infinity : 0;
     this.chunks = body === "chunked" ? new ChunkedBody(framed, most) : undefined;
+  }
+
+  /** Octets of it that went on by now. */
+  get passed(): number {
+    return this.moved + (this.copying?.moved ?? 0);
   }
 
   get done(): boolean {
@@ -156,7 +163,12 @@ export async function passContent(
 async function copySlice(from: Stream, to: Stream, content: Content, passing: Passing): Promise<void> {
   const size = content.body === "close" ? Infinity : Math.min(content.unread, SLICE);
   passing.waits("copy");
-  const moved = await passing.gate.copy(from, to, size, passing.pace);
-  content.skip(moved);
+  try {
+    await passing.gate.copy(from, to, size, passing.pace, (progress) => content.copying = progress);
+  } finally {
+    const moved = content.copying?.moved ?? 0;
+    content.copying = undefined;
+    content.skip(moved);
+  }
   if (size === Infinity) content.left = 0;
 }

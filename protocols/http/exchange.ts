@@ -140,7 +140,7 @@ export class Exchange {
 
   /** Octets of the response's content, as the client got them. */
   get moved(): number {
-    return this.coded?.moved ?? this.down.moved;
+    return this.coded?.moved ?? this.down.passed;
   }
 
   /** The response's content is through. */
@@ -152,7 +152,7 @@ export class Exchange {
     const { method, host, path, requestId, status, began, waited, retried, user, client, up, moved } = this;
     return {
       ...{ method, host, path, requestId, status, began, waited, retried, user, client },
-      up: up.moved,
+      up: up.passed,
       down: moved,
       failure,
     };

@@ -181,9 +181,10 @@ export class RequestSide {
   /** The rest of the request's content. Never rejects: who waits for the response hears of it. */
   async passUp(wrote: void | Promise<void>, upstream: Stream): Promise<void> {
     const exchange = this.#session.exchange, conn = this.#session.conn, { bodyTimeout } = conn.limits;
-    const before = exchange.up.moved, { copy } = exchange;
+    const { copy } = exchange, { moving } = this.#session;
     exchange.copy = undefined;
     conn.deadline(0);
+    moving.begin("up");
     try {
       if (wrote instanceof Promise) {
         this.#session.awaitRoom(upstream, "upstream");
@@ -215,7 +216,7 @@ export class RequestSide {
       if (exchange.sending) exchange.upFailure = reason; // else it is sent to another upstream already
       if (reason.side === "client") upstream.abort(reason);
     }
-    conn.record.up += exchange.up.moved - before;
+    moving.end("up");
   }
 }
 

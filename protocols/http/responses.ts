@@ -134,7 +134,6 @@ export class ResponseSide {
 
   async passDown(upstream: Stream): Promise<void> {
     const { idleTimeout, bodyTimeout } = this.#session.conn.limits, { exchange, client } = this.#session;
-    const before = exchange.moved;
     const passing: Passing = {
       gate: this.#session.gate,
       pace: { source: idleTimeout, sink: bodyTimeout, least: 0 },
@@ -146,11 +145,12 @@ export class ResponseSide {
         else this.#session.awaitContent(upstream);
       },
     };
+    this.#session.moving.begin("down");
     try {
       if (exchange.coded) await passCoded(upstream, client, exchange.coded, passing);
       else await passContent(upstream, client, exchange.down, passing);
     } finally {
-      this.#session.conn.record.down += exchange.moved - before;
+      this.#session.moving.end("down");
     }
   }
 }

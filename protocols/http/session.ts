@@ -4,6 +4,7 @@ import { now } from "../../gate/engine/loop.ts";
 import { atLimit, GateError, type Side } from "../../gate/errors.ts";
 import { Exchange } from "./exchange.ts";
 import { forgetRequest } from "./kept_requests.ts";
+import { Moving } from "./moving.ts";
 
 /** What came of a look at the bytes of a client or an upstream. */
 export type What =
@@ -38,6 +39,7 @@ export class Step {
 export class Session {
   readonly client: Stream;
   readonly exchange = new Exchange();
+  readonly moving: Moving;
   upstream: Stream | undefined;
   /** The request as it was sent, while it may have to be sent again. */
   repeat: Uint8Array | undefined;
@@ -52,6 +54,7 @@ export class Session {
 
   constructor(readonly conn: Conn, readonly gate: Gate) {
     this.client = conn.stream;
+    conn.moving = this.moving = new Moving(this.exchange, conn.record);
   }
 
   /** The upstream of this exchange. */
