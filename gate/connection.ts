@@ -82,7 +82,8 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   #endpoint: RouteEndpoint | undefined;
   #health: Health | undefined;
   #undo: (() => void)[] | undefined;
-  /** Streams that were unwrapped from it and are not over. */
+  /** Streams were unwrapped from it; and those of them that are not over. */
+  isLayer = false;
   #inner = 0;
   #served = false;
   /** Its descriptor outlives it for a moment, and counts meanwhile. */
@@ -115,7 +116,10 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   ) {
     this.peer = peer;
     this.#roster = roster;
-    if (entrance.outer) entrance.outer.#inner++;
+    if (entrance.outer) {
+      entrance.outer.isLayer = true;
+      entrance.outer.#inner++;
+    }
     this.#stream = this.#outermost = stream;
     stream.onGone = (reason) => this.abort(reason);
   }

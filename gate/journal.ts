@@ -25,6 +25,8 @@ export interface JournalEntry {
   readonly counted: { readonly up: number; readonly down: number };
   /** Requests that were handled one by one. */
   readonly requests?: number;
+  /** Other connections were unwrapped from it. */
+  readonly isLayer?: boolean;
   readonly failure: GateError | undefined;
 }
 
@@ -44,10 +46,14 @@ export interface JournalBatch {
   readonly requests: readonly CountedRequests[];
 }
 
-/** `connections`: whether each connection makes a line. The gate's own faults always do. */
+/**
+ * `connections`: whether each connection makes a line, `layers`: also one that was but the layer around others, and
+ * ended well: they have lines of their own, which tell of it. The gate's own faults always make one.
+ */
 export interface JournalLog {
   readonly format: LogFormat;
   readonly connections: boolean;
+  readonly layers: boolean;
 }
 
 const BATCH_LINES = 256;
@@ -84,6 +90,7 @@ export class Journal {
     this.moved(listener, record.up - counted.up, record.down - counted.down);
     const level = levelOf(failure);
     if (!this.#log.connections && level === "info") return;
+    if (entry.isLayer && !failure && !this.#log.layers) return;
     this.#lines.push(recordLine(this.#log.format, level, entry.began + entry.duration, fieldsOf(entry)));
     if (this.#lines.length >= BATCH_LINES) this.flush();
   }

@@ -100,6 +100,7 @@ export class Roster {
       stages: stagesOf(connection),
       counted: connection.counted,
       requests: connection.requests,
+      isLayer: connection.isLayer,
     });
   }
 

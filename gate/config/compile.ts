@@ -101,7 +101,7 @@ export function compileSnapshot(config: Configuration, compiling = ALONE()): Sna
     reserved: Object.entries(limits.reserve).map(([protocol, slots]) => (
       { protocol, slots, number: numbering.reserved.of(protocol) }
     )),
-    log: { format, connections: logs(log.level, "info") },
+    log: { format, connections: logs(log.level, "info"), layers: logs(log.level, "debug") },
     own: ownAddresses(config),
     hostAddresses: hostAddresses(config),
   };

@@ -54,6 +54,30 @@ Deno.test("one port takes requests in clear and over TLS, each by its own route"
   ]);
 });
 
+Deno.test("an HTTPS request on a connection of its own makes two lines: its own, and its connection's", async () => {
+  await using upstream = await rawUpstream(echoRequests);
+  const route = `{ host: a.example, to: "http://127.0.0.1:${upstream.port}" }`;
+  await using gate = await startGate(yaml(route, "log: { level: info }"));
+  const port = gate.port("edge");
+  for (const servername of ["a.example", "a.example"]) {
+    await using secure = await connectSecure({ port, servername, ca });
+    equal((await get(secure.client, servername)).status, 200);
+    secure.socket.end();
+    await secure.client.readAll();
+    await gate.record();
+  }
+  equal(gate.records.map(({ protocol, parent }) => [protocol, parent !== undefined]), [
+    ["http", true],
+    ["http", true],
+  ]);
+  equal(gate.requests.map(({ status, id }) => [status, id]), gate.records.map(({ id }) => [200, id]));
+  const { ended } = await gate.service.status();
+  equal(ended.filter(({ protocol }) => protocol === "tls").map(({ outcome, count }) => [outcome, count]), [[
+    "ok",
+    2,
+  ]]);
+});
+
 Deno.test("where TLS ends for requests ALPN answers http/1.1, or refuses; without any it is not needed", async () => {
   await using upstream = await rawUpstream(echoRequests);
   await using echo = await listenEcho();

@@ -25,7 +25,7 @@ function posted(
   connections = true,
 ): JournalBatch[] {
   const batches: JournalBatch[] = [];
-  const journal = new Journal({ format, connections }, (batch) => batches.push(batch));
+  const journal = new Journal({ format, connections, layers: false }, (batch) => batches.push(batch));
   act(journal);
   journal.flush();
   return batches;
@@ -176,14 +176,30 @@ Deno.test("a batch has what came since the one before, whatever of it there is, 
 Deno.test("a reload changes the form of the lines that follow", () => {
   const [{ lines, counts }] = posted((journal) => {
     journal.write(ENTRY);
-    journal.configure({ format: "text", connections: true });
+    journal.configure({ format: "text", connections: true, layers: true });
     journal.write(ENTRY);
-    journal.configure({ format: "text", connections: false });
+    journal.configure({ format: "text", connections: false, layers: false });
     journal.write(ENTRY);
   });
   const [json, text, ...more] = lines.trimEnd().split("\n");
   ok(json.startsWith("{") && text.includes(" connection outcome=ok "));
   equal([more, counts], [[], [["edge\tsocks\tok\t", 3]]]);
+});
+
+Deno.test("a layer around others has a line only where it failed, or at debug, and is counted in any case", () => {
+  const layer = { ...ENTRY, isLayer: true };
+  const failed = { ...layer, failure: new GateError("reset", "client", "Cannot go on") };
+  const linesOf = (journal: Journal) => {
+    for (const entry of [layer, failed, ENTRY]) journal.write(entry);
+  };
+  const [{ lines, counts }] = posted(linesOf);
+  equal(lines.trimEnd().split("\n").map((line) => JSON.parse(line).outcome), ["reset", "ok"]);
+  equal(counts, [["edge\tsocks\tok\t", 2], ["edge\tsocks\treset\tclient", 1]]);
+  const [{ lines: all }] = posted((journal) => {
+    journal.configure({ format: "json", connections: true, layers: true });
+    linesOf(journal);
+  });
+  equal(all.trimEnd().split("\n").length, 3);
 });
 
 Deno.test("a peer is told with its port, where it has one", () => {

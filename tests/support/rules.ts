@@ -24,7 +24,7 @@ export function snapshotOf(
     policy: policy.map((rule, i) => ({ place: `policy[${i}]`, verdict: "allow", ...rule })),
     limits: LIMITS,
     reserved: [],
-    log: { format: "json", connections: true },
+    log: { format: "json", connections: true, layers: true },
     own: [],
     certificates: [],
     hostAddresses: [],
