@@ -31,6 +31,8 @@ export class GateError extends Error {
   override readonly name = "GateError";
   /** Which limit it met: counted under this name. */
   limit: LimitName | undefined;
+  /** What who asked may hear of it beside the failure: the end of a sentence, and nothing of the inside. */
+  told: string | undefined;
   constructor(readonly failure: Failure, readonly side: Side, message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
   }
@@ -42,6 +44,12 @@ export class Misdirected extends GateError {}
 /** The error, met at a limit. */
 export function atLimit(limit: LimitName, error: GateError): GateError {
   error.limit = limit;
+  return error;
+}
+
+/** The error, of which who asked hears so much. */
+export function telling(told: string, error: GateError): GateError {
+  error.told = told;
   return error;
 }
 

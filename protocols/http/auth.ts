@@ -11,7 +11,7 @@ import type {
   TokenAnswer,
   TokenRule,
 } from "../../gate/contracts.ts";
-import { GateError } from "../../gate/errors.ts";
+import { GateError, telling } from "../../gate/errors.ts";
 import { basicCredentials } from "./basic.ts";
 import { mustWait, passwordNeeded, tokenNeeded, tokenRefused } from "./challenges.ts";
 import { clientAddress } from "./client_address.ts";
@@ -68,11 +68,8 @@ export function authentication({ basic, jwt, certificate }: AuthRule): Authentic
 function requireCertificate({ peer: { clientCertificate } }: Conn): void {
   const why = lackOf(clientCertificate);
   if (why === undefined) return;
-  throw new GateError(
-    "denied",
-    "client",
-    `Cannot serve a request: a client certificate is needed, and ${why}`,
-  );
+  const needed = "a client certificate is needed";
+  throw telling(needed, new GateError("denied", "client", `Cannot serve a request: ${needed}, and ${why}`));
 }
 
 /** Of a certificate that the listener's roots vouch for. */

@@ -4,7 +4,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { Conn, Routed } from "../../gate/contracts.ts";
-import { GateError } from "../../gate/errors.ts";
+import { GateError, telling } from "../../gate/errors.ts";
 import { KIND } from "./field_kinds.ts";
 import type { MessageHead } from "./message_head.ts";
 import { logInToProxy } from "./proxy_login.ts";
@@ -40,10 +40,11 @@ function judge({ head, bytes, exchange, conn, gate }: Incoming): void {
   const { target } = exchange;
   if ((bytes[head.targetStart + "http".length] | 0x20) === SECURE) {
     const state = "https:// goes through CONNECT";
-    throw new GateError("unsupported", "client", `Cannot proxy a request: ${state}`);
+    throw telling(state, new GateError("unsupported", "client", `Cannot proxy a request: ${state}`));
   }
   if (!target) {
-    throw new GateError("malformed", "client", "Cannot proxy a request: its URL has no valid host");
+    const state = "its URL has no valid host";
+    throw telling(state, new GateError("malformed", "client", `Cannot proxy a request: ${state}`));
   }
   exchange.routed = gate.proxied(target, conn, exchange.client);
 }

@@ -1,5 +1,5 @@
 /** Requests that are sent elsewhere. */
-import { GateError } from "../../gate/errors.ts";
+import { GateError, telling } from "../../gate/errors.ts";
 import type { Redirect } from "../../gate/filters.ts";
 import { replacePath } from "../../gate/path_prefix.ts";
 import { askedScheme } from "./asked_scheme.ts";
@@ -39,7 +39,10 @@ function originOf(redirect: Redirect, request: Incoming): string {
   const { exchange } = request;
   const [, name, digits] = /^(\[.*\]|[^:]*):?([0-9]*)$/.exec(exchange.host)!;
   const { host = name } = redirect, asked = askedScheme(request), { scheme = asked } = redirect;
-  if (host === "") throw new GateError("malformed", "client", "Cannot redirect a request: it names no host");
+  if (host === "") {
+    const state = "it names no host";
+    throw telling(state, new GateError("malformed", "client", `Cannot redirect a request: ${state}`));
+  }
   const stays = scheme === asked && digits !== "" ? Number(digits) : DEFAULT_PORT[scheme];
   const { port = stays } = redirect;
   return `${scheme}://${host}${port === DEFAULT_PORT[scheme] ? "" : `:${port}`}`;

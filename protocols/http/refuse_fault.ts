@@ -9,5 +9,9 @@ export async function refuseFault(conn: Conn, { fault, state }: Fault): Promise<
   const failure = fault === 505 ? "unsupported" : "malformed";
   const reason = new GateError(failure, "client", `Cannot read the request head: ${state}`);
   if (fault === 431) atLimit("headSize", reason);
-  return await refuse(conn, reason, () => plainAnswer(fault, failure));
+  return await refuse(
+    conn,
+    reason,
+    () => plainAnswer(fault, failure, { told: fault === 431 ? undefined : state }),
+  );
 }

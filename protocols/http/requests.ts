@@ -1,7 +1,7 @@
 /** The client's side of an exchange: its request is read, finds its way, and goes upstream. */
 import type { Phase, Stream } from "../../gate/contracts.ts";
 import { LOOK_MAX } from "../../gate/engine/look.ts";
-import { asGateError, atLimit, GateError } from "../../gate/errors.ts";
+import { asGateError, atLimit, GateError, telling } from "../../gate/errors.ts";
 import { challengeAnswer } from "./acme_challenge.ts";
 import { toldClient } from "./client_address.ts";
 import { passContent } from "./content.ts";
@@ -221,7 +221,10 @@ export class RequestSide {
 }
 
 const tooLarge = (most: number) =>
-  atLimit(
-    "bodySize",
-    new GateError("malformed", "client", `Cannot serve a request: more than ${most} bytes`),
+  telling(
+    `at most ${most} bytes`,
+    atLimit(
+      "bodySize",
+      new GateError("malformed", "client", `Cannot serve a request: more than ${most} bytes`),
+    ),
   );

@@ -1,8 +1,8 @@
 /** Routes that are for TLS alone: who asks in clear is sent there, the same request over TLS (RFC 9110 15.4.9). */
+import { GateError, telling } from "../../gate/errors.ts";
 import { askedScheme } from "./asked_scheme.ts";
 import { schemeOf } from "./forwarded.ts";
 import { textOf } from "./interned.ts";
-import { RequestRefused } from "./own_answer.ts";
 import type { Admit } from "./rules.ts";
 
 const AUTHORITY = /^(\[[^\]]*\]|[^:]*)(?::([0-9]*))?$/;
@@ -18,7 +18,7 @@ export const secureOnly: Admit = (request) => {
     return { status: 308, fields: [`Location: ${location}`], body: new Uint8Array(0) };
   }
   const state = "it names no host, and would have to come over TLS";
-  throw new RequestRefused(400, [], "malformed", "client", `Cannot serve a request in clear: ${state}`);
+  throw telling(state, new GateError("malformed", "client", `Cannot serve a request in clear: ${state}`));
 };
 
 /**

@@ -4,7 +4,7 @@ import { giveWay } from "../../gate/engine/loop.ts";
 import { asGateError, atLimit, GateError } from "../../gate/errors.ts";
 import { failureAnswer } from "./answer.ts";
 import { dateLine } from "./date.ts";
-import { type OwnAnswer, RequestRefused, writeOwnAnswer } from "./own_answer.ts";
+import { type OwnAnswer, writeOwnAnswer } from "./own_answer.ts";
 import { BESIDE } from "./proxied.ts";
 import { RequestSide } from "./requests.ts";
 import { ResponseSide } from "./responses.ts";
@@ -143,9 +143,8 @@ class Server {
     const { exchange } = this.#session;
     this.#session.dropUpstream(reason);
     const status = this.#requests.fault?.fault ?? statusOfFailure(reason, exchange.routed === undefined);
-    const words = reason instanceof RequestRefused ? reason : {};
     // Who would have been answered may be gone: the reason stays the one to record.
-    const answer = failureAnswer(status, reason.failure, words);
+    const answer = failureAnswer(status, reason.failure, reason);
     if (await this.#write(answer, unused, reason).catch(() => false)) return true;
     throw reason;
   }

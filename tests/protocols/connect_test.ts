@@ -1,6 +1,7 @@
 import type { Target } from "../../gate/contracts.ts";
 import { type Failure, GateError } from "../../gate/errors.ts";
 import { protocols } from "../../protocols/mod.ts";
+import { dateLine } from "../../protocols/http/date.ts";
 import { conformProtocol, serve } from "../conformance/protocol.ts";
 import { equal, fails, ok } from "../support/assert.ts";
 import { LIMITS } from "../support/fake_gate.ts";
@@ -20,12 +21,12 @@ const real = await firstBytes({
 
 const answered = (status: string, body: string, fields = "") =>
   latin1(
-    `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\n${fields}` +
+    `HTTP/1.1 ${status}\r\n${dateLine()}\r\nContent-Type: text/plain; charset=utf-8\r\n${fields}` +
       `Content-Length: ${body.length + 1}\r\nConnection: close\r\n\r\n${body}\n`,
   );
 const UNAUTHENTICATED = answered(
   "407 Proxy Authentication Required",
-  "unauthenticated: A user name and a password are needed.",
+  "unauthenticated: A valid user name and password are needed.",
   CHALLENGE,
 );
 const REFUSED: Record<Failure, Uint8Array> = {
@@ -42,7 +43,11 @@ const REFUSED: Record<Failure, Uint8Array> = {
   timeout: answered("504 Gateway Timeout", "timeout: The destination did not answer in time."),
   reset: answered("502 Bad Gateway", "reset: The destination cut the connection."),
   closed: answered("502 Bad Gateway", "closed: The destination closed the connection."),
-  exhausted: answered("503 Service Unavailable", "exhausted: There is no room for another connection."),
+  exhausted: answered(
+    "503 Service Unavailable",
+    "exhausted: There is no room for this now: come again later.",
+    "Retry-After: 5\r\n",
+  ),
   internal: answered("500 Internal Server Error", "internal: The gateway made a mistake."),
 };
 

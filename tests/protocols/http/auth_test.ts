@@ -98,7 +98,7 @@ Deno.test("Basic: who gives nothing, or something wrong, gets one and the same c
   const challenge = [
     401,
     'Basic realm="ugate", charset="UTF-8"',
-    "unauthenticated: A user name and a password are needed.\n",
+    "unauthenticated: A valid user name and password are needed.\n",
   ];
   equal(answers, wrong.map(() => challenge));
   equal((await ask(client, basic("alice", "secret"))).status, 200); // the connection is good for more
