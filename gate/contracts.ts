@@ -25,10 +25,18 @@ export interface Stream extends Disposable {
    * in all; what it did not use is held by the stream and goes first. The bytes are valid during the call only.
    */
   next<T extends { used: number }>(use: (bytes: Uint8Array, phase: Phase) => T | number): T | Promise<T>;
+  /**
+   * `next` for who waits without a promise: undefined where `use` has not answered yet, and `wake` is called once, from
+   * the loop, when it is worth to poll again. One waits at a time. Throws what next would.
+   */
+  poll<T extends { used: number }>(
+    use: (bytes: Uint8Array, phase: Phase) => T | number,
+    wake: () => void,
+  ): T | undefined;
   /** 1 to into.length bytes; null: FIN; a reset throws. */
   read(into: Uint8Array): Promise<number | null>;
-  /** Takes all, or throws; the bytes are free on return. */
-  write(bytes: Uint8Array): void | Promise<void>;
+  /** Takes the first `size` bytes (all), or throws; they are free on return. */
+  write(bytes: Uint8Array, size?: number): void | Promise<void>;
   /** Half-close: the peer sees FIN, reading goes on. */
   closeWrite(): Promise<void>;
   /** The peer sees a reset, never an end. */

@@ -193,11 +193,13 @@ class Script implements Stream {
   next<T extends { used: number }>(
     use: (bytes: Uint8Array, phase: Phase) => T | number,
   ): Promise<T> {
-    return Promise.try(() => {
-      const result = this.#shown((phase) => use(this.#rest, phase));
-      this.#rest = this.#rest.subarray(result.used);
-      return result;
-    });
+    return Promise.try(() => this.poll(use));
+  }
+
+  poll<T extends { used: number }>(use: (bytes: Uint8Array, phase: Phase) => T | number): T {
+    const result = this.#shown((phase) => use(this.#rest, phase));
+    this.#rest = this.#rest.subarray(result.used);
+    return result;
   }
 
   read(into: Uint8Array): Promise<number | null> {

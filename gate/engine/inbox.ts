@@ -21,6 +21,7 @@ export class Inbox implements Taker {
   #told = false;
   #toldBroke = false;
   #reader: (() => void) | undefined;
+  #poller: (() => void) | undefined;
   #writer: (() => void) | undefined;
 
   /** `abort` resets the layer's stream: when a target cannot read what it was passed. */
@@ -55,7 +56,7 @@ export class Inbox implements Taker {
   broke(reason: GateError): void {
     this.reason ??= reason;
     if (this.#target) return this.#tellBroke(this.#target, reason);
-    const told = this.#reader || this.#writer ? undefined : this.onGone;
+    const told = this.#reader || this.#poller || this.#writer ? undefined : this.onGone;
     this.wakeReader();
     this.wakeWriter();
     told?.(reason);
@@ -84,9 +85,15 @@ export class Inbox implements Taker {
     return new Promise((wake) => this.#writer = wake);
   }
 
+  /** Calls `wake` once then, from the loop: the layers below are at work when bytes come. */
+  whenReadable(wake: () => void): void {
+    this.#poller = wake;
+  }
+
   wakeReader(): void {
-    const wake = this.#reader;
-    this.#reader = undefined;
+    const wake = this.#reader, poller = this.#poller;
+    this.#reader = this.#poller = undefined;
+    if (poller) again(poller);
     if (!wake) return;
     promiseResolved();
     wake();

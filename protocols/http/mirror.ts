@@ -3,7 +3,7 @@
  * and so is all beyond a bound. They are what the upstream gets, octet by octet.
  */
 import type { Gate, Target } from "../../gate/contracts.ts";
-import { after } from "../../gate/engine/loop.ts";
+import { after, promiseResolved } from "../../gate/engine/loop.ts";
 import { asGateError, GateError } from "../../gate/errors.ts";
 import { discardResponse } from "./discard.ts";
 import type { Exchange } from "./exchange.ts";
@@ -74,6 +74,7 @@ export class Mirror {
   }
 
   send(copy: MirrorCopy): void {
+    promiseResolved(); // an idle connection is there at once
     if (this.#busy >= MOST_AT_ONCE) this.#waiting.push(copy);
     else void this.#sendAll(copy);
   }

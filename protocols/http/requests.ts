@@ -157,18 +157,17 @@ export class RequestSide {
   #send(bytes: Uint8Array, upstream: Stream): Step {
     const session = this.#session, { exchange, conn, gate } = session;
     const size = forwardRequest(bytes, this.#incoming, this.#lines);
-    const request = OUT.subarray(0, size);
     session.stale = exchange.repeatable && gate.reused(conn);
     const whole = exchange.routed!.http.retries !== undefined && exchange.idempotent && exchange.up.done;
-    session.repeat = session.stale || whole ? keepRequest(request) : undefined;
+    session.repeat = session.stale || whole ? keepRequest(OUT, size) : undefined;
     conn.record.up += exchange.used;
     let wrote: void | Promise<void> = undefined;
     try {
-      wrote = upstream.write(request);
+      wrote = upstream.write(OUT, size);
     } catch (thrown) {
       exchange.upFailure = asGateError(thrown); // the response, or its absence, tells more
     }
-    if (exchange.rules.mirror && !REQUEST.upgrade) this.#copy(request, exchange.rules.mirror);
+    if (exchange.rules.mirror && !REQUEST.upgrade) this.#copy(OUT.subarray(0, size), exchange.rules.mirror);
     return this.#step.is("sent", exchange.used, wrote);
   }
 

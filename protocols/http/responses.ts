@@ -28,16 +28,20 @@ export class ResponseSide {
     this.#session = session;
   }
 
-  /** Until the head of the final response has gone to the client. */
-  async respond(): Promise<void> {
+  /** A response is waited for. */
+  begin(): void {
     this.#looked = 0;
     this.#dialing = false;
-    const exchange = this.#session.exchange;
-    for (let again = false;;) {
+  }
+
+  /** Until the head of the final response has gone to the client. `first` reads in place of the stream's next. */
+  async respond(first?: () => Step): Promise<void> {
+    const exchange = this.#session.exchange, next = () => this.#session.current.next(this.read);
+    for (let again = false, read: () => Step | Promise<Step> = first ?? next;; read = next) {
       try {
         if (again) await this.#again();
-        const read = this.#session.current.next(this.#read);
-        const { what, wrote } = read instanceof Promise ? await read : read;
+        const came = read();
+        const { what, wrote } = came instanceof Promise ? await came : came;
         if (wrote instanceof Promise) {
           this.#session.awaitRoom(this.#session.client, "client");
           await wrote;
@@ -84,10 +88,11 @@ export class ResponseSide {
       : await gate.again(routed, conn, exchange.retried, session.until);
     this.#dialing = false;
     session.awaitResponse(true);
-    await session.upstream.write(session.repeat!);
+    await session.upstream.write(session.repeat!.bytes, session.repeat!.size);
   }
 
-  #read = (bytes: Uint8Array, phase: Phase): Step | number => {
+  /** For `next` of the upstream's stream. */
+  readonly read = (bytes: Uint8Array, phase: Phase): Step | number => {
     const exchange = this.#session.exchange;
     if (bytes.length > 0) exchange.heard = true;
     else return phase === "open" ? 1 : this.#step.is("cut");
@@ -113,7 +118,7 @@ export class ResponseSide {
       if (exchange.sending) this.#session.conn.patience(this.#session.conn.limits.bodyTimeout);
     }
     if (exchange.minor === 0) return this.#step.is("interim", RESPONSE.used);
-    const wrote = this.#session.client.write(OUT.subarray(0, forwardInterim(bytes)));
+    const wrote = this.#session.client.write(OUT, forwardInterim(bytes));
     return this.#step.is("interim", RESPONSE.used, wrote);
   }
 
@@ -128,7 +133,7 @@ export class ResponseSide {
     exchange.answered = true;
     exchange.waited = now - exchange.began;
     conn.record.down += size;
-    const wrote = this.#session.client.write(OUT.subarray(0, size));
+    const wrote = this.#session.client.write(OUT, size);
     return this.#step.is("answered", RESPONSE.used + exchange.down.used, wrote);
   }
 

@@ -3,7 +3,7 @@ import type { Conn, Gate, Stream } from "../../gate/contracts.ts";
 import { now } from "../../gate/engine/loop.ts";
 import { atLimit, GateError, type Side } from "../../gate/errors.ts";
 import { Exchange } from "./exchange.ts";
-import { forgetRequest } from "./kept_requests.ts";
+import { forgetRequest, type KeptRequest } from "./kept_requests.ts";
 import { Moving } from "./moving.ts";
 
 /** What came of a look at the bytes of a client or an upstream. */
@@ -42,7 +42,7 @@ export class Session {
   readonly moving: Moving;
   upstream: Stream | undefined;
   /** The request as it was sent, while it may have to be sent again. */
-  repeat: Uint8Array | undefined;
+  repeat: KeptRequest | undefined;
   /** The upstream carried others before: it may have ended just when this request was sent. */
   stale = false;
   /** When the time for an answer is over, however often it is tried; in the loop's time. */
@@ -79,8 +79,10 @@ export class Session {
   awaitResponse(again = false): void {
     const { timeout = this.conn.limits.idleTimeout } = this.exchange.routed!.http;
     if (!again) this.until = now + timeout;
-    this.conn.deadline(Math.max(1, this.until - now), () => this.upstream?.abort(silent("upstream")));
+    this.conn.deadline(Math.max(1, this.until - now), this.#unanswered);
   }
+
+  readonly #unanswered = (): void => this.upstream?.abort(silent("upstream"));
 
   /** Bytes of the response's content. */
   awaitContent(upstream: Stream): void {

@@ -117,6 +117,7 @@ function socketStream(conn: Deno.Conn): Stream {
   return {
     look: unused,
     next: unused,
+    poll: unused,
     read: (into) => conn.read(into),
     async write(bytes) {
       for (let rest = bytes.slice(); rest.length > 0;) rest = rest.subarray(await conn.write(rest));
