@@ -11,6 +11,7 @@ import {
 } from "../address.ts";
 import { parseHash } from "../password_hash.ts";
 import { regexFault } from "./regex_check.ts";
+import { wellWritten } from "../path_spelling.ts";
 import { readingsOf } from "../request_path.ts";
 import type { HostAddress } from "./configuration.ts";
 import { BYTES, MILLISECONDS } from "./units.ts";
@@ -101,7 +102,11 @@ export function readPrefix(text: string): Reading<{ readonly prefix: string }> {
 
 export function readPath(text: string): Reading<string> {
   const path = /^\/[\x21-\x7e]*$/.test(text) && !/[?#]/.test(text) ? readingsOf(text) : undefined;
-  return path?.normal ?? new Mistake(PATH);
+  if (!path) return new Mistake(PATH);
+  const written = wellWritten(text);
+  return written.toUpperCase() === text.toUpperCase()
+    ? path.normal
+    : new Mistake(`${written}: only what has to be is escaped`);
 }
 
 export function readRegex(text: string): Reading<string> {
