@@ -52,6 +52,8 @@ export class Exchange {
   repeatable = false;
   /** How often it was sent again by the `retries` of its route. */
   retried = 0;
+  /** When the time for its answer is over, in the loop's time; 0: that has not begun. */
+  until = 0;
   routed: Routed | undefined;
   /** Its client named the target, as a proxy's does. */
   proxied = false;
@@ -110,6 +112,7 @@ export class Exchange {
     this.requestId = "";
     this.admitted =
       this.retried =
+      this.until =
       this.status =
       this.interims =
       this.down.moved =

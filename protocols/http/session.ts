@@ -45,8 +45,6 @@ export class Session {
   repeat: KeptRequest | undefined;
   /** The upstream carried others before: it may have ended just when this request was sent. */
   stale = false;
-  /** When the time for an answer is over, however often it is tried; in the loop's time. */
-  until = 0;
   /** Authentication holds for the upstream's connection: nobody else gets it. */
   own = false;
   /** Requests that were answered. */
@@ -75,10 +73,15 @@ export class Session {
     this.upstream = undefined;
   }
 
+  /** When the time for an answer to this request is over, however often it is tried; in the loop's time. */
+  get until(): number {
+    const { timeout = this.conn.limits.idleTimeout } = this.exchange.routed!.http;
+    return this.exchange.until ||= now + timeout;
+  }
+
   /** From the request's end to the response's head; `again`: the time that is left of that. */
   awaitResponse(again = false): void {
-    const { timeout = this.conn.limits.idleTimeout } = this.exchange.routed!.http;
-    if (!again) this.until = now + timeout;
+    if (!again) this.exchange.until = 0;
     this.conn.deadline(Math.max(1, this.until - now), this.#unanswered);
   }
 
