@@ -4,6 +4,7 @@ import { type Authentication, authentication } from "./auth.ts";
 import { agreement } from "./compress/accept_encoding.ts";
 import type { Edits } from "./edits.ts";
 import type { Exchange } from "./exchange.ts";
+import { forbids, forbidsCoding } from "./compress/compressible.ts";
 import { changingAnswer, changingFields } from "./field_changes.ts";
 import { admitReading } from "./file_requests.ts";
 import type { MessageHead } from "./message_head.ts";
@@ -72,20 +73,26 @@ function makeRules(http: RequestRules): Rules {
 }
 
 function admitting(
-  { rateLimit, secureOnly: secure, files, compress }: RequestRules,
+  { rateLimit, secureOnly: secure, files, compress, responseHeaders }: RequestRules,
   proven: Authentication | undefined,
 ): Admit[] {
+  const change = changing(responseHeaders);
   const admit: Admit[] = [];
   if (rateLimit) admit.push(limitRate);
-  if (secure) admit.push(secureOnly);
+  if (secure) {
+    admit.push((request) => {
+      const answer = secureOnly(request); // where to go is not the route's to say
+      return answer && { ...answer, fields: [...answer.fields, ...change({ ...answer, fields: [] }).fields] };
+    });
+  }
   if (proven) admit.push(proven.admit);
   if (files) admit.push(admitReading);
-  if (compress) admit.push(agreeWith(compress));
+  if (compress && !(responseHeaders && forbidsCoding(responseHeaders))) admit.push(agreeWith(compress));
   return admit;
 }
 
 function answering({ redirect, respond, responseHeaders, prefix }: RequestRules): Rules["answer"] {
-  const change = responseHeaders ? changingAnswer(responseHeaders) : (answer: OwnAnswer) => answer;
+  const change = changing(responseHeaders);
   if (respond) {
     const answer = change(fixedAnswer(respond));
     return () => answer;
@@ -94,10 +101,16 @@ function answering({ redirect, respond, responseHeaders, prefix }: RequestRules)
   return send && ((request) => change(send(request)));
 }
 
+/** What the route says in each of its own answers. */
+function changing(responseHeaders: RequestRules["responseHeaders"]) {
+  const change = responseHeaders && changingAnswer(responseHeaders);
+  return <T extends OwnAnswer | undefined>(answer: T): T => answer && change ? change(answer) as T : answer;
+}
+
 /** Refuses nobody: what the client can decode is known while its head is there. */
 function agreeWith(offered: readonly Coding[]): Admit {
   const agreed = agreement(offered);
   return ({ head, bytes, exchange }) => {
-    exchange.agreed = agreed(head, bytes);
+    exchange.agreed = forbids(head, bytes) ? "identity" : agreed(head, bytes);
   };
 }

@@ -122,6 +122,14 @@ Deno.test("a route for TLS alone sends who asks in clear there, before anything 
   }
 });
 
+Deno.test("who is sent to TLS is told what the route says in all its answers", async () => {
+  const headers = "responseHeaders: { set: { X-Site: one }, remove: [location] }";
+  await using gate = await startGate(yaml(`{ host: a.example, tls: terminate, respond: {}, ${headers} }`));
+  await using clear = await connect(gate.port("edge"));
+  const { status, head } = await get(clear, "a.example");
+  equal([status, /^X-Site: one\r$/m.test(head), /^Location: https:/m.test(head)], [308, true, true]);
+});
+
 Deno.test("whose TLS a trusted proxy ended is not sent to TLS again, and others are", async () => {
   await using upstream = await rawUpstream(echoRequests);
   const route = `{ host: a.example, tls: terminate, to: "http://127.0.0.1:${upstream.port}" }`;
