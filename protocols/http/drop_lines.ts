@@ -28,12 +28,17 @@ function dropNamed(head: MessageHead, bytes: Uint8Array): void {
 }
 
 /**
- * A Host or a length that an option names stays: without it the message would be another one. The fields of this hop
- * are judged already, and an Upgrade that goes on is always named.
+ * What no option takes away: without its Host or its length the message would be another one, and backends are told
+ * who asks, from where, and under which name, whatever a client says of that.
  */
-function mayBeNamed(kind: number): boolean {
-  return !isHopByHop(kind) && kind !== KIND.host && kind !== KIND.contentLength;
-}
+const TOLD: ReadonlySet<number> = new Set([
+  ...[KIND.host, KIND.contentLength, KIND.authorization, KIND.via],
+  ...[KIND.requestId, KIND.traceparent, KIND.tracestate],
+]);
+
+/** The fields of this hop, and claims, are judged apart; an Upgrade that goes on is always named. */
+const mayBeNamed = (kind: number): boolean =>
+  !isHopByHop(kind) && !isForwardingClaim(kind) && !TOLD.has(kind);
 
 /** Responses that must not have a Content-Length (RFC 9110 8.6), and have it all the same. */
 function isLengthless({ status, body, length }: MessageHead): boolean {
