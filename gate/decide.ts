@@ -122,6 +122,7 @@ export class Decider {
     if (name === undefined || asking.target === undefined) {
       throw refusal("no-route", asking, "no route matches, and the client gave no name");
     }
+    this.#requireUnhandled(asking);
     if (asking.asksUser) {
       throw refusal("unauthenticated", asking, "no route matches, and nobody can log in by SNI");
     }
@@ -129,6 +130,13 @@ export class Decider {
       throw refusal("no-route", asking, `no route matches, and no rule allows ${asking.protocol}`);
     }
     return this.#planAsked(asking, canonicalTarget(asking));
+  }
+
+  /** Whose requests are handled here is not looked for elsewhere; a rule for TLS means those whom no route names. */
+  #requireUnhandled(asking: Asking): void {
+    const handling = this.router.handling(asking), { host = "*" } = handling ?? {};
+    if (!handling || host === "*" && this.policy.allowsProtocol(asking.protocol)) return;
+    throw refusal("no-route", asking, `${handling.place} handles requests, and no certificate has this name`);
   }
 
   #planAsked(asking: Asking, target: Target): Plan {

@@ -78,6 +78,12 @@ export class Router {
     return this.#certificates.find(serverName === undefined ? undefined : normalName(serverName)); // an IP is no name
   }
 
+  /** The route that handles requests for whom TLS would end here, whether there is a certificate of the name or not. */
+  handling(asking: Asking): RouteRule | undefined {
+    if (!this.#requested.has(asking.listener)) return undefined;
+    return this.#routes[this.#firstEnding(asking, askedName(asking))];
+  }
+
   /** Whether HTTP that comes in there is routed request by request. */
   handles(listener: string): boolean {
     return this.#requests.handles(listener);
