@@ -23,7 +23,7 @@ Deno.test("the time for an answer is each request's own, also of one that is ans
   begin(session);
   session.awaitResponse();
   session.exchange.until = now - 1; // it took all of its time
-  session.repeat = new Uint8Array(1);
+  session.repeat = { bytes: new Uint8Array(1), size: 1 };
   equal(mayRepeat(session, 503), false);
   begin(session);
   equal(mayRepeat(session, 503), true);
