@@ -159,3 +159,46 @@ ${CERTIFICATES}
     }
   },
 });
+
+Deno.test({
+  name:
+    "curl's proxy is reached over TLS and wants a user, for http:// and https:// URLs; a unix socket serves it too",
+  ignore: !need("curl", "node"),
+  async fn() {
+    await using folder = await Folder.make();
+    await using node = await startNode();
+    await using secure = await startNode(await authority.issue(["b.test"]));
+    await using gate = await startGate(`
+listeners:
+  proxy: { address: "127.0.0.1:0", protocols: [tls, connect, http], users: { alice: "wonder land" } }
+  local: { address: "unix:${folder.path}/web.sock", protocols: [http] }
+routes:
+  - { listener: proxy, host: localhost, tls: terminate }
+  - { listener: local, to: "http://127.0.0.1:${node.port}" }
+hosts:
+  a.test: { addresses: ["127.0.0.1:${node.port}"] }
+  b.test: { addresses: ["127.0.0.1:${secure.port}"] }
+policy: [{ allow: { user: alice, hosts: [a.test, b.test] } }]
+${CERTIFICATES}
+`);
+    const proxy = [
+      "-x",
+      `https://localhost:${gate.port("proxy")}`,
+      "--proxy-cacert",
+      authority.root.chainFile,
+    ];
+    const through = (...args: string[]) =>
+      run("curl", ["-sS", "--ipv4", "-m", "20", ...proxy, ...TRUST, ...args]);
+    const alice = ["-U", "alice:wonder land"];
+    equal((await through(...alice, "http://a.test/1", "http://a.test/2")).stdout, "GET /1 GET /2 ");
+    equal((await through(...alice, "-p", "http://a.test/3")).stdout, "GET /3 ");
+    equal((await through(...alice, "-d", "content", "https://b.test/4")).stdout, "POST /4 content");
+    equal((await through("-U", "alice:guess", ...CODE, "http://a.test/")).stdout, "407 1.1");
+    const refused = await through("-U", "alice:guess", "https://b.test/");
+    ok(/response 407/.test(refused.stderr), refused.stderr);
+    const elsewhere = await through(...alice, "https://c.test/");
+    ok(/response 403/.test(elsewhere.stderr), elsewhere.stderr);
+    const local = ["-sS", "--unix-socket", `${folder.path}/web.sock`, "http://any.example/5"];
+    equal((await succeed("curl", local)).stdout, "GET /5 ");
+  },
+});
