@@ -3,6 +3,7 @@ import { formatTarget } from "./address.ts";
 import { isTrusted } from "./asking.ts";
 import type { Protocols } from "./contracts.ts";
 import { Decider } from "./decide.ts";
+import { GateError } from "./errors.ts";
 import { explain, type Explanation, type Resolve } from "./explanation.ts";
 import { askedBy, type ExplainParts, imagine, namingOf, type World } from "./explain_asking.ts";
 import { type Client, clientOf, type ExplainArgs } from "./explain_client.ts";
@@ -130,7 +131,7 @@ async function seeBytes(
   }
   const name = sniffed.protocol;
   const asking = await askedBy(name, bytes, rules, trusted, client, world);
-  if (asking instanceof Error) {
+  if (asking instanceof GateError) {
     return { verdicts, protocol: name, failure: asking.message, explanations: [] };
   }
   return { verdicts, protocol: name, explanations: [await explain(decider, asking, resolve)] };

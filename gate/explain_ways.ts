@@ -1,7 +1,7 @@
 /** The ways that a request has into a listener: in clear, inside of TLS, and by way of the listener as a proxy. */
 import type { Asking } from "./asking.ts";
 import type { Naming, Protocols } from "./contracts.ts";
-import type { Failure } from "./errors.ts";
+import { type Failure, GateError } from "./errors.ts";
 import { askedBy, imagine, namingOf, type World } from "./explain_asking.ts";
 import type { Client } from "./explain_client.ts";
 import type { SupposedRequest } from "./explain_request.ts";
@@ -33,7 +33,7 @@ async function inClear({ bytes, secure }: SupposedRequest, entering: Entering): 
   const [protocol] = protocolsNaming("host", rules, world.protocols);
   if (protocol === undefined) return { explanations: [] };
   const asking = await askedBy(protocol, bytes, rules, trusted, client, world);
-  if (asking instanceof Error) return { protocol, failure: asking.message, explanations: [] };
+  if (asking instanceof GateError) return { protocol, failure: asking.message, explanations: [] };
   return { explanations: [await explain(world.decider, asking, world.resolve, secure)] };
 }
 
@@ -76,7 +76,7 @@ async function asToProxy(
   if (typeof sniffed === "number" || "unknown" in sniffed) return [];
   const { protocol } = sniffed;
   const asking = await askedBy(protocol, bytes, rules, trusted, client, world);
-  if (asking instanceof Error) {
+  if (asking instanceof GateError) {
     if (asking.message === told) return [];
     const about = imagine(rules, trusted, client, protocol, world);
     return [{ ...refused(about, asking.failure, asking.message), toProxy }];

@@ -33,10 +33,18 @@ export class Inbox implements Taker {
       this.#left -= now;
       this.#target!.take(bytes, at, now);
     }
-    this.queue.push(bytes, at + now, size - now);
+    if (this.#poller && this.queue.size === 0) this.queue.lend(bytes, at + now, size - now);
+    else this.queue.push(bytes, at + now, size - now);
   }
 
+  /** Who polls may use what came where it lies: nothing of a message that comes whole is copied. */
   flush(): void {
+    const poller = this.#poller;
+    if (poller) {
+      this.#poller = undefined;
+      poller();
+      return this.queue.own();
+    }
     if (!this.#target) return this.wakeReader();
     this.#target.flush();
     this.#endWhenFull();
@@ -55,6 +63,7 @@ export class Inbox implements Taker {
 
   broke(reason: GateError): void {
     this.reason ??= reason;
+    this.queue.own();
     if (this.#target) return this.#tellBroke(this.#target, reason);
     const told = this.#reader || this.#poller || this.#writer ? undefined : this.onGone;
     this.wakeReader();
@@ -64,6 +73,7 @@ export class Inbox implements Taker {
 
   /** Passes on to `to`, what is kept first, at most `bytes` in all; told in a later turn. */
   join(to: Taker, bytes: number): void {
+    this.queue.own();
     this.#target = to;
     this.#left = bytes;
     this.#told = this.#toldBroke = false;
@@ -85,7 +95,7 @@ export class Inbox implements Taker {
     return new Promise((wake) => this.#writer = wake);
   }
 
-  /** Calls `wake` once then, from the loop: the layers below are at work when bytes come. */
+  /** Calls `wake` once then: as bytes come, when all of them are handed over, else from the loop. */
   whenReadable(wake: () => void): void {
     this.#poller = wake;
   }
