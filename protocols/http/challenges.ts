@@ -48,7 +48,7 @@ export function mustWait(thrown: unknown, seconds: number): GateError {
   const fields = [`Retry-After: ${throttled ? seconds : 5}`];
   const refused = new RequestRefused(throttled ? 429 : 503, fields, failure, side, message, reason.cause);
   refused.sentence = throttled
-    ? "Too many wrong credentials came from this address; wait a few seconds."
+    ? "Too many credentials came from this address; wait a few seconds."
     : "Credentials cannot be verified now.";
   return limit ? atLimit(limit, refused) : refused;
 }
