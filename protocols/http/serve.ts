@@ -259,10 +259,10 @@ class Server {
 
   /** Throws the rest of the request's content away; whether all of it came. */
   async #skipRest(): Promise<boolean> {
-    const { exchange: { up }, conn, client } = this.#session;
+    const { exchange: { up }, conn, client, gate } = this.#session;
     if (up.done) return true;
     conn.patience(conn.limits.bodyTimeout);
-    const before = up.moved, all = await skipRest(client, up);
+    const before = up.moved, all = await skipRest(client, up, () => gate.hit("bodyTimeout"));
     conn.record.up += up.moved - before;
     return all;
   }
