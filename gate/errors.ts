@@ -63,6 +63,12 @@ export function telling(told: string, error: GateError): GateError {
   return error;
 }
 
+/** The same, with where in the configuration what it is about is written. */
+export function placed(place: string | undefined, thrown: unknown): unknown {
+  if (place === undefined || !(thrown instanceof GateError)) return thrown;
+  return new GateError(thrown.failure, thrown.side, `${place}: ${thrown.message}`, thrown.cause);
+}
+
 /** Anything thrown, as a GateError; what is none is a mistake of ours. */
 export function asGateError(thrown: unknown): GateError {
   if (thrown instanceof GateError) return thrown;

@@ -10,7 +10,7 @@ import { differences } from "./config/differences.ts";
 import type { Loaded } from "./config/load.ts";
 import type { Resolver, Target } from "./contracts.ts";
 import type { ListeningSocket } from "./engine/bind.ts";
-import { GateError } from "./errors.ts";
+import { GateError, placed } from "./errors.ts";
 import { blame, listenersOf, pagesOf } from "./handover.ts";
 import type { Wanted } from "./listening.ts";
 import type { Message } from "./log.ts";
@@ -220,8 +220,8 @@ export class InForce {
       credentials,
       issued: Array.from(entries.values(), ({ name, issued }) => issued ? ruleOf(issued) : pendingRule(name)),
     });
-    const wanted = Object.values(config.listeners).flatMap(({ name, addresses }) =>
-      addresses.map((address) => ({ listener: name, address }))
+    const wanted = Object.values(config.listeners).flatMap(({ name, addresses, places }) =>
+      addresses.map((address, i) => ({ listener: name, address, place: places[i] }))
     );
     return { snapshot: { ...snapshot, own: [...snapshot.own, ...pageTargets(admin)] }, wanted };
   }
@@ -251,7 +251,7 @@ export class InForce {
     try {
       return this.#means.bind(wanted);
     } catch (thrown) {
-      throw blame(thrown, [wanted.address], pagesOf(this.#config));
+      throw placed(wanted.place, blame(thrown, [wanted.address], pagesOf(this.#config)));
     }
   }
 

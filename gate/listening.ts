@@ -10,6 +10,8 @@ import type { Bound } from "./orders.ts";
 export interface Wanted {
   readonly listener: string;
   readonly address: Target;
+  /** Where it is written. */
+  readonly place?: string;
 }
 
 interface Open {

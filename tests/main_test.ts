@@ -58,7 +58,10 @@ const misuses: [args: string[], says: RegExp][] = [
   [["run", "--confg", "x"], /unknown option '--confg'\n\(Did you mean --config\?\)/],
   [["run", "ugate.yaml"], /too many arguments for 'run': ugate\.yaml\n\(Did you mean -c ugate\.yaml\?\)/],
   [["check", "my conf"], /\(Did you mean -c my conf\?\)/],
-  [["reload", "new.yaml"], /\(Did you mean -c new\.yaml\?\)/],
+  [
+    ["reload", "new.yaml"],
+    /its own file again: -c new\.yaml is the gate that has it, --confirm 60s new\.yaml tries/,
+  ],
   [["reload", "--confirm", "60s"], /--confirm needs the FILE to try/],
   [["reload", "--confirm", "soon", "new.yaml"], /'soon' is invalid\. Expected a duration such as/],
   [["reload", "a", "b"], /too many arguments/],

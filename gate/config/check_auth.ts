@@ -65,7 +65,9 @@ function checkToken(
   const known = issuers.items.map(({ value }) => value), found = known.find((one) => one.issuer === issuer);
   if (!found) {
     const names = known.map((one) => one.issuer);
-    if (issuers.whole) findings.error([...at, "issuer"], `no issuer of issuers${suggestion(issuer, names)}`);
+    if (issuers.whole) {
+      findings.error([...at, "issuer"], `issuers has no such issuer${suggestion(issuer, names)}`);
+    }
   } else if (!audiences && !found.audiences) {
     findings.error(
       at,

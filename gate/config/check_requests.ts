@@ -79,6 +79,10 @@ function checkMatch(path: Located<RouteMatch>["path"], route: RouteMatch, findin
   if (written?.includes("%2F") && encodedSlash !== "keep") {
     findings.error([...path, "path"], "has an encoded slash: that needs encodedSlash: keep");
   }
+  if (match && !("regex" in match) && written?.includes("*")) {
+    const instead = "prefix" in match ? "a prefix is for what is below it too" : "{ regex } has patterns";
+    findings.warn([...path, "path"], `* is a character as any other here: ${instead}`);
+  }
   const map = nodeAt(findings.root, [...path, "headers"]);
   const names = new Set<string>();
   for (const name of map?.kind === "map" ? map.entries.keys() : []) {

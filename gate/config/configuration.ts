@@ -53,6 +53,8 @@ export interface ListenerConfiguration {
   readonly name: string;
   /** The host "" stands for every address of the machine, v4 and v6. Port 0 takes a free one, as tests need it. */
   readonly addresses: readonly Target[];
+  /** Where each of them is written: `ugate.yaml:12:5 listeners.web.address`. */
+  readonly places: readonly string[];
   /** Registry names; `["tcp"]` for a plain forward. */
   readonly protocols: readonly string[];
   readonly fallback?: Target;

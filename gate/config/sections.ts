@@ -14,7 +14,7 @@ import { type Located, type Part, readList, readNamed, readPart, readRightKeys }
 import { readName, readPattern } from "./scalars.ts";
 import * as schema from "./schema.ts";
 import { suggestion } from "./suggest.ts";
-import { nodeAt } from "./tree.ts";
+import { nodeAt, type Path } from "./tree.ts";
 
 export interface Sections {
   readonly node: z.output<typeof schema.node>;
@@ -44,7 +44,10 @@ export function readSections(findings: Findings): Sections {
   }));
   return {
     node: readOrDefault(schema.node, "node", findings),
-    listeners: mapNamed(listeners, (name, value) => listenerOf(name, value, limits.sniffTimeout)),
+    listeners: mapNamed(listeners, (name, value, path) => {
+      const places = value.address.map((_, i) => findings.locate(findings.item([...path, "address"], i)));
+      return { ...listenerOf(name, value, limits.sniffTimeout), places };
+    }),
     routes: { ...routes, items: [...forwards, ...routes.items] },
     certificates: readList(schema.certificate, "certificates", findings),
     acme: readAcme(findings),
@@ -100,9 +103,9 @@ function mapPart<A, B>(part: Part<A[]>, map: (item: A) => B): Part<B[]> {
   return { ...part, items: part.items.map(map) };
 }
 
-function mapNamed<A, B>(part: Part<Map<string, Located<A>>>, map: (name: string, value: A) => B) {
+function mapNamed<A, B>(part: Part<Map<string, Located<A>>>, map: (name: string, value: A, path: Path) => B) {
   const items = Array.from(part.items, ([name, { path, value }]) => {
-    return [name, { path, value: map(name, value) }] as const;
+    return [name, { path, value: map(name, value, path) }] as const;
   });
   return { ...part, items: new Map<string, Located<B>>(items) };
 }
@@ -111,7 +114,7 @@ function listenerOf(
   name: string,
   { address, protocols, to, proxyProtocol, sniffTimeout, ...rest }: z.output<typeof schema.listener>,
   defaultTimeout: number,
-): ListenerConfiguration {
+): Omit<ListenerConfiguration, "places"> {
   return {
     ...rest,
     name,

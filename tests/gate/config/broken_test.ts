@@ -178,7 +178,7 @@ const BROKEN: readonly (readonly [name: string, text: string, path: string, sent
     "a duration",
     LOCAL("protocols: [tls], sniffTimeout: ^3"),
     "listeners.a.sniffTimeout",
-    /expected a duration such as.*, got 3$/,
+    /expected a duration with its unit, such as 3s, got 3$/,
   ],
   [
     "a CIDR",
@@ -254,13 +254,13 @@ const BROKEN: readonly (readonly [name: string, text: string, path: string, sent
     "a target without a port",
     `${EDGE}routes: [{ protocol: ssh, to: ^host }]`,
     "routes[0].to",
-    /expected a target host:port.*got "host"/,
+    /expected a target with its port, such as host:80, or http:\/\/host:80 for requests, got "host"/,
   ],
   [
     "a target with a scheme",
     `${EDGE}routes: [{ protocol: ssh, to: ^"ssh://host:80" }]`,
     "routes[0].to",
-    /expected a target host:port.*without a scheme, got "ssh:\/\/host:80"/,
+    /expected a target host:port.*without another scheme, got "ssh:\/\/host:80"/,
   ],
   [
     "a target of a list",
@@ -407,7 +407,7 @@ const BROKEN: readonly (readonly [name: string, text: string, path: string, sent
     "an address as a host",
     HOSTS(`^"10.0.0.1": { addresses: [10.0.0.2] }`),
     `hosts["10.0.0.1"]`,
-    /expected a name/,
+    /expected one name/,
   ],
   [
     "one host in two spellings",
@@ -744,6 +744,7 @@ lgo: { level: info }
     "ugate.yaml:3:7 listeners.pg.address",
     "ugate.yaml:3:9 listeners.pg.adress",
     "ugate.yaml:6:13 routes[0].host",
+    "ugate.yaml:7:17 routes[1].protocol",
     "ugate.yaml:7:26 routes[1].to",
     "ugate.yaml:8:34 routes[2].listener",
     "ugate.yaml:10:6 hosts.x",

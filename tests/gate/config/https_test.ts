@@ -192,7 +192,11 @@ Deno.test("what is wrong with how targets are spoken to is told at its place", a
       await said("insecure: true", "https://unix:/run/x"),
     ),
   );
-  ok(/routes\[0\]\.to: expected a target.*http:\/\/ or https:\/\//.test(await said("", "https://h")));
+  ok(
+    /routes\[0\]\.to: expected a target with its port, such as https:\/\/h:443/.test(
+      await said("", "https://h"),
+    ),
+  );
   const { warnings } = await parsed(
     file('{ to: "https://h:443", upstreamTls: { insecure: true } }', { protocols: "http", certificates: "" }),
   );

@@ -49,6 +49,11 @@ Deno.test("the example of the design is a configuration, typed and complete", as
       { host: "fd00::1", port: 1080 },
       { host: "unix:/run/ugate/proxy.sock", port: 0 },
     ],
+    places: [
+      "ugate.yaml:6:24 listeners.proxy.address[0]",
+      "ugate.yaml:6:41 listeners.proxy.address[1]",
+      "ugate.yaml:6:59 listeners.proxy.address[2]",
+    ],
     protocols: ["socks", "connect"],
     sniffTimeout: 3000,
     users: { alice: "0123" },
