@@ -2,6 +2,7 @@
 import type { NameState, OrderCounts } from "./acme/agent.ts";
 import { CertificateIndex } from "./certificate_index.ts";
 import type { Configuration } from "./config/configuration.ts";
+import { type Durations, NO_DURATIONS, quantile } from "./durations.ts";
 import type { EndpointHealth } from "./health.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import { formatTarget } from "./address.ts";
@@ -134,7 +135,7 @@ export function requestStates({ snapshot, tally }: Facts): RequestState[] {
     [label, label] as const
   );
   return [...routes, ...others].map(([route, label]) => {
-    const { statuses = [], inFlight = 0, up = 0, down = 0 } = counted.get(label) ?? {};
+    const { statuses = [], inFlight = 0, up = 0, down = 0, whole = NO_DURATIONS } = counted.get(label) ?? {};
     const classes = STATUS_CLASSES.map((name, at) => [name, statuses[at] ?? 0] as const);
     return {
       route,
@@ -143,6 +144,14 @@ export function requestStates({ snapshot, tally }: Facts): RequestState[] {
       statuses: Object.fromEntries(classes) as RequestState["statuses"],
       up,
       down,
+      latency: latencyOf(whole),
     };
   });
+}
+
+/** To a tenth of a millisecond: buckets are not exact to more. */
+function latencyOf(whole: Durations): RequestState["latency"] {
+  const [p50, p99] = [0.5, 0.99].map((share) => quantile(whole, share));
+  const tenths = (ms: number) => Math.round(ms * 10) / 10;
+  return p50 === undefined || p99 === undefined ? undefined : { p50: tenths(p50), p99: tenths(p99) };
 }
