@@ -101,7 +101,11 @@ export function again(act: () => void): void {
  * Everybody else, and whoever looks whether this thread turns, waits for that.
  */
 export function giveWay(): Promise<void> | undefined {
-  if (!running || performance.now() - now < LONG_TURN) return undefined;
+  return running && performance.now() - now >= LONG_TURN ? nextTurn() : undefined;
+}
+
+/** The next turn, behind what goes on because of this one. */
+export function nextTurn(): Promise<void> {
   return new Promise((resolve) =>
     again(() => {
       promiseResolved();

@@ -1,6 +1,6 @@
 /** The upstream's side of an exchange: its response is read, and goes to the client. */
 import type { Phase, Stream } from "../../gate/contracts.ts";
-import { now } from "../../gate/engine/loop.ts";
+import { nextTurn, now } from "../../gate/engine/loop.ts";
 import { LOOK_MAX } from "../../gate/engine/look.ts";
 import { asGateError, GateError } from "../../gate/errors.ts";
 import { passCoded } from "./compress/pass_coded.ts";
@@ -23,6 +23,8 @@ export class ResponseSide {
   #looked = 0;
   /** Another upstream is dialed for a request that was sent before. */
   #dialing = false;
+  /** It came while content was on its way still: what has gone already is noticed in a turn. */
+  #early = false;
 
   constructor(session: Session) {
     this.#session = session;
@@ -31,7 +33,7 @@ export class ResponseSide {
   /** A response is waited for. */
   begin(): void {
     this.#looked = 0;
-    this.#dialing = false;
+    this.#dialing = this.#early = false;
   }
 
   /** Until the head of the final response has gone to the client. `first` reads in place of the stream's next. */
@@ -47,8 +49,9 @@ export class ResponseSide {
           await wrote;
         }
         if (what === "answered") return;
+        if (what === "early") await nextTurn();
         again = what === "again";
-        if (again || what === "interim") continue;
+        if (again || what === "interim" || what === "early") continue;
         throw new GateError(
           "closed",
           "upstream",
@@ -104,6 +107,10 @@ export class ResponseSide {
     this.#looked = 0;
     if (answer !== RESPONSE) throw failureOf(answer as Fault, "upstream", "the response head");
     if (RESPONSE.status < 200 && RESPONSE.body !== "tunnel") return this.#passInterim(bytes);
+    if (exchange.sending && !this.#early) {
+      this.#early = true;
+      return this.#step.is("early");
+    }
     return this.#passResponse(bytes);
   };
 

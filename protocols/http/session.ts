@@ -18,6 +18,7 @@ export type What =
   | "dial"
   | "sent"
   | "interim"
+  | "early"
   | "again"
   | "answered";
 
