@@ -267,6 +267,7 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
 
   /** Nothing of its messages holds for what comes behind them. */
   leaveMessages(): void {
+    this.forgetMessage();
     this.ownUpstream?.close();
     this.ownUpstream =
       this.ownRight =

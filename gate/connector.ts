@@ -69,14 +69,21 @@ export class Connector {
 
   /** The route of one request. Throws GateError. */
   route(request: Requested, conn: Connection): RouteRule {
-    const asked = askingOf(conn, "host", conn.entrance.entry.trusted, request.target, request);
-    const asking = request.source === undefined ? asked : { ...asked, source: request.source };
+    const asking = askingOfRequest(request, conn);
     const { outer } = conn.entrance, unproven = lostVouching(conn);
     if (unproven) throw unproven;
     if (outer?.endedBy) this.#refuseMisdirected(asking, outer.endedBy, outer.record.protocol);
     const plan = this.#parts.decider.plan(asking);
     if (plan.kind === "route") return plan.route;
     throw new GateError("internal", "gate", "Cannot route a request: its plan is no route");
+  }
+
+  /** The route whose `sources` refused a request; undefined: it was something else. */
+  refusing(request: Requested, conn: Connection): RouteRule | undefined {
+    const { router } = this.#parts.decider,
+      asking = askingOfRequest(request, conn),
+      route = router.match(asking);
+    return route && !router.admits(route, asking.source) ? route : undefined;
   }
 
   /** A connection whose TLS ended for one host may bring requests for others, but for those whose TLS is passed on. */
@@ -185,6 +192,11 @@ export class Connector {
     );
     return stream;
   }
+}
+
+function askingOfRequest(request: Requested, conn: Connection): Asking {
+  const asking = askingOf(conn, "host", conn.entrance.entry.trusted, request.target, request);
+  return request.source === undefined ? asking : { ...asking, source: request.source };
 }
 
 /** The one of the message before, if it was not kept. */

@@ -1,7 +1,7 @@
 /** An explanation as lines for people. */
 import { formatTarget } from "./address.ts";
 import type { Target, Verdict } from "./contracts.ts";
-import type { ExplainedTermination, Explanation } from "./explanation.ts";
+import type { ExplainedTermination, Explanation, Step } from "./explanation.ts";
 
 /** What one listener makes of a client; plain data. */
 export interface Seen {
@@ -73,7 +73,7 @@ function renderExplanation(explanation: Explanation): string[] {
   const { asking, steps, termination, conditions, endpoints, refusal, answer, inside } = explanation;
   return [
     `  ${asking.protocol}${renderAsked(explanation)}`,
-    ...steps.map(({ about, place, answer, why }) => `    ${about} ${place}: ${answer}, ${why}`),
+    ...renderSteps(steps),
     ...termination ? [renderTermination(termination)] : [],
     ...conditions ? [`    on condition of ${conditions.join(", and ")}`] : [],
     answer !== undefined
@@ -85,6 +85,22 @@ function renderExplanation(explanation: Explanation): string[] {
       : `    goes to ${endpoints.join(", ")}`,
     ...inside ? renderExplanation(inside) : [],
   ];
+}
+
+/** From so many on, rules that say the same one behind the other are one line. */
+const MANY = 4;
+
+function renderSteps(steps: readonly Step[]): string[] {
+  const lines: string[] = [];
+  for (let at = 0; at < steps.length;) {
+    const { about, place, answer, why } = steps[at];
+    const differs = steps.slice(at).findIndex((step) => step.answer !== answer || step.why !== why);
+    const count = differs < 0 ? steps.length - at : differs;
+    if (count < MANY) lines.push(`    ${about} ${place}: ${answer}, ${why}`);
+    else lines.push(`    ${about} ${place} to ${steps[at + count - 1].place}: ${answer}, ${why}`);
+    at += count < MANY ? 1 : count;
+  }
+  return lines;
 }
 
 /** A request by its first line or by its method, host and path; else the target. */

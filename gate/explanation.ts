@@ -113,7 +113,7 @@ export async function explain(
     const plan = decider.plan(asking);
     const termination = terminationOf(decider, asking, plan);
     const answer = answerOf(asking, plan, secure);
-    const conditions = conditionsOf(plan);
+    const conditions = asking.naming === "host" ? conditionsOf(plan) : undefined;
     if (answer !== undefined) return { asking, steps, endpoints: [], answer, conditions };
     const endpoints = await endpointsOf(decider, asking, plan, resolve, steps);
     return { asking, steps, termination, endpoints, conditions };

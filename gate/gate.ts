@@ -29,7 +29,7 @@ import { Socket } from "./engine/socket.ts";
 import { SpliceRelay } from "./engine/splice_relay.ts";
 import type { Entrance } from "./entry.ts";
 import type { Errands } from "./errands.ts";
-import { atLimit, GateError, type LimitName } from "./errors.ts";
+import { asGateError, atLimit, GateError, type LimitName } from "./errors.ts";
 import type { Login } from "./orders.ts";
 import { endOfProof, expired } from "./proven.ts";
 import type { Questions } from "./questions.ts";
@@ -103,13 +103,29 @@ export class EngineGate implements Gate {
     connection.route = connection.record.endpoint = ""; // the last request's
     connection.right = connection.proven = undefined;
     connection.client = request.source;
-    const route = connection.routed = connector.route(request, connection);
+    const route = connection.routed = this.#routeOf(connector, request, connection);
     connection.route = route.place;
     if (isRouted(route)) {
       this.#parts.roster.requesting(connection, route.label);
       return route;
     }
     throw new GateError("no-route", "gate", `Cannot route a request: ${route.place} passes bytes on`);
+  }
+
+  /** One that the sources of its route refuse is that route's all the same: in its numbers, and in its line. */
+  #routeOf(connector: Connector, request: Requested, connection: Connection): RouteRule {
+    try {
+      return connector.route(request, connection);
+    } catch (thrown) {
+      const route = asGateError(thrown).failure === "denied"
+        ? connector.refusing(request, connection)
+        : undefined;
+      if (route && isRouted(route)) {
+        connection.route = route.place;
+        this.#parts.roster.requesting(connection, route.label);
+      }
+      throw thrown;
+    }
   }
 
   proxied(target: Target, conn: Conn, source?: string): Routed {

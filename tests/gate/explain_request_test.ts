@@ -359,3 +359,33 @@ Deno.test("a proxy for CONNECT alone says what it lacks, and what is no proxy is
     ok(!text.includes("proxy"), text);
   }
 });
+
+Deno.test("many routes that miss the same are one line, and as data each for itself", async () => {
+  const routes = [
+    ...Array.from({ length: 50 }, (_, i) => http(1, { path: { prefix: `/${i}` } })),
+    http(2, {}),
+  ];
+  const { text, json } = await run({ target: "http://a.example/x", listener: "clear" }, routes);
+  ok(
+    /^ {4}route routes\[0\] to routes\[49\]: no, another path\n {4}route routes\[50\]: yes, it matches$/m
+      .test(text),
+    text,
+  );
+  const [{ explanations: [{ steps }] }] = json as { explanations: { steps: unknown[] }[] }[];
+  equal(steps.length, 51);
+  const few = await run({ target: "http://a.example/x", listener: "clear" }, routes.slice(48));
+  ok(/routes\[0\]: no, another path\n {4}route routes\[1\]: no, another path\n/.test(few.text), few.text);
+});
+
+Deno.test("what a route asks of requests is no condition of the TLS around them", async () => {
+  const auth = { http: { auth: { certificate: true as const } } };
+  const { text } = await run({ target: "https://a.example/", listener: "edge" }, [
+    http(1, { host: "a.example", path: { prefix: "/staff" }, ...auth }),
+    http(2, { host: "a.example" }),
+  ]);
+  ok(!text.includes("on condition"), text);
+  const staff = await run({ target: "https://a.example/staff", listener: "edge" }, [
+    http(1, { host: "a.example", ...auth }),
+  ]);
+  equal(staff.text.match(/on condition of a client certificate/g)?.length, 1, staff.text);
+});

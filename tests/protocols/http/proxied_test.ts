@@ -245,6 +245,23 @@ Deno.test("a CONNECT behind other requests of its connection is judged as CONNEC
   equal(await behind("a.test", basic("bob", "y")), 400);
 });
 
+Deno.test("a tunnel behind requests holds by its own right: theirs may go, and without its own it is cut", async () => {
+  await using a = await rawUpstream(echoRequests);
+  await using echo = await listenEcho();
+  const forHttp = "{ allow: { protocol: http, hosts: a.test } }, ";
+  const forConnect = `{ allow: { protocol: connect, addresses: 127.0.0.1, ports: ${echo.port} } }`;
+  await using gate = await startGate(open({ "a.test": a }, forHttp + forConnect));
+  await using client = await connect(gate.port("proxy"));
+  equal((await get(client, "http://a.test/"))[0], 200);
+  equal(await tunnel(client, `127.0.0.1:${echo.port}`), 200);
+  equal((await gate.reload(open({ "a.test": a }, forConnect))).result, "applied");
+  await client.write("still here");
+  equal(new TextDecoder().decode(await client.read(10)), "still here");
+  equal((await gate.reload(open({ "a.test": a }, forHttp))).result, "applied");
+  const { outcome, protocol } = await gate.record();
+  equal([outcome, protocol], ["denied", "connect"]);
+});
+
 Deno.test("a CONNECT behind requests that routes took is served where the listener proxies, and nowhere else", async () => {
   await using a = await rawUpstream(echoRequests);
   await using echo = await listenEcho();

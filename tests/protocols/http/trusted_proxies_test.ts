@@ -143,6 +143,11 @@ Deno.test("`sources` of a route are about the client that a trusted proxy tells 
   }
   statuses.push((await ask(client, "")).status); // of the proxy itself
   equal(statuses, [200, 403, 403, 200, 200]);
+  // Who is refused is the route's: in its numbers, and in its lines.
+  const { requests } = await gate.service.status();
+  equal(requests.map(({ active, statuses }) => [active, statuses["2xx"], statuses["4xx"]]), [[0, 3, 2]]);
+  const refused = await gate.request(({ status }) => status === 403);
+  equal([refused.outcome, refused.route, refused.endpoint], ["denied", requests[0].route, undefined]);
 });
 
 Deno.test("a rate is that of the client, and not of the proxy in front", async () => {
