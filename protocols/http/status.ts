@@ -37,5 +37,6 @@ export function failureOf({ fault, state }: Fault, side: Side, what: string): Ga
   const reason = new Failed(failure, side, `Cannot read ${what}: ${state}`);
   if (side !== "client") return reason;
   if (TELLING.has(fault)) reason.told = state;
-  return fault === 431 ? atLimit("headSize", reason) : fault === 413 ? atLimit("bodySize", reason) : reason;
+  if (fault === 413) return atLimit("bodySize", reason);
+  return fault === 414 || fault === 431 ? atLimit("headSize", reason) : reason;
 }

@@ -122,6 +122,17 @@ Deno.test("a head that is no HTTP gets 400, another version 505", async () => {
   equal((await outcome("CONNECT a.example:443 HTTP/3.0\r\n\r\n")).status, 505);
 });
 
+Deno.test("a CONNECT is read as strictly as any request: one Host where its version needs it, and no content", async () => {
+  const noRoute = 502;
+  const status = async (version: string, fields: string) =>
+    (await outcome(`CONNECT a.example:443 HTTP/${version}\r\n${fields}\r\n`)).status;
+  equal(await status("1.0", ""), noRoute);
+  equal(await status("1.1", ""), 400);
+  equal(await status("1.1", "Host: a\r\nHost: b\r\n"), 400);
+  equal(await status("1.1", "Host: a\r\nContent-Length: 0\r\n"), noRoute);
+  equal(await status("1.1", "Host: a\r\nContent-Length: 5\r\n"), 400);
+});
+
 Deno.test("other requests are caught when nobody claims them, and answered 501 with a sentence", async () => {
   for (
     const request of [

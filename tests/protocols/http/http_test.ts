@@ -127,6 +127,9 @@ Deno.test("what cannot be read gets 400, what is too large 431, an unknown versi
     ["GET / HTTP/1.1\r\n\r\n", 400, "malformed"],
     ["GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "malformed"],
     ["GET / HTTP/1.1\nHost: a\n\n", 400, "malformed"],
+    ["GET / HTTP/1.1\r\nHost: 1.2.3.999\r\n\r\n", 400, "malformed"],
+    ["GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x\r\n\r\n", 400, "malformed"],
+    [`GET /${"a".repeat(3000)}`, 414, "malformed"],
     [`GET / HTTP/1.1\r\nHost: ${"a".repeat(3000)}`, 431, "malformed"],
     ["GET / HTTP/1.7\r\nHost: a\r\n\r\n", 505, "unsupported"],
   ];

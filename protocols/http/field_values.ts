@@ -1,0 +1,12 @@
+/** The values of fields, each as it came. */
+import { latin1 } from "./interned.ts";
+import type { MessageHead } from "./message_head.ts";
+
+/** The values of the fields of this kind. Not by way of the texts that are remembered: they may be secrets. */
+export function valuesOf(head: MessageHead, bytes: Uint8Array, kind: number): string[] {
+  const values: string[] = [];
+  for (let line = head.find(kind); line >= 0; line = head.find(kind, line + 1)) {
+    values.push(latin1(bytes, head.lines[4 * line + 2], head.lines[4 * line + 3]));
+  }
+  return values;
+}
