@@ -7,6 +7,8 @@ import type { PathMatch } from "./snapshot.ts";
 const STRANGE = /[%;\\"<>[\]^`{|}]|\/[/.]/;
 /** An encoded backslash or NUL, also as overlong UTF-8 (RFC 3629 3), and an escape that is none. */
 const DOUBTFUL = /%(?:5C|00|C[01]%[89AB]|E0%[89]|F[08C]%8|(?![0-9A-F]{2}))|\\/i;
+/** Segments `.` and `..`, and what they are to servers that take parameters off a segment. */
+const DOTS = /(?:^|\/)\.\.?(?:[/;]|%3B|$)/;
 const ENCODED_SLASH = "%2F";
 /** What some servers take off a segment before they look at it; others take it for a part of its name. */
 const PARAMETERS = /(?:;|%3B)[^/]*/g;
@@ -39,7 +41,7 @@ export function readingsOf(path: string): Readings | undefined {
   const normal = merged(normalSpelling(path));
   const encodedSlash = normal.includes(ENCODED_SLASH);
   const decoded = encodedSlash ? merged(normal.replaceAll(ENCODED_SLASH, "/")) : normal;
-  if (decoded.split("/").some(isDots)) return undefined;
+  if (DOTS.test(decoded)) return undefined;
   const all = [{ kept: normal, decoded: normal }];
   if (encodedSlash) all.push({ kept: normal, decoded });
   const kept = withoutParameters(normal);
@@ -75,6 +77,3 @@ export function regexOf(match: { readonly regex: string }): Regex {
 
 const merged = (path: string): string => path.replace(/\/{2,}/g, "/");
 const withoutParameters = (path: string): string => merged(path.replace(PARAMETERS, ""));
-
-/** `.` and `..`, and what they are to servers that take parameters off a segment. */
-const isDots = (segment: string): boolean => /^\.\.?(?:;|%3B|$)/.test(segment);

@@ -2,6 +2,7 @@
 import { GateError, telling } from "../../gate/errors.ts";
 import type { Redirect } from "../../gate/filters.ts";
 import { replacePath } from "../../gate/path_prefix.ts";
+import { encoding } from "../../gate/path_spelling.ts";
 import { askedScheme } from "./asked_scheme.ts";
 import type { OwnAnswer } from "./own_answer.ts";
 import { queryOf } from "./rewrite.ts";
@@ -10,7 +11,7 @@ import type { Incoming } from "./rules.ts";
 const DEFAULT_PORT = { http: 80, https: 443 };
 const NOTHING = new Uint8Array(0);
 /** What may come in a target and is no part of a URI; clients make a slash of a backslash. */
-const NOT_IN_URI = /["<>\\^`{|}]/g;
+const encoded = encoding(/["<>\\^`{|}]/);
 
 export const redirecting =
   (redirect: Redirect, prefix: string | undefined) => (request: Incoming): OwnAnswer => {
@@ -29,7 +30,7 @@ export const redirecting =
 function locationOf(redirect: Redirect, prefix: string | undefined, request: Incoming): string {
   const { scheme, host, port, path: by } = redirect, { path } = request.exchange;
   const way = by === undefined ? path : replacePath(path, prefix, by);
-  const to = `${way === "*" ? "/" : way}${queryOf(request)}`.replace(NOT_IN_URI, encodeURIComponent);
+  const to = encoded(`${way === "*" ? "/" : way}${queryOf(request)}`);
   if (scheme === undefined && host === undefined && port === undefined) return to;
   return originOf(redirect, request) + to;
 }

@@ -1,6 +1,6 @@
 /** A request as routes ask for it: what they want to know is read from its head when they do. */
 import type { Requested, Target } from "../../gate/contracts.ts";
-import { queryParameters } from "../../gate/request_query.ts";
+import { queryParameter } from "../../gate/request_query.ts";
 import type { Exchange } from "./exchange.ts";
 import { isForwardingClaim, isIdentityClaim } from "./field_kinds.ts";
 import { REQUEST } from "./forward.ts";
@@ -17,7 +17,7 @@ export class RequestAsked implements Requested {
   method = "";
   source: string | undefined;
   #bytes = NOTHING as Uint8Array;
-  #parameters: Map<string, string> | undefined;
+  #query: string | undefined;
 
   of({ target, path, method, client }: Exchange, bytes: Uint8Array): this {
     this.target = target;
@@ -25,7 +25,7 @@ export class RequestAsked implements Requested {
     this.method = method;
     this.source = client;
     this.#bytes = bytes;
-    this.#parameters = undefined;
+    this.#query = undefined;
     return this;
   }
 
@@ -33,7 +33,7 @@ export class RequestAsked implements Requested {
   forget(): void {
     this.path = "";
     this.#bytes = NOTHING;
-    this.#parameters = undefined;
+    this.#query = undefined;
   }
 
   /** Claims of who the client is, and where it came from unless a trusted proxy says so, are not there. */
@@ -52,8 +52,8 @@ export class RequestAsked implements Requested {
   }
 
   query(name: string): string | undefined {
-    this.#parameters ??= queryParameters(queryOf(this.#bytes));
-    return this.#parameters.get(name);
+    this.#query ??= queryOf(this.#bytes);
+    return queryParameter(this.#query, name);
   }
 }
 

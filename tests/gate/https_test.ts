@@ -154,7 +154,11 @@ Deno.test("a host whose TLS is passed on gets 421 over TLS that ended for anothe
     { host: x.in.example, to: "127.0.0.1:1" },
     { host: "*.in.example", to: "http://127.0.0.1:${upstream.port}" }`));
   await using secure = await connectSecure({ port: gate.port("edge"), servername: "a.example", ca });
-  equal((await get(secure.client, "x.in.example")).status, 421);
+  for (const host of ["x.in.example", "X.In.Example", "x.in.example.", "x.in.example:8443"]) {
+    equal((await get(secure.client, host)).status, 421, host);
+  }
+  await secure.client.write("GET http://X.in.example./ HTTP/1.1\r\nHost: a.example\r\n\r\n");
+  equal((await readResponse(secure.client)).status, 421);
   equal((await get(secure.client, "y.in.example", "/y")).content, "/y ");
   equal((await get(secure.client, "a.example", "/a")).content, "/a ");
   await using clear = await connect(gate.port("edge"));

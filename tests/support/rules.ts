@@ -3,7 +3,7 @@ import { formatIp } from "../../gate/address.ts";
 import type { Asking } from "../../gate/asking.ts";
 import { Decider } from "../../gate/decide.ts";
 import type { Requested } from "../../gate/contracts.ts";
-import { queryParameters } from "../../gate/request_query.ts";
+import { queryParameter } from "../../gate/request_query.ts";
 import type { PolicyRule, RouteRule, Snapshot } from "../../gate/snapshot.ts";
 import { LIMITS } from "./fake_gate.ts";
 
@@ -62,6 +62,6 @@ export function requested(
     path,
     method,
     header: (name) => headers[name],
-    query: (name) => queryParameters(query).get(name),
+    query: (name) => queryParameter(query, name),
   };
 }

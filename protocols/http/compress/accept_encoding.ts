@@ -9,6 +9,8 @@ export type Agreed = Coding | "identity";
 
 const ELEMENT =
   /^[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*(?:;[ \t]*[qQ]=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*)?$/;
+/** Nobody who means it says more. */
+const LONGEST = 1024;
 /** The same few texts come again and again. */
 const MOST_KEPT = 256;
 
@@ -17,6 +19,7 @@ export function agreement(offered: readonly Coding[]): (head: MessageHead, bytes
   const kept = new Map<string, Agreed>();
   return (head, bytes) => {
     const value = acceptEncoding(head, bytes);
+    if (value.length > LONGEST) return "identity";
     const agreed = kept.get(value) ?? negotiate(value, offered);
     if (kept.size < MOST_KEPT) kept.set(value, agreed);
     return agreed;
