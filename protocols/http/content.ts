@@ -28,12 +28,12 @@ export class Content {
   used = 0;
   chunks: ChunkedBody | undefined;
 
-  /** `most`: octets of chunked content that are allowed. `framed`: chunks go on as such. */
-  begin(body: Body, length: number, framed: boolean, most = Infinity): void {
+  /** `most`, `framed` and `gone` as ChunkedBody has them. */
+  begin(body: Body, length: number, framed: boolean, most = Infinity, gone?: readonly Uint8Array[]): void {
     this.body = body;
     this.moved = this.used = 0;
     this.left = body === "length" ? length : body === "close" ? Infinity : 0;
-    this.chunks = body === "chunked" ? new ChunkedBody(framed, most) : undefined;
+    this.chunks = body === "chunked" ? new ChunkedBody(framed, most, gone) : undefined;
   }
 
   /** Octets of it that went on by now. */

@@ -2,6 +2,7 @@
 import { dropNamedBy, namesH2c } from "./connection_options.ts";
 import { isForwardingClaim, isHopByHop, isIdentityClaim, KIND } from "./field_kinds.ts";
 import { type MessageHead, OPTION } from "./message_head.ts";
+import { isFolded } from "./octets.ts";
 
 /**
  * Marks what ends at this hop (RFC 9110 7.6.1) and clears every other mark: Connection and the fields it names,
@@ -56,6 +57,14 @@ export function dropClaims(head: MessageHead, trusted: boolean): void {
 /** Marks every line of this kind. */
 export function dropKind(head: MessageHead, kind: number): void {
   for (let line = head.find(kind); line >= 0; line = head.find(kind, line + 1)) head.drop[line] = 1;
+}
+
+/** Marks every line of this name and of those that applications cannot tell from it; as isFolded has it. */
+export function dropFolded(head: MessageHead, bytes: Uint8Array, folded: Uint8Array): void {
+  const { lines, drop, count } = head;
+  for (let line = 0; line < count; line++) {
+    if (isFolded(bytes, lines[4 * line], lines[4 * line + 1], folded)) drop[line] = 1;
+  }
 }
 
 /** Marks every line of this name, in lower case. */

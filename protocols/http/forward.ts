@@ -77,6 +77,8 @@ export function forwardResponse(bytes: Uint8Array, exchange: Exchange, stays: bo
     exchange.tunnel ? "none" : RESPONSE.body,
     RESPONSE.length,
     body === "chunked" && !coded,
+    Infinity,
+    exchange.rules.goneOfResponse,
   );
   const end = room(writeResponse(RESPONSE, bytes, EDITS, OUT, 0));
   if (coded) {

@@ -137,7 +137,7 @@ export class RequestSide {
     exchange.rules = exchange.proxied ? PROXY_RULES : rulesOf(routed.http);
     const most = routed.http.bodySize ?? conn.limits.bodySize ?? Infinity;
     if (REQUEST.body === "length" && REQUEST.length > most) throw tooLarge(most);
-    exchange.up.begin(content, REQUEST.length, true, most);
+    exchange.up.begin(content, REQUEST.length, true, most, exchange.rules.goneOfRequest);
   }
 
   /** Whether a rule of the route has to be waited for; one may answer. Throws GateError where one refuses. */

@@ -5,7 +5,7 @@ import { agreement } from "./compress/accept_encoding.ts";
 import type { Edits } from "./edits.ts";
 import type { Exchange } from "./exchange.ts";
 import { forbids, forbidsCoding } from "./compress/compressible.ts";
-import { changingAnswer, changingFields } from "./field_changes.ts";
+import { changingAnswer, changingFields, goneOf } from "./field_changes.ts";
 import { admitReading } from "./file_requests.ts";
 import type { MessageHead } from "./message_head.ts";
 import { Mirror } from "./mirror.ts";
@@ -41,6 +41,9 @@ export interface Rules {
   /** On the way to the upstream and back: behind what the gate itself changes. */
   readonly editRequest: readonly ((edits: Edits, request: Incoming) => void)[];
   readonly editResponse: readonly ((edits: Edits, response: MessageHead, bytes: Uint8Array) => void)[];
+  /** Names of fields that have no place in trailers either, as isFolded has them. */
+  readonly goneOfRequest?: readonly Uint8Array[];
+  readonly goneOfResponse?: readonly Uint8Array[];
 }
 
 /** Of a request without a route. */
@@ -68,6 +71,8 @@ function makeRules(http: RequestRules): Rules {
       ...change ? [(edits: Edits, { head, bytes }: Incoming) => change(edits, head, bytes)] : [],
     ],
     editResponse: responseHeaders ? [changingFields(responseHeaders)] : [],
+    goneOfRequest: requestHeaders && goneOf(requestHeaders),
+    goneOfResponse: responseHeaders && goneOf(responseHeaders),
     mirror: mirror && new Mirror(mirror),
   };
 }
