@@ -21,11 +21,11 @@ export function lostProof(connection: Connection, { router }: Decider): GateErro
 /** Its time is over. */
 export const expired = (): GateError => lost("the validity of what it proved itself with has ended");
 
-/** When a tunnel ends whatever happens, ms since the epoch; Infinity: never. */
-export function endOfProof({ proven, routed, peer }: Connection): number {
-  if (!proven) return Infinity;
-  const certificate = routed?.http?.auth?.certificate ? peer.clientCertificate : undefined;
-  return Math.min(proven.expires, certificate?.notAfter ?? Infinity);
+/** When a tunnel or a relay ends whatever happens, ms since the epoch; Infinity: never. */
+export function endOfProof({ proven, routed, peer: { clientCertificate }, rules }: Connection): number {
+  const needed = routed?.http?.auth?.certificate || rules.clientCertificates?.require;
+  const end = needed && clientCertificate ? clientCertificate.notAfter : Infinity;
+  return Math.min(proven?.expires ?? Infinity, end);
 }
 
 function fits(

@@ -12,8 +12,12 @@ const BLOCK = /-----BEGIN [^-]*-----[^-]*-----END/g;
 export function lostVouching(connection: Connection): GateError | undefined {
   for (let one: Connection | undefined = connection; one; one = one.entrance.outer) {
     if (!one.endedBy) continue;
-    const { clients: before, rules: { clientCertificates: now } } = one;
-    const why = before?.digest === now?.digest ? undefined : lostBy(one, before, now);
+    const { clients: before, rules: { clientCertificates: now }, peer: { clientCertificate } } = one;
+    const why = now?.require && clientCertificate && clientCertificate.notAfter <= Date.now()
+      ? "its certificate has expired" // a resumed session does not tell of that
+      : before?.digest === now?.digest
+      ? undefined
+      : lostBy(one, before, now);
     if (why) return new GateError("denied", "gate", `Cannot go on: ${why}`);
   }
   return undefined;

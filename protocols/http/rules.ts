@@ -15,6 +15,7 @@ import { redirecting } from "./redirect.ts";
 import { fixedAnswer } from "./respond.ts";
 import { rewriting } from "./rewrite.ts";
 import { secureOnly } from "./secure_only.ts";
+import { untraced } from "./untraced.ts";
 
 /** A request whose head is there. Head and bytes are valid during the synchronous call only. */
 export interface Incoming {
@@ -78,7 +79,7 @@ function makeRules(http: RequestRules): Rules {
 }
 
 function admitting(
-  { rateLimit, secureOnly: secure, files, compress, responseHeaders }: RequestRules,
+  { rateLimit, secureOnly: secure, files, compress, requestHeaders, responseHeaders }: RequestRules,
   proven: Authentication | undefined,
 ): Admit[] {
   const change = changing(responseHeaders);
@@ -91,6 +92,7 @@ function admitting(
     });
   }
   if (proven) admit.push(proven.admit);
+  if (requestHeaders?.set || requestHeaders?.add) admit.push(untraced);
   if (files) admit.push(admitReading);
   if (compress && !(responseHeaders && forbidsCoding(responseHeaders))) admit.push(agreeWith(compress));
   return admit;

@@ -4,6 +4,7 @@ import { openssl } from "../../gate/engine/openssl_library.ts";
 import { equal, ok } from "../support/assert.ts";
 import { Authority } from "../support/certificates.ts";
 import { startGate, type TestGate } from "../support/gate.ts";
+import { run } from "../support/child.ts";
 import { echoRequests, type RawPeer, rawUpstream, readResponse } from "../support/http_peers.ts";
 import { TestIssuer } from "../support/issuer.ts";
 import { type Client, connect, listen } from "../support/net.ts";
@@ -220,4 +221,54 @@ Deno.test("a tunnel of whom a trusted proxy tells is judged by that address", as
   await using two = await from("192.0.2.2");
   await reload(gate, text("{ deny: { sources: 192.0.2.1 } }"));
   equal([await cut(one), await echoes(two)], ["cut", true]);
+});
+
+/** Answers requests, and makes a tunnel of who wants one. */
+async function serveBoth(peer: RawPeer): Promise<void> {
+  for (;;) {
+    const upgrades = /^upgrade:/im.test(await peer.head());
+    peer.write(
+      upgrades
+        ? "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        : "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    );
+    if (upgrades) return;
+  }
+}
+
+/** A request of openssl's client over a session that it keeps in a file, or has kept there: all that it prints. */
+async function overSession(gate: TestGate, { chainFile, keyFile }: typeof friend, how: "out" | "in") {
+  const client = ["-servername", "a.example", "-cert", chainFile, "-key", keyFile, "-ign_eof"];
+  const session = [`-sess_${how}`, `${chainFile}.session`, "-connect", `127.0.0.1:${gate.port("edge")}`];
+  const stdin = "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n";
+  return (await run("openssl", ["s_client", ...client, ...session], { stdin })).stdout;
+}
+
+/** Connections of a client whose certificate is good for so many seconds, or for as many as that takes. */
+async function withBrief(gate: TestGate, seconds: number) {
+  const end = Date.now() + seconds * 1000, brief = await authority.issueUntil("brief", new Date(end));
+  try {
+    const asks = await shown(gate, brief), tunnel = await shown(gate, brief);
+    equal(await get(asks.client), 200);
+    await upgrade(tunnel.client);
+    ok((await overSession(gate, brief, "out")).includes("HTTP/1.1 200 OK"));
+    return { brief, asks, tunnel, end };
+  } catch (thrown) {
+    if (Date.now() < end) throw thrown;
+    return await withBrief(gate, seconds * 2);
+  }
+}
+
+Deno.test("a certificate that expires is worth nothing from then on: for requests, a tunnel, and a session", async () => {
+  await using upstream = await rawUpstream(serveBoth);
+  await using gate = await startGate(secure(upstream.port, asking(authority.root.chainFile, true), ""));
+  const { brief, asks, tunnel, end } = await withBrief(gate, 4);
+  await using _asks = asks, _tunnel = tunnel;
+  equal(await cut(tunnel.client), "cut");
+  await new Promise((later) => setTimeout(later, Math.max(0, end + 1000 - Date.now())));
+  const { length } = upstream.peers;
+  equal(await get(asks.client), 403);
+  const resumed = await overSession(gate, brief, "in");
+  ok(/^Reused, TLS/m.test(resumed) && resumed.includes("HTTP/1.1 403 "), resumed);
+  equal(upstream.peers.length, length);
 });

@@ -170,6 +170,30 @@ admin: { address: off }
   ]);
 });
 
+Deno.test("what is set for the backend is not to be read by TRACE, which goes on where nothing is", async () => {
+  await using upstream = await rawUpstream(async (peer) => {
+    for (;;) {
+      const head = await peer.head();
+      peer.write(`HTTP/1.1 200 OK\r\nContent-Length: ${head.length}\r\n\r\n${head}`);
+    }
+  });
+  const to = `to: "http://127.0.0.1:${upstream.port}"`;
+  await using gate = await startGate(`
+listeners: { web: { address: "127.0.0.1:0", protocols: [http] } }
+routes:
+  - { path: /secret, ${to}, requestHeaders: { set: { Authorization: "Bearer secret" } } }
+  - { path: /less, ${to}, requestHeaders: { remove: [X-Own] } }
+  - { ${to} }
+admin: { address: off }
+`);
+  for (const [path, status] of [["/secret", 403], ["/less", 200], ["/", 200]] as const) {
+    await using client = await connect(gate.port("web"));
+    await client.write(`TRACE ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    const answer = await readResponse(client);
+    equal([answer.status, answer.content.includes("Bearer secret")], [status, false], path);
+  }
+});
+
 Deno.test("headers of an upgrade change too, both ways, and it is one all the same", async () => {
   await using upstream = await rawUpstream(async (peer) => {
     const head = await peer.head();
