@@ -32,7 +32,8 @@ export function lostRight(connection: Connection, decider: Decider): GateError |
   }
   const source = peer.address === "unix" ? undefined : peer.address;
   const by = right
-    ? decider.refuses(right)
+    ? decider.refuses(right) ??
+      (right.asking.source === source ? undefined : decider.policy.barred(listener, source))
     : connection.route
     ? decider.policy.barredRouted(listener, source) ??
       (client === undefined ? undefined : decider.policy.barredRouted(listener, client))

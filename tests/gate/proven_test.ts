@@ -259,6 +259,28 @@ async function withBrief(gate: TestGate, seconds: number) {
   }
 }
 
+Deno.test("so is one that a client of a proxy has by way of another, and by the address of that one too", async () => {
+  await using upstream = await rawUpstream(echoTunnel);
+  const allow = "{ allow: { addresses: 127.0.0.0/8 } }";
+  const text = (deny: string) => `
+listeners: { web: { address: "127.0.0.1:0", protocols: [http, connect], trustedProxies: 127.0.0.1 } }
+policy: [${deny}${allow}]
+`;
+  for (const denied of ["192.0.2.1", "127.0.0.1"]) {
+    await using gate = await startGate(text(""));
+    const url = `http://127.0.0.1:${upstream.port}/live`;
+    await using client = await upgrade(
+      await connect(gate.port("web")),
+      "X-Forwarded-For: 192.0.2.1\r\n",
+      url,
+    );
+    await reload(gate, text("{ deny: { sources: 192.0.2.9 } }, "));
+    equal(await echoes(client), true);
+    await reload(gate, text(`{ deny: { sources: ${denied} } }, `));
+    equal(await cut(client), "cut", denied);
+  }
+});
+
 Deno.test("a certificate that expires is worth nothing from then on: for requests, a tunnel, and a session", async () => {
   await using upstream = await rawUpstream(serveBoth);
   await using gate = await startGate(secure(upstream.port, asking(authority.root.chainFile, true), ""));
