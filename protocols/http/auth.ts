@@ -180,7 +180,7 @@ async function verifyToken(rule: TokenRule, asking: Asking): Promise<void> {
 function onlyAuthorization({ head, bytes }: Incoming): string | undefined {
   const line = head.find(KIND.authorization);
   if (line < 0 || head.find(KIND.authorization, line + 1) >= 0) return undefined;
-  const start = head.lines[4 * line + 2], end = head.lines[4 * line + 3];
+  const start = head.valueStart(line), end = head.valueEnd(line);
   if (end - start > LONGEST_VALUE) return undefined;
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1"); // interned nowhere
 }

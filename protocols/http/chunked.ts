@@ -152,11 +152,11 @@ export class ChunkedBody {
  * trailers (RFC 9110 6.5.1): a name that the gate knows is one it, or who comes behind it, could be misled by.
  */
 function addTrailers(bytes: Uint8Array, pieces: Ranges, end: number, gone: readonly Uint8Array[]): void {
-  const { lines, kinds, count } = SECTION;
+  const { kinds, count } = SECTION;
   for (let line = 0; line < count; line++) {
-    const start = lines[4 * line], nameEnd = lines[4 * line + 1];
+    const start = SECTION.nameStart(line), nameEnd = SECTION.nameEnd(line);
     if (kinds[line] !== KIND.other || gone.some((name) => isFolded(bytes, start, nameEnd, name))) continue;
-    pieces.add(start, lines[4 * line + 4]);
+    pieces.add(start, SECTION.nameStart(line + 1));
   }
-  pieces.add(lines[4 * count], end);
+  pieces.add(SECTION.nameStart(count), end);
 }

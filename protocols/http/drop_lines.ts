@@ -10,12 +10,12 @@ import { isFolded } from "./octets.ts";
  * Connection names it; h2c never passes. Proxy-Authorization and Proxy-Authenticate stay: who may read them is the caller's to know.
  */
 export function dropHopByHop(head: MessageHead, bytes: Uint8Array, upgrade: boolean): void {
-  const { kinds, drop, lines, count } = head;
+  const { kinds, drop, count } = head;
   const passing = upgrade && head.upgrade;
   for (let line = 0; line < count; line++) {
     const kind = kinds[line];
     const passes = passing && kind === KIND.upgrade &&
-      !namesH2c(bytes, lines[4 * line + 2], lines[4 * line + 3]);
+      !namesH2c(bytes, head.valueStart(line), head.valueEnd(line));
     drop[line] = isHopByHop(kind) && !passes ? 1 : 0;
   }
   if ((head.options & OPTION.named) !== 0) dropNamed(head, bytes);
@@ -63,7 +63,7 @@ export function dropKind(head: MessageHead, kind: number): void {
 export function dropFolded(head: MessageHead, bytes: Uint8Array, folded: Uint8Array): void {
   const { lines, drop, count } = head;
   for (let line = 0; line < count; line++) {
-    if (isFolded(bytes, lines[4 * line], lines[4 * line + 1], folded)) drop[line] = 1;
+    if (isFolded(bytes, head.nameStart(line), head.nameEnd(line), folded)) drop[line] = 1;
   }
 }
 

@@ -90,7 +90,7 @@ export function forwardResponse(bytes: Uint8Array, exchange: Exchange, stays: bo
 /** Whether a head speaks of authentication that holds for the connection, and not for the message (RFC 4559 6). */
 export function bindsConnection(head: MessageHead, bytes: Uint8Array, kind: number): boolean {
   for (let line = head.find(kind); line >= 0; line = head.find(kind, line + 1)) {
-    const start = head.lines[4 * line + 2], end = head.lines[4 * line + 3];
+    const start = head.valueStart(line), end = head.valueEnd(line);
     for (const scheme of SCHEMES) {
       if (end - start >= scheme.length && isToken(bytes, start, start + scheme.length, scheme)) return true;
     }

@@ -6,7 +6,7 @@ import { isV4 } from "../../gate/ip.ts";
 import { dropKind } from "./drop_lines.ts";
 import type { Edits } from "./edits.ts";
 import { KIND } from "./field_kinds.ts";
-import { textOf } from "./interned.ts";
+import { valueOf } from "./field_values.ts";
 import type { MessageHead } from "./message_head.ts";
 import { octets } from "./octets.ts";
 
@@ -87,7 +87,7 @@ export function addForwarded(head: MessageHead, bytes: Uint8Array, edits: Edits,
 function valuesOf(head: MessageHead, bytes: Uint8Array, kind: number): string[] {
   const values: string[] = [];
   for (let line = head.find(kind); line >= 0; line = head.find(kind, line + 1)) {
-    values.push(textOf(bytes, head.lines[4 * line + 2], head.lines[4 * line + 3]));
+    values.push(valueOf(head, bytes, line));
   }
   return values;
 }

@@ -53,12 +53,12 @@ export function frameResponse(head: MessageHead, bytes: Uint8Array, asked: numbe
 
 /** One look at every field that counts here. */
 function readFraming(head: MessageHead, bytes: Uint8Array): Fault | undefined {
-  const { kinds, lines, count } = head;
+  const { kinds, count } = head;
   let connection = 0, protocols = 0;
   for (let line = 0; line < count; line++) {
     const kind = kinds[line];
     if (kind === 0) continue;
-    const start = lines[4 * line + 2], end = lines[4 * line + 3];
+    const start = head.valueStart(line), end = head.valueEnd(line);
     let fault: Fault | undefined;
     if (kind === KIND.connection) {
       connection += end - start;

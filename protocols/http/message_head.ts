@@ -47,8 +47,8 @@ export class MessageHead {
 
   /** Fields, in the order they came. */
   count = 0;
-  /** Four for each: start and end of its name, start and end of its value. Behind the last, the empty line's start. */
-  readonly lines = new Int32Array(4 * (MOST_FIELDS + 1));
+  /** Four for each: see setLine. Behind the last, the empty line's start. */
+  readonly #lines = new Int32Array(4 * (MOST_FIELDS + 1));
   /** KIND of each. */
   readonly kinds = new Uint8Array(MOST_FIELDS);
   /** 1: the line does not go on. */
@@ -91,6 +91,39 @@ export class MessageHead {
         false;
   }
 
+  /** Where the line begins; of line `count`, the empty one behind all. */
+  nameStart(line: number): number {
+    return this.#lines[4 * line];
+  }
+
+  /** Where its colon stands. */
+  nameEnd(line: number): number {
+    return this.#lines[4 * line + 1];
+  }
+
+  /** Where its value begins, without the whitespace around it. */
+  valueStart(line: number): number {
+    return this.#lines[4 * line + 2];
+  }
+
+  valueEnd(line: number): number {
+    return this.#lines[4 * line + 3];
+  }
+
+  setLine(line: number, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
+    const lines = this.#lines, at = 4 * line;
+    lines[at] = nameStart;
+    lines[at + 1] = nameEnd;
+    lines[at + 2] = valueStart;
+    lines[at + 3] = valueEnd;
+  }
+
+  /** The lines are `count`, and the empty one begins at `start`. */
+  endLines(count: number, start: number): void {
+    this.count = count;
+    this.#lines[4 * count] = start;
+  }
+
   /** The first line of this kind from line `from` on, or -1. */
   find(kind: number, from = 0): number {
     for (let line = from; line < this.count; line++) {
@@ -102,7 +135,7 @@ export class MessageHead {
   /** The first line of this name, in lower case, from line `from` on, or -1. */
   findName(bytes: Uint8Array, name: Uint8Array, from = 0): number {
     for (let line = from; line < this.count; line++) {
-      if (isToken(bytes, this.lines[4 * line], this.lines[4 * line + 1], name)) return line;
+      if (isToken(bytes, this.nameStart(line), this.nameEnd(line), name)) return line;
     }
     return -1;
   }

@@ -3,6 +3,7 @@ import type { Requested, Target } from "../../gate/contracts.ts";
 import { queryParameter } from "../../gate/request_query.ts";
 import type { Exchange } from "./exchange.ts";
 import { isForwardingClaim, isIdentityClaim } from "./field_kinds.ts";
+import { valueOf } from "./field_values.ts";
 import { REQUEST } from "./forward.ts";
 import { textOf } from "./interned.ts";
 import { octets } from "./octets.ts";
@@ -43,7 +44,7 @@ export class RequestAsked implements Requested {
     for (let line = REQUEST.findName(bytes, lower); line >= 0;) {
       const kind = REQUEST.kinds[line];
       if (!isIdentityClaim(kind) && (this.source !== undefined || !isForwardingClaim(kind))) {
-        const text = textOf(bytes, REQUEST.lines[4 * line + 2], REQUEST.lines[4 * line + 3]);
+        const text = valueOf(REQUEST, bytes, line);
         value = value === undefined ? text : `${value}, ${text}`;
       }
       line = REQUEST.findName(bytes, lower, line + 1);

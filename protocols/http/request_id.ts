@@ -55,7 +55,7 @@ function only(
 ): string | undefined {
   const line = head.find(kind);
   if (line < 0 || head.find(kind, line + 1) >= 0) return undefined;
-  const start = head.lines[4 * line + 2], end = head.lines[4 * line + 3];
+  const start = head.valueStart(line), end = head.valueEnd(line);
   if (end - start > longest) return undefined;
   const text = textOf(bytes, start, end);
   return valid.test(text) ? text : undefined;

@@ -78,7 +78,7 @@ function readHost(head: MessageHead, bytes: Uint8Array): Fault | undefined {
   const line = head.find(KIND.host);
   if (line < 0) return head.minor === 0 ? undefined : FAULTS.noHost;
   if (head.find(KIND.host, line + 1) >= 0) return FAULTS.manyHosts;
-  const start = head.lines[4 * line + 2], end = head.lines[4 * line + 3];
+  const start = head.valueStart(line), end = head.valueEnd(line);
   const named = head.authorityEnd > 0;
   if (!isAuthority(bytes, start, end) && !(named && start === end)) return FAULTS.host;
   if (!named) {

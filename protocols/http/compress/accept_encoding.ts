@@ -1,7 +1,7 @@
 /** Which coding of those that a route has a client would rather have (RFC 9110 12.5.3). */
 import type { Coding } from "../../../gate/contracts.ts";
 import { KIND } from "../field_kinds.ts";
-import { textOf } from "../interned.ts";
+import { valueOf } from "../field_values.ts";
 import type { MessageHead } from "../message_head.ts";
 
 /** What is agreed; `identity`: content goes on as it is. */
@@ -34,7 +34,7 @@ function acceptEncoding(head: MessageHead, bytes: Uint8Array): string {
     line >= 0;
     line = head.find(KIND.acceptEncoding, line + 1)
   ) {
-    value += `${textOf(bytes, head.lines[4 * line + 2], head.lines[4 * line + 3])},`;
+    value += `${valueOf(head, bytes, line)},`;
   }
   return value;
 }

@@ -5,7 +5,7 @@ import { dropKind, dropName } from "../drop_lines.ts";
 import { type Edits, fieldLine } from "../edits.ts";
 import type { Exchange } from "../exchange.ts";
 import { KIND, kindOf } from "../field_kinds.ts";
-import { textOf } from "../interned.ts";
+import { valueOf } from "../field_values.ts";
 import type { MessageHead } from "../message_head.ts";
 import { COLON, octets } from "../octets.ts";
 import { CodedContent } from "./coded_content.ts";
@@ -93,8 +93,8 @@ function vary(edits: Edits, head: MessageHead, bytes: Uint8Array): void {
 function weaken(edits: Edits, head: MessageHead, bytes: Uint8Array): void {
   for (let i = 0; i < edits.count; i++) edits.added[i] = weakened(edits.added[i]);
   const line = head.find(KIND.etag);
-  if (line < 0 || head.drop[line] === 1 || bytes[head.lines[4 * line + 2]] !== QUOTE) return;
-  const tag = bytes.subarray(head.lines[4 * line + 2], head.lines[4 * line + 3]);
+  if (line < 0 || head.drop[line] === 1 || bytes[head.valueStart(line)] !== QUOTE) return;
+  const tag = bytes.subarray(head.valueStart(line), head.valueEnd(line));
   const weak = new Uint8Array(WEAK.length + tag.length + CRLF.length);
   weak.set(WEAK);
   weak.set(tag, WEAK.length);
@@ -119,6 +119,3 @@ function says(head: MessageHead, bytes: Uint8Array, kind: number, what: RegExp):
   }
   return false;
 }
-
-const valueOf = (head: MessageHead, bytes: Uint8Array, line: number): string =>
-  textOf(bytes, head.lines[4 * line + 2], head.lines[4 * line + 3]);

@@ -1,4 +1,5 @@
 /** A request for a file, as it is known when its octets are gone. */
+import { valueOf } from "../field_values.ts";
 import type { MessageHead } from "../message_head.ts";
 import { octets } from "../octets.ts";
 import { textOf } from "../interned.ts";
@@ -42,7 +43,7 @@ export function askedOf(head: MessageHead, bytes: Uint8Array): Asked {
 function valueOf(head: MessageHead, bytes: Uint8Array, name: Uint8Array): string | undefined {
   let value: string | undefined;
   for (let line = head.findName(bytes, name); line >= 0; line = head.findName(bytes, name, line + 1)) {
-    const one = textOf(bytes, head.lines[4 * line + 2], head.lines[4 * line + 3]);
+    const one = valueOf(head, bytes, line);
     value = value === undefined ? one : `${value}, ${one}`;
   }
   return value;
