@@ -15,7 +15,7 @@ import type { Entrance } from "./entry.ts";
 import type { Health } from "./health.ts";
 import type { Place } from "./limits.ts";
 import type { RouteRequests } from "./request_counts.ts";
-import type { ConnectionWords } from "./request_line.ts";
+import type { ConnectionWords } from "./request_log.ts";
 import type { Right } from "./right.ts";
 import type { Roster } from "./roster.ts";
 import type { ClientCertificateRule, ListenerRules, RouteEndpoint, RouteRule } from "./snapshot.ts";

@@ -5,7 +5,7 @@ import { causeChain, type GateError } from "./errors.ts";
 import type { Fields, Level } from "./log.ts";
 import { type LogFormat, peerText, recordLine, told, whole } from "./log_line.ts";
 import { type CountedRequests, RequestCounts } from "./request_counts.ts";
-import { type RequestEntry, requestLine } from "./request_line.ts";
+import { type RequestEntry, requestLogLine } from "./request_log.ts";
 import type { Stages } from "./stages.ts";
 
 /** A connection that is over. Times in ms. */
@@ -99,7 +99,7 @@ export class Journal {
   request(entry: RequestEntry): void {
     const level = levelOf(entry.record.failure);
     if (!this.#log.connections && level === "info") return;
-    this.#lines.push(requestLine(this.#log.format, level, entry));
+    this.#lines.push(requestLogLine(this.#log.format, level, entry));
     if (this.#lines.length >= BATCH_LINES) this.flush();
   }
 

@@ -9,7 +9,7 @@ import type { Journal } from "./journal.ts";
 import { liveConnection } from "./live.ts";
 import type { LiveConnection } from "./operations.ts";
 import { UNROUTED } from "./request_counts.ts";
-import { ConnectionWords } from "./request_line.ts";
+import { ConnectionWords } from "./request_log.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { stagesOf } from "./stages.ts";
 

@@ -17,7 +17,7 @@ import type { MessageHead } from "./http/message_head.ts";
 import { RequestRefused } from "./http/own_answer.ts";
 import { logInToProxy, PROXY_CHALLENGE } from "./http/proxy_login.ts";
 import { refuseFault } from "./http/refuse_fault.ts";
-import { sniffRequestLine } from "./http/request_line.ts";
+import { sniffRequestLine } from "./http/sniff_request.ts";
 
 const encoder = new TextEncoder();
 const METHOD = encoder.encode("CONNECT ");

@@ -7,7 +7,7 @@ import {
   MOST_CHUNK_EXCESS,
   MOST_FIELDS,
 } from "./faults.ts";
-import { fieldLines } from "./field_lines.ts";
+import { readFieldLines } from "./field_lines.ts";
 import { KIND } from "./field_kinds.ts";
 import { MessageHead, MORE, type REFUSED } from "./message_head.ts";
 import { CR, endOf, hasLineFeed, HEX, IN_VALUE, isFolded, isIn } from "./octets.ts";
@@ -138,7 +138,7 @@ export class ChunkedBody {
   }
 
   #trailers(bytes: Uint8Array, from: number, to: number, pieces: Ranges): number {
-    const next = fieldLines(SECTION, bytes, from, Math.min(to, from + LONGEST_TRAILERS));
+    const next = readFieldLines(SECTION, bytes, from, Math.min(to, from + LONGEST_TRAILERS));
     if (next === MORE && to - from >= LONGEST_TRAILERS) return SECTION.refuse(FAULTS.longTrailers);
     if (next <= 0) return next;
     this.#stage = "done";

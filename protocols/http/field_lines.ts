@@ -6,7 +6,7 @@ import { COLON, CR, endOf, HTAB, IN_TOKEN, IN_VALUE, LF, SP, trimmedEnd } from "
 import { lineEnd } from "./start_line.ts";
 
 /** Fills in the lines; where the empty line is over. */
-export function fieldLines(head: MessageHead, bytes: Uint8Array, from: number, to: number): number {
+export function readFieldLines(head: MessageHead, bytes: Uint8Array, from: number, to: number): number {
   let at = from;
   for (let count = 0;; count++) {
     if (at === to) return MORE;

@@ -15,7 +15,7 @@ import type { MessageHead } from "./message_head.ts";
 import { writeOwnAnswer } from "./own_answer.ts";
 import { proxies } from "./proxied.ts";
 import { refuseFault } from "./refuse_fault.ts";
-import { sniffRequestLine } from "./request_line.ts";
+import { sniffRequestLine } from "./sniff_request.ts";
 import { serveRequests } from "./serve.ts";
 
 const encoder = new TextEncoder();

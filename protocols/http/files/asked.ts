@@ -28,7 +28,7 @@ export function askedOf(head: MessageHead, bytes: Uint8Array): Asked {
   const target = textOf(bytes, head.pathStart, head.targetEnd), end = target.indexOf(QUESTION);
   const fields: Partial<Record<keyof typeof NAMES, string>> = {};
   for (const [key, name] of Object.entries(NAMES) as [keyof typeof NAMES, Uint8Array][]) {
-    const value = valueOf(head, bytes, name);
+    const value = listOf(head, bytes, name);
     if (value !== undefined) fields[key] = value;
   }
   return {
@@ -40,7 +40,7 @@ export function askedOf(head: MessageHead, bytes: Uint8Array): Asked {
 }
 
 /** Of all lines of this name, a list. */
-function valueOf(head: MessageHead, bytes: Uint8Array, name: Uint8Array): string | undefined {
+function listOf(head: MessageHead, bytes: Uint8Array, name: Uint8Array): string | undefined {
   let value: string | undefined;
   for (let line = head.findName(bytes, name); line >= 0; line = head.findName(bytes, name, line + 1)) {
     const one = valueOf(head, bytes, line);

@@ -74,7 +74,7 @@ const METHOD = new Recurring("method"), HOST = new Recurring("host"), PATH = new
 const ENDPOINT = new Recurring("endpoint"), ROUTE = new Recurring("route");
 
 /** Without a newline. */
-export const requestLine = (format: LogFormat, level: Level, entry: RequestEntry): string =>
+export const requestLogLine = (format: LogFormat, level: Level, entry: RequestEntry): string =>
   format === "json"
     ? requestJson(level, entry)
     : recordLine(format, level, entry.ended, requestFields(entry), "request");
