@@ -61,7 +61,7 @@ export function dropKind(head: MessageHead, kind: number): void {
 
 /** Marks every line of this name and of those that applications cannot tell from it; as isFolded has it. */
 export function dropFolded(head: MessageHead, bytes: Uint8Array, folded: Uint8Array): void {
-  const { lines, drop, count } = head;
+  const { drop, count } = head;
   for (let line = 0; line < count; line++) {
     if (isFolded(bytes, head.nameStart(line), head.nameEnd(line), folded)) drop[line] = 1;
   }
