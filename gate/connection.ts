@@ -1,6 +1,8 @@
 /** One connection from its accept to its record. It is counted in the limits until then. */
-import { formatTarget } from "./address.ts";
-import type { Conn, Draft, Limits, Peer, Proven, Stream, Target } from "./contracts.ts";
+import { formatTarget, type Target } from "./address.ts";
+import type { Conn, Draft, Limits, Peer } from "./contracts.ts";
+import type { Proven } from "./requests.ts";
+import type { Stream } from "./streams.ts";
 import type { Decider } from "./decide.ts";
 import { asGateError, atLimit, GateError } from "./errors.ts";
 import type { Expiring } from "./engine/deadlines.ts";

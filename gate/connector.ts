@@ -1,9 +1,10 @@
 /** The one way out: route, policy, dial. Where to go is decided in decide.ts; here it happens. */
-import { formatTarget } from "./address.ts";
+import { formatTarget, type Target } from "./address.ts";
 import { AskedTargets, type Deciding, type NamedRequest } from "./asked.ts";
 import { type Asking, askingOf } from "./asking.ts";
 import type { Connection } from "./connection.ts";
-import type { FilesSite, Requested, Stream, Target } from "./contracts.ts";
+import type { FilesSite, Requested } from "./requests.ts";
+import type { Stream } from "./streams.ts";
 import type { Decider, Plan } from "./decide.ts";
 import { Dialer, type DialerParts } from "./dialer.ts";
 import { after, now, promiseResolved } from "./engine/loop.ts";

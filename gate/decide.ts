@@ -1,7 +1,7 @@
 /** Where a connection goes, as a value: the route it takes, or the target it asked for and what policy says to that. */
-import { canonicalHost, formatTarget, type Ip, isUnixHost } from "./address.ts";
+import { canonicalHost, formatTarget, type Ip, isUnixHost, type Target } from "./address.ts";
 import { askedName, type Asking } from "./asking.ts";
-import type { Destination, Endpoint, Target } from "./contracts.ts";
+import type { Destination, Endpoint } from "./contracts.ts";
 import { type Failure, GateError, Misdirected } from "./errors.ts";
 import { Router } from "./match.ts";
 import { type Judgement, Policy, type Request } from "./policy.ts";

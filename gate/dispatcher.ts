@@ -1,7 +1,8 @@
 /** What a connection speaks is told apart, and who speaks that serves it; what nobody knows goes to the fallback. */
 import type { Census } from "./census.ts";
 import type { Connection } from "./connection.ts";
-import type { Protocol, Protocols, Stream } from "./contracts.ts";
+import type { Protocol, Protocols } from "./contracts.ts";
+import type { Stream } from "./streams.ts";
 import { FirstBytes } from "./engine/first_bytes.ts";
 import { now, promiseResolved } from "./engine/loop.ts";
 import { Socket } from "./engine/socket.ts";

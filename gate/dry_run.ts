@@ -1,18 +1,8 @@
 /** What a protocol would ask the gate for, found by letting it serve a client's first bytes without any network. */
-import type {
-  Conn,
-  Gate,
-  Limits,
-  Peer,
-  Phase,
-  Protocol,
-  Requested,
-  RequestRecord,
-  Routed,
-  Stream,
-  Target,
-  TokenAnswer,
-} from "./contracts.ts";
+import type { Target } from "./address.ts";
+import type { Conn, Gate, Limits, Peer, Protocol } from "./contracts.ts";
+import type { Requested, RequestRecord, Routed, TokenAnswer } from "./requests.ts";
+import type { Phase, Stream } from "./streams.ts";
 import { asGateError, GateError } from "./errors.ts";
 
 /** A client that sent some bytes, then waits. */

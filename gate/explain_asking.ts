@@ -1,7 +1,7 @@
 /** What a made-up client asks the gate for: by its words, or by what a protocol reads in its bytes. */
-import { cidrHas, type Ip, parseIp } from "./address.ts";
+import { cidrHas, type Ip, parseIp, type Target } from "./address.ts";
 import type { Asking } from "./asking.ts";
-import type { Naming, Peer, Protocol, Protocols, Target } from "./contracts.ts";
+import type { Naming, Peer, Protocol, Protocols } from "./contracts.ts";
 import type { Decider } from "./decide.ts";
 import { type AskedNames, dryRun } from "./dry_run.ts";
 import type { GateError } from "./errors.ts";

@@ -1,7 +1,6 @@
 /** A request that `ugate explain` is asked about: what a client would send that was given this URL, and these options. */
 import { Buffer } from "node:buffer";
-import { formatTarget, parseTarget } from "./address.ts";
-import type { Target } from "./contracts.ts";
+import { formatTarget, parseTarget, type Target } from "./address.ts";
 
 const URL_FORM = /^(https?):\/\/([^/?#@\s]+)((?:[/?][^#]*)?)(?:#.*)?$/i;
 const DEFAULT_PORT = { http: 80, https: 443 };

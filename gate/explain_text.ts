@@ -1,6 +1,6 @@
 /** An explanation as lines for people. */
-import { formatTarget } from "./address.ts";
-import type { Target, Verdict } from "./contracts.ts";
+import { formatTarget, type Target } from "./address.ts";
+import type { Verdict } from "./streams.ts";
 import type { ExplainedTermination, Explanation, Step } from "./explanation.ts";
 
 /** What one listener makes of a client; plain data. */

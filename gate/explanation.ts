@@ -1,7 +1,7 @@
 /** Why a connection goes where it goes: every rule that was looked at, as data that can be printed. */
-import { formatTarget } from "./address.ts";
+import { formatTarget, type Target } from "./address.ts";
 import type { Asking } from "./asking.ts";
-import type { Destination, Target } from "./contracts.ts";
+import type { Destination } from "./contracts.ts";
 import { canonicalTarget, type Decider, type Plan } from "./decide.ts";
 import { formatDuration } from "./config/units.ts";
 import { asGateError, causeChain, type Failure, GateError } from "./errors.ts";

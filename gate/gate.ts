@@ -4,22 +4,18 @@ import type { Census } from "./census.ts";
 import type { Challenges } from "./challenges.ts";
 import type { Connection } from "./connection.ts";
 import type { Connector } from "./connector.ts";
+import type { Target } from "./address.ts";
+import type { Conn, Gate, Peer, Protocols, Termination } from "./contracts.ts";
 import type {
-  Conn,
   Credentials,
-  Gate,
   PasswordRule,
-  Peer,
-  Protocols,
   Requested,
   RequestRecord,
   Routed,
-  Stream,
-  Target,
-  Termination,
   TokenAnswer,
   TokenRule,
-} from "./contracts.ts";
+} from "./requests.ts";
+import type { Stream } from "./streams.ts";
 import { copyBytes } from "./engine/copy.ts";
 import { JointRelay } from "./engine/joint_relay.ts";
 import { after } from "./engine/loop.ts";

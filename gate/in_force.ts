@@ -1,14 +1,14 @@
 /** What holds: one configuration, and the parts that serve it. Another one takes its place by difference. */
 import type { AcmeAgent, NameState, OrderCounts, Prepared } from "./acme/agent.ts";
 import type { Issued } from "./acme/issued.ts";
-import { parseTarget } from "./address.ts";
+import { parseTarget, type Target } from "./address.ts";
 import { type Admin, startAdmin } from "./admin/server.ts";
 import { compileSnapshot, freeNumbers, makeNumbering } from "./config/compile.ts";
 import type { Configuration } from "./config/configuration.ts";
 import type { Credentials } from "./config/credentials.ts";
 import { differences } from "./config/differences.ts";
 import type { Loaded } from "./config/load.ts";
-import type { Resolver, Target } from "./contracts.ts";
+import type { Resolver } from "./contracts.ts";
 import type { ListeningSocket } from "./engine/bind.ts";
 import { GateError, placed } from "./errors.ts";
 import { blame, listenersOf, pagesOf } from "./handover.ts";

@@ -1,6 +1,6 @@
 /** What a client proved of itself by the `auth` of a route, for the message under way or the tunnel that it became. */
 import type { Connection } from "./connection.ts";
-import type { AuthRule, Proven } from "./contracts.ts";
+import type { AuthRule, Proven } from "./requests.ts";
 import type { Decider } from "./decide.ts";
 import { GateError } from "./errors.ts";
 

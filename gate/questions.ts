@@ -2,8 +2,9 @@
  * What an engine asks main: where a name lives, whether a password or a token is right. Answers about names are kept for their
  * lifetime, negatives too, and one question is in flight for each name.
  */
-import type { Destination, Target, TokenAnswer } from "./contracts.ts";
-import { formatTarget, hostMatches, isUnixHost, parseIp } from "./address.ts";
+import { formatTarget, hostMatches, isUnixHost, parseIp, type Target } from "./address.ts";
+import type { Destination } from "./contracts.ts";
+import type { TokenAnswer } from "./requests.ts";
 import type { Answer, Failed, GivenToken, Login, LoginAnswer, Question } from "./orders.ts";
 import { atLimit, GateError } from "./errors.ts";
 import { after, now, promiseResolved } from "./engine/loop.ts";

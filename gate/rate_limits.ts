@@ -8,7 +8,7 @@
  * newcomers wait with the flood, but frees nobody of what was counted.
  */
 import { parseIp } from "./address.ts";
-import type { RateLimit } from "./contracts.ts";
+import type { RateLimit } from "./requests.ts";
 import { sharedTime } from "./engine/shared_clock.ts";
 import { matchedBy } from "./route_labels.ts";
 import type { RouteRule } from "./snapshot.ts";

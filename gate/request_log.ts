@@ -2,7 +2,8 @@
  * The lines of requests. There may be tens of thousands in a second, so their JSON is put together from parts, of which
  * those that stay the same in a connection are made once; the fields are those of the text form.
  */
-import type { Peer, RequestRecord } from "./contracts.ts";
+import type { Peer } from "./contracts.ts";
+import type { RequestRecord } from "./requests.ts";
 import { causeChain } from "./errors.ts";
 import type { Fields, Level } from "./log.ts";
 import { isoTime, jsonText, type LogFormat, peerText, recordLine, told, whole } from "./log_line.ts";

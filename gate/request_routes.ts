@@ -1,7 +1,7 @@
 /** Which route a request takes: of those for its listener and host, the first of the file that matches the rest of it. */
 import type { Asking } from "./asking.ts";
 import { hostMatches } from "./address.ts";
-import type { Requested } from "./contracts.ts";
+import type { Requested } from "./requests.ts";
 import { GateError, telling } from "./errors.ts";
 import { isPlainPath, pathMatches, readingsOf } from "./request_path.ts";
 import type { RouteRule } from "./snapshot.ts";

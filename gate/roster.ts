@@ -1,7 +1,8 @@
 /** The connections of this thread as a whole: listed, counted, drained, ended; each is recorded at its end. */
 import type { Census } from "./census.ts";
 import type { Connection } from "./connection.ts";
-import type { Limits, RequestRecord } from "./contracts.ts";
+import type { Limits } from "./contracts.ts";
+import type { RequestRecord } from "./requests.ts";
 import { now } from "./engine/loop.ts";
 import { inSlices } from "./engine/slices.ts";
 import { GateError } from "./errors.ts";

@@ -1,5 +1,7 @@
 /** What the engines know of the configuration: plain data, pushed whole, compiled on main, matched on every thread. */
-import type { Limits, RequestRules, Target } from "./contracts.ts";
+import type { Target } from "./address.ts";
+import type { Limits } from "./contracts.ts";
+import type { RequestRules } from "./requests.ts";
 import type { KeyPair } from "./engine/openssl_context.ts";
 import type { JournalLog } from "./journal.ts";
 

@@ -1,9 +1,9 @@
 /** Whether TLS ends at this gate for a connection, and in which context: decided on its engine, before its handshake. */
 import { createHash } from "node:crypto";
-import { formatTarget } from "./address.ts";
+import { formatTarget, type Target } from "./address.ts";
 import { askingOf } from "./asking.ts";
 import type { Connection } from "./connection.ts";
-import type { Protocols, Target, Termination } from "./contracts.ts";
+import type { Protocols, Termination } from "./contracts.ts";
 import { type Decider, endsTls } from "./decide.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { TlsContexts } from "./tls_contexts.ts";

@@ -3,7 +3,7 @@
  * thread: WebCrypto is not for engines. They remember what is right.
  */
 import { createLocalJWKSet, errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from "jose";
-import type { TokenAnswer, TokenRule } from "./contracts.ts";
+import type { TokenAnswer, TokenRule } from "./requests.ts";
 import { GateError } from "./errors.ts";
 import { isFieldText } from "./field_text.ts";
 import { type Issuer, type KeySet, readKeySet } from "./key_set.ts";

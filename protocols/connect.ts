@@ -1,7 +1,8 @@
 /** HTTP/1 CONNECT (RFC 9110 9.3.6) with Basic credentials (RFC 7617), both sides. */
 import { Buffer } from "node:buffer";
-import { formatTarget, isUnixHost } from "../gate/address.ts";
-import type { Conn, Endpoint, Gate, Peer, Protocol, Stream, Target } from "../gate/contracts.ts";
+import { formatTarget, isUnixHost, type Target } from "../gate/address.ts";
+import type { Conn, Endpoint, Gate, Peer, Protocol } from "../gate/contracts.ts";
+import type { Stream } from "../gate/streams.ts";
 import { asGateError, type Failure, GateError } from "../gate/errors.ts";
 import { handshake } from "./common/handshake.ts";
 import { quote } from "./common/named.ts";

@@ -1,6 +1,5 @@
 /** Opens an HTTP server on a TCP address or on a unix socket that only its owner can use. */
-import { formatTarget, isUnixHost } from "../address.ts";
-import type { Target } from "../contracts.ts";
+import { formatTarget, isUnixHost, type Target } from "../address.ts";
 import { removeDead, SocketFile, takeTurn } from "../engine/socket_file.ts";
 import { GateError } from "../errors.ts";
 import { inTime } from "../in_time.ts";

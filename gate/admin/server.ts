@@ -1,5 +1,5 @@
 /** The admin page and the metrics: HTTP on loopback (or a unix socket) that tells how the gate is, and changes it. */
-import type { Target } from "../contracts.ts";
+import type { Target } from "../address.ts";
 import { placed } from "../errors.ts";
 import type { Operations } from "../operations.ts";
 import { type Asked, type Patience, Unsent } from "./connection.ts";

@@ -1,6 +1,5 @@
 /** The configuration as the engines match it. */
-import { formatTarget, normalName } from "../address.ts";
-import type { Target } from "../contracts.ts";
+import { formatTarget, normalName, type Target } from "../address.ts";
 import { type EndpointHealth, MOST_ENDPOINTS } from "../health.ts";
 import type { LogFormat } from "../log_line.ts";
 import { type ConnectionLimits, MOST_LISTENERS, MOST_RESERVED } from "../limits.ts";

@@ -1,5 +1,5 @@
 /** `auth` of a route as engines have it: no password, and the audiences of the issuer where the route names none. */
-import type { AuthRule } from "../contracts.ts";
+import type { AuthRule } from "../requests.ts";
 import type { PathMatch } from "../snapshot.ts";
 import type { AuthConfiguration, IssuerConfiguration } from "./configuration.ts";
 

@@ -1,6 +1,8 @@
 /** The configuration as everything else sees it: typed, complete and checked. Times in ms, sizes in bytes. */
 import type { Challenge } from "../acme/messages.ts";
-import type { Limits, RequestRules, Target } from "../contracts.ts";
+import type { Target } from "../address.ts";
+import type { Limits } from "../contracts.ts";
+import type { RequestRules } from "../requests.ts";
 import type { Issuer } from "../key_set.ts";
 import type { CertificateFacts } from "./certificate.ts";
 import type { PolicyRule, RouteRule } from "../snapshot.ts";

@@ -1,5 +1,4 @@
 /** What the texts of a configuration mean. Each reader answers the value, or what it expected instead. */
-import type { Coding, RetryReason, Target } from "../contracts.ts";
 import {
   formatIp,
   isUnixHost,
@@ -8,7 +7,9 @@ import {
   parseCidr,
   parseIp,
   parseTarget,
+  type Target,
 } from "../address.ts";
+import type { Coding, RetryReason } from "../requests.ts";
 import { parseHash } from "../password_hash.ts";
 import { addressMeant, backendMeant, durationMeant, sizeMeant, targetMeant, urlMeant } from "./meant.ts";
 import { regexFault } from "./regex_check.ts";

@@ -1,6 +1,7 @@
 /** The tree as typed parts. What is wrong is reported and left out, so that the checks go on with the rest. */
 import type { z } from "zod";
-import type { FilesSite, Limits } from "../contracts.ts";
+import type { Limits } from "../contracts.ts";
+import type { FilesSite } from "../requests.ts";
 import { asOctets } from "../request_query.ts";
 import type { NamedValue, PathMatch, PolicyRule } from "../snapshot.ts";
 import type {

@@ -1,5 +1,5 @@
 /** The two places of a thread that coders read from and write to: their addresses never change. */
-import type { Coding } from "../contracts.ts";
+import type { Coding } from "../requests.ts";
 import { GateError } from "../errors.ts";
 
 /** Octets that one call may take. */

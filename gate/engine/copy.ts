@@ -2,7 +2,7 @@
  * Exactly so many bytes from one stream to the other; both stay with their owner. Between raw sockets they are spliced,
  * elsewhere they go through the joints.
  */
-import type { Joint, Pace, Progress, Stream, Taker } from "../contracts.ts";
+import type { Joint, Pace, Progress, Stream, Taker } from "../streams.ts";
 import { asGateError, GateError, type Side } from "../errors.ts";
 import { CopyClock, tooSlow } from "./copy_clock.ts";
 import type { Descriptor, Mover } from "./descriptor.ts";

@@ -1,5 +1,5 @@
 /** Whether a copy keeps its pace: one deadline that is looked at again, and costs nothing for each batch. */
-import type { Pace, Progress } from "../contracts.ts";
+import type { Pace, Progress } from "../streams.ts";
 import { atLimit, GateError, type Side } from "../errors.ts";
 import type { Expiring } from "./deadlines.ts";
 import { deadlines, now } from "./loop.ts";

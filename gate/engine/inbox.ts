@@ -2,7 +2,7 @@
  * What a layer hands over for one of its streams: kept until it is read by the promise forms, or passed on to the
  * taker of a joint. What is kept is bounded by the stream's window, for only what was used is told as delivered.
  */
-import type { Taker } from "../contracts.ts";
+import type { Taker } from "../streams.ts";
 import { asGateError, type GateError } from "../errors.ts";
 import { ByteQueue } from "./byte_queue.ts";
 import { again, promiseResolved } from "./loop.ts";

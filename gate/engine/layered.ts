@@ -2,7 +2,7 @@
  * The promise forms over a stream that a layer unwrapped. A layer implements the synchronous `Core` once for each of
  * its streams; looking, reading and writing are the same for all of them and live here.
  */
-import type { Joint, Phase, Room, Stream, Taker } from "../contracts.ts";
+import type { Joint, Phase, Room, Stream, Taker } from "../streams.ts";
 import { GateError, type Side } from "../errors.ts";
 import { Inbox } from "./inbox.ts";
 import { JointLinger } from "./joint_linger.ts";

@@ -1,5 +1,5 @@
 /** A raw stream: the promise forms over a kernel socket. */
-import type { Joint, Phase, Stream } from "../contracts.ts";
+import type { Joint, Phase, Stream } from "../streams.ts";
 import type { GateError } from "../errors.ts";
 import { Descriptor } from "./descriptor.ts";
 import { MSG_PEEK } from "./layout.ts";

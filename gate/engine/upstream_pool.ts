@@ -2,7 +2,8 @@
  * Upstream connections between two messages, by the kind they are of (where they go, and how). How many are in use the
  * clients bound, each of which has one; so only idle ones are bounded here, and nobody waits for another's.
  */
-import type { Joint, Stream, Taker, Target } from "../contracts.ts";
+import type { Target } from "../address.ts";
+import type { Joint, Stream, Taker } from "../streams.ts";
 import { GateError } from "../errors.ts";
 import type { Expiring } from "./deadlines.ts";
 import type { Mover } from "./descriptor.ts";

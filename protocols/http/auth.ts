@@ -1,16 +1,14 @@
 /** `auth` of a route: what has to be proven of who makes a request, before anything else is done for it. */
 import { Buffer } from "node:buffer";
+import type { ClientCertificate, Conn, Gate } from "../../gate/contracts.ts";
 import type {
   AuthRule,
-  ClientCertificate,
-  Conn,
   Credentials,
-  Gate,
   PasswordRule,
   Proven,
   TokenAnswer,
   TokenRule,
-} from "../../gate/contracts.ts";
+} from "../../gate/requests.ts";
 import { GateError, telling } from "../../gate/errors.ts";
 import { basicCredentials } from "./basic.ts";
 import { mustWait, passwordNeeded, tokenNeeded, tokenRefused } from "./challenges.ts";

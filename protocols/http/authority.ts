@@ -1,6 +1,5 @@
 /** Who a request asks for: the authority of RFC 3986 3.2, without user information. */
-import { parseIp } from "../../gate/address.ts";
-import type { Target } from "../../gate/contracts.ts";
+import { parseIp, type Target } from "../../gate/address.ts";
 import { namedTarget } from "../common/named.ts";
 import { latin1 } from "./interned.ts";
 import type { MessageHead } from "./message_head.ts";

@@ -1,5 +1,5 @@
 /** What a client is told that did not prove who it is: challenges (RFC 9110 11.6), and when to come again. */
-import type { PasswordRule, TokenAnswer } from "../../gate/contracts.ts";
+import type { PasswordRule, TokenAnswer } from "../../gate/requests.ts";
 import { asGateError, atLimit, type GateError } from "../../gate/errors.ts";
 import { RequestRefused } from "./own_answer.ts";
 

@@ -1,5 +1,6 @@
 /** Content on its way from one stream to the other: what came with its head went on with it, this is the rest. */
-import type { Gate, Pace, Phase, Progress, Stream } from "../../gate/contracts.ts";
+import type { Gate } from "../../gate/contracts.ts";
+import type { Pace, Phase, Progress, Stream } from "../../gate/streams.ts";
 import { tooSlow } from "../../gate/engine/copy_clock.ts";
 import { giveWay } from "../../gate/engine/loop.ts";
 import { GateError, type Side } from "../../gate/errors.ts";

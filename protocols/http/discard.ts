@@ -1,5 +1,5 @@
 /** A response that nobody wants, read to its end. */
-import type { Phase, Stream } from "../../gate/contracts.ts";
+import type { Phase, Stream } from "../../gate/streams.ts";
 import { giveWay } from "../../gate/engine/loop.ts";
 import { LOOK_MAX } from "../../gate/engine/look.ts";
 import { GateError } from "../../gate/errors.ts";

@@ -1,5 +1,6 @@
 /** One request and its response, as far as it has to be known when their bytes are gone. */
-import type { RequestRecord, Routed, Target } from "../../gate/contracts.ts";
+import type { Target } from "../../gate/address.ts";
+import type { RequestRecord, Routed } from "../../gate/requests.ts";
 import { now } from "../../gate/engine/loop.ts";
 import type { GateError } from "../../gate/errors.ts";
 import { parseAuthority } from "./authority.ts";

@@ -2,7 +2,9 @@
  * HTTP: each request by a route of its own where the listener's routes handle it, or to where it says itself where the
  * listener is a proxy; else the whole connection by the Host of its first request, and HTTP/2 in clear by the route alone.
  */
-import type { Conn, Gate, Protocol, Target, Verdict } from "../../gate/contracts.ts";
+import type { Target } from "../../gate/address.ts";
+import type { Conn, Gate, Protocol } from "../../gate/contracts.ts";
+import type { Verdict } from "../../gate/streams.ts";
 import { sniffPrefix } from "../common/prefix.ts";
 import { connectOrRefuse } from "../common/refuse.ts";
 import { challengeAnswer } from "./acme_challenge.ts";

@@ -4,7 +4,7 @@
  */
 import { Buffer } from "node:buffer";
 import { hash, randomFillSync } from "node:crypto";
-import type { Proven } from "../../gate/contracts.ts";
+import type { Proven } from "../../gate/requests.ts";
 import { GateError } from "../../gate/errors.ts";
 
 /** What is remembered holds until then, ms since the epoch. */

@@ -2,7 +2,8 @@
  * Requests for whole URLs, as the client of a forward proxy sends them (RFC 9112 3.2.2): the target is the client's word,
  * which policy judges, each time; users are asked for who they are.
  */
-import type { Conn, Routed } from "../../gate/contracts.ts";
+import type { Conn } from "../../gate/contracts.ts";
+import type { Routed } from "../../gate/requests.ts";
 import { GateError, telling } from "../../gate/errors.ts";
 import { KIND } from "./field_kinds.ts";
 import { valuesOf } from "./field_values.ts";

@@ -1,5 +1,6 @@
 /** A request as routes ask for it: what they want to know is read from its head when they do. */
-import type { Requested, Target } from "../../gate/contracts.ts";
+import type { Target } from "../../gate/address.ts";
+import type { Requested } from "../../gate/requests.ts";
 import { queryParameter } from "../../gate/request_query.ts";
 import type { Exchange } from "./exchange.ts";
 import { isForwardingClaim, isIdentityClaim } from "./field_kinds.ts";

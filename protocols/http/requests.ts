@@ -1,5 +1,5 @@
 /** The client's side of an exchange: its request is read, finds its way, and goes upstream. */
-import type { Phase, Stream } from "../../gate/contracts.ts";
+import type { Phase, Stream } from "../../gate/streams.ts";
 import { LOOK_MAX } from "../../gate/engine/look.ts";
 import { asGateError, atLimit, GateError, telling } from "../../gate/errors.ts";
 import { challengeAnswer } from "./acme_challenge.ts";

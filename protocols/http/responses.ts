@@ -1,5 +1,5 @@
 /** The upstream's side of an exchange: its response is read, and goes to the client. */
-import type { Phase, Stream } from "../../gate/contracts.ts";
+import type { Phase, Stream } from "../../gate/streams.ts";
 import { nextTurn, now } from "../../gate/engine/loop.ts";
 import { LOOK_MAX } from "../../gate/engine/look.ts";
 import { asGateError, GateError } from "../../gate/errors.ts";

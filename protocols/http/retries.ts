@@ -1,5 +1,5 @@
 /** `retries`: whether a request that came to nothing is sent again. What is not safe to repeat never is. */
-import type { RetryReason } from "../../gate/contracts.ts";
+import type { RetryReason } from "../../gate/requests.ts";
 import { now } from "../../gate/engine/loop.ts";
 import type { Failure, GateError } from "../../gate/errors.ts";
 import type { Session } from "./session.ts";

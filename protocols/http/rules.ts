@@ -1,5 +1,6 @@
 /** What a route asks of its requests beside where they go: made ready once for each snapshot of its configuration. */
-import type { Coding, Conn, Gate, RequestRules } from "../../gate/contracts.ts";
+import type { Conn, Gate } from "../../gate/contracts.ts";
+import type { Coding, RequestRules } from "../../gate/requests.ts";
 import { type Authentication, authentication } from "./auth.ts";
 import { agreement } from "./compress/accept_encoding.ts";
 import type { Edits } from "./edits.ts";

@@ -2,7 +2,8 @@
  * Requests of one connection, one after the other: each is routed, sent to an upstream, and answered from there. Where
  * nothing has to be waited for but a head, that is two calls of the loop and no promise; all else is awaited.
  */
-import type { Conn, Gate, Stream } from "../../gate/contracts.ts";
+import type { Conn, Gate } from "../../gate/contracts.ts";
+import type { Stream } from "../../gate/streams.ts";
 import { giveWay, promiseResolved } from "../../gate/engine/loop.ts";
 import { asGateError, atLimit, GateError } from "../../gate/errors.ts";
 import { failureAnswer } from "./answer.ts";

@@ -1,5 +1,6 @@
 /** What the two directions of a client's connection share: the exchange, the upstream, and the one deadline. */
-import type { Conn, Gate, Stream } from "../../gate/contracts.ts";
+import type { Conn, Gate } from "../../gate/contracts.ts";
+import type { Stream } from "../../gate/streams.ts";
 import { now } from "../../gate/engine/loop.ts";
 import { atLimit, GateError, type Side } from "../../gate/errors.ts";
 import { Exchange } from "./exchange.ts";

@@ -1,5 +1,5 @@
 /** Content of requests that the gate answers itself: a little of it is thrown away, so that the connection goes on. */
-import type { Phase, Stream } from "../../gate/contracts.ts";
+import type { Phase, Stream } from "../../gate/streams.ts";
 import type { Content } from "./content.ts";
 import type { Exchange } from "./exchange.ts";
 import { OUT } from "./forward.ts";

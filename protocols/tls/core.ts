@@ -2,7 +2,7 @@
  * TLS as a layer over a joint, the same for both sides: records are opened into one buffer of the thread and sealed from
  * another. The handshake comes first; until it is over nothing is handed up and there is no room.
  */
-import type { Joint, Room, Taker } from "../../gate/contracts.ts";
+import type { Joint, Room, Taker } from "../../gate/streams.ts";
 import { asGateError, type GateError, type Side } from "../../gate/errors.ts";
 import { ByteQueue } from "../../gate/engine/byte_queue.ts";
 import { JointLinger } from "../../gate/engine/joint_linger.ts";

@@ -2,7 +2,9 @@
  * TLS by the name in its ClientHello. Its route says whether nothing is decrypted and the bytes go on as they came, or
  * whether it ends here.
  */
-import type { Conn, Gate, Protocol, Securing, Stream, Target, Termination } from "../../gate/contracts.ts";
+import type { Target } from "../../gate/address.ts";
+import type { Conn, Gate, Protocol, Securing, Termination } from "../../gate/contracts.ts";
+import type { Stream } from "../../gate/streams.ts";
 import { asGateError, type Failure, GateError } from "../../gate/errors.ts";
 import { connectOrRefuse, refuse } from "../common/refuse.ts";
 import { readClientHello, sniffClientHello } from "./client_hello.ts";

@@ -1,5 +1,5 @@
 /** What a TLS connection has for its peer: placed in the stream below, kept in order while that has no room. */
-import type { Joint, Room } from "../../gate/contracts.ts";
+import type { Joint, Room } from "../../gate/streams.ts";
 import { ByteQueue } from "../../gate/engine/byte_queue.ts";
 import { fill } from "../../gate/engine/layered.ts";
 import type { Connection } from "../../gate/engine/openssl.ts";

@@ -1,5 +1,5 @@
 /** Moves a stream into TLS, as the server or as the client: the handshake, its deadline, and what was agreed. */
-import type { Stream } from "../../gate/contracts.ts";
+import type { Stream } from "../../gate/streams.ts";
 import { parseIp } from "../../gate/address.ts";
 import { asGateError, atLimit, GateError, type Side } from "../../gate/errors.ts";
 import { Layered } from "../../gate/engine/layered.ts";

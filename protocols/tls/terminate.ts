@@ -1,6 +1,7 @@
 /** TLS that ends here: the server's side of the handshake, then the inner bytes go on, or come in again. */
 import { createHash } from "node:crypto";
-import type { Conn, Gate, Peer, Target, Termination } from "../../gate/contracts.ts";
+import type { Target } from "../../gate/address.ts";
+import type { Conn, Gate, Peer, Termination } from "../../gate/contracts.ts";
 import type { TlsFacts } from "./facts.ts";
 import { acceptTls } from "./secure.ts";
 

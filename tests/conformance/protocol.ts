@@ -1,6 +1,7 @@
 /** What every protocol keeps to, whatever it speaks. A protocol's test calls this with what real clients send. */
 import fc from "fast-check";
-import type { Protocol, Protocols, Stream, Verdict } from "../../gate/contracts.ts";
+import type { Protocol, Protocols } from "../../gate/contracts.ts";
+import type { Stream, Verdict } from "../../gate/streams.ts";
 import { type Failure, FAILURES, GateError } from "../../gate/errors.ts";
 import { equal, fails, ok } from "../support/assert.ts";
 import { fakeConn, FakeGate, type Script } from "../support/fake_gate.ts";

@@ -1,5 +1,5 @@
 /** What every stream keeps to, whatever carries it. The cases run wherever it lives, so they use no timers. */
-import type { Phase, Stream } from "../../gate/contracts.ts";
+import type { Phase, Stream } from "../../gate/streams.ts";
 import { GateError } from "../../gate/errors.ts";
 import { equal, fails, ok, rejects } from "../support/assert.ts";
 import { readAll, readExactly } from "../support/memory_stream.ts";

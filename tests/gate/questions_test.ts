@@ -1,4 +1,5 @@
-import type { Destination, Target } from "../../gate/contracts.ts";
+import type { Target } from "../../gate/address.ts";
+import type { Destination } from "../../gate/contracts.ts";
 import type { Question } from "../../gate/orders.ts";
 import { Questions } from "../../gate/questions.ts";
 import { equal, fails, ok } from "../support/assert.ts";

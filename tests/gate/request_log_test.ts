@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { RequestRecord } from "../../gate/contracts.ts";
+import type { RequestRecord } from "../../gate/requests.ts";
 import { GateError } from "../../gate/errors.ts";
 import { LOG_FIELDS, NUMBER_FIELDS } from "../../gate/log.ts";
 import { ConnectionWords, type RequestEntry, requestLogLine } from "../../gate/request_log.ts";

@@ -1,7 +1,7 @@
 /** Tokens, right ones and hostile ones. */
 import { createSecretKey } from "node:crypto";
 import { exportJWK, exportSPKI, generateKeyPair, importJWK, type JWTPayload, SignJWT } from "jose";
-import type { TokenAnswer, TokenRule } from "../../gate/contracts.ts";
+import type { TokenAnswer, TokenRule } from "../../gate/requests.ts";
 import { causeChain, type GateError } from "../../gate/errors.ts";
 import type { Issuer } from "../../gate/key_set.ts";
 import { Scope } from "../../gate/scope.ts";

@@ -1,4 +1,4 @@
-import type { Target } from "../../gate/contracts.ts";
+import type { Target } from "../../gate/address.ts";
 import { type Failure, GateError } from "../../gate/errors.ts";
 import { protocols } from "../../protocols/mod.ts";
 import { dateLine } from "../../protocols/http/date.ts";

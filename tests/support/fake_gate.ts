@@ -1,19 +1,16 @@
 /** A gate that writes down what a protocol asks of it, and a connection, both in memory. */
+import type { Target } from "../../gate/address.ts";
+import type { Conn, Gate, Limits, Peer } from "../../gate/contracts.ts";
 import type {
-  Conn,
   Credentials,
-  Gate,
-  Limits,
   PasswordRule,
-  Peer,
   Requested,
   RequestRecord,
   Routed,
-  Stream,
-  Target,
   TokenAnswer,
   TokenRule,
-} from "../../gate/contracts.ts";
+} from "../../gate/requests.ts";
+import type { Stream } from "../../gate/streams.ts";
 import { asGateError, GateError } from "../../gate/errors.ts";
 import type { MemoryStream } from "./memory_stream.ts";
 

@@ -1,5 +1,5 @@
 /** Streams in memory: a pair of ends, by the contract of Stream to the letter, for tests without sockets. */
-import type { Phase, Stream } from "../../gate/contracts.ts";
+import type { Phase, Stream } from "../../gate/streams.ts";
 import { GateError, type Side } from "../../gate/errors.ts";
 
 const NOTHING = new Uint8Array(0);

@@ -1,6 +1,7 @@
 /** Programs of the machine as clients: what they send first, and whole dialogues with a protocol. */
 import { need } from "../../scripts/clients.ts";
-import type { Protocol, Stream } from "../../gate/contracts.ts";
+import type { Protocol } from "../../gate/contracts.ts";
+import type { Stream } from "../../gate/streams.ts";
 import type { GateError } from "../../gate/errors.ts";
 import { fakeConn, FakeGate, pump, type Script } from "./fake_gate.ts";
 import { memoryPair } from "./memory_stream.ts";

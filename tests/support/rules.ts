@@ -2,7 +2,7 @@
 import { formatIp } from "../../gate/address.ts";
 import type { Asking } from "../../gate/asking.ts";
 import { Decider } from "../../gate/decide.ts";
-import type { Requested } from "../../gate/contracts.ts";
+import type { Requested } from "../../gate/requests.ts";
 import { queryParameter } from "../../gate/request_query.ts";
 import type { PolicyRule, RouteRule, Snapshot } from "../../gate/snapshot.ts";
 import { LIMITS } from "./fake_gate.ts";

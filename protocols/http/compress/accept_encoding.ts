@@ -1,5 +1,5 @@
 /** Which coding of those that a route has a client would rather have (RFC 9110 12.5.3). */
-import type { Coding } from "../../../gate/contracts.ts";
+import type { Coding } from "../../../gate/requests.ts";
 import { KIND } from "../field_kinds.ts";
 import { valueOf } from "../field_values.ts";
 import type { MessageHead } from "../message_head.ts";

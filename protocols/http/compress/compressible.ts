@@ -1,5 +1,5 @@
 /** Which responses are worth compressing, and may be; and what their heads say then. */
-import type { Coding } from "../../../gate/contracts.ts";
+import type { Coding } from "../../../gate/requests.ts";
 import type { FieldChanges } from "../../../gate/filters.ts";
 import { dropKind, dropName } from "../drop_lines.ts";
 import { type Edits, fieldLine } from "../edits.ts";

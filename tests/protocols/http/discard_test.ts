@@ -1,5 +1,5 @@
 /** Responses that nobody wants, of upstreams that do not stop to send. */
-import type { Phase, Stream } from "../../../gate/contracts.ts";
+import type { Phase, Stream } from "../../../gate/streams.ts";
 import { awaitResponse, discardResponse } from "../../../protocols/http/discard.ts";
 import { equal, rejects } from "../../support/assert.ts";
 import { onLoop, pause } from "../../support/on_loop.ts";

@@ -1,7 +1,7 @@
 /** The server's side with clients that others wrote. */
 import tls from "node:tls";
 import { need } from "../../../scripts/clients.ts";
-import type { Stream } from "../../../gate/contracts.ts";
+import type { Stream } from "../../../gate/streams.ts";
 import { serverContext, type ServerSettings } from "../../../gate/engine/openssl_context.ts";
 import type { TlsFacts } from "../../../protocols/tls/facts.ts";
 import { acceptTls } from "../../../protocols/tls/secure.ts";
