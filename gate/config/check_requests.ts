@@ -5,7 +5,7 @@ import type { RouteMatch } from "./left_out.ts";
 import type { Findings } from "./problems.ts";
 import type { Located } from "./read.ts";
 import { Mistake, readFieldName } from "./scalars.ts";
-import { REQUEST_KEYS } from "./schema.ts";
+import { REQUEST_KEYS } from "./route_schema.ts";
 import { nodeAt } from "./tree.ts";
 
 /** Headers by which nothing can be decided: claims that are believed from nobody, and what has a key of its own. */

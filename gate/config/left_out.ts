@@ -3,6 +3,7 @@ import type { PolicyRule } from "../snapshot.ts";
 import type { ListenerConfiguration, RouteConfiguration } from "./configuration.ts";
 import type { Findings } from "./problems.ts";
 import { areRight, type Located, type Part, readRightKeys } from "./read.ts";
+import { REQUEST_KEYS, route as routeSchema } from "./route_schema.ts";
 import * as schema from "./schema.ts";
 import { backendsOf, requestMatch, routedHost } from "./sections.ts";
 import { type Node, nodeAt, type Path } from "./tree.ts";
@@ -35,12 +36,12 @@ export function routeMatches(
   routes: Part<Located<RouteConfiguration>[]>,
   findings: Findings,
 ): Part<Located<RouteMatch>[]> {
-  const { shape } = schema.route;
+  const { shape } = routeSchema;
   const matches: Located<RouteMatch>[] = [...routes.items];
   const unclear: Path[] = [];
   for (const path of routes.leftOut) {
     const { listener, protocol, host, tls, to, ...keys } = readRightKeys(shape, path, findings);
-    const written = schema.REQUEST_KEYS.some((key) => nodeAt(findings.root, [...path, key]));
+    const written = REQUEST_KEYS.some((key) => nodeAt(findings.root, [...path, key]));
     const schemes = to === undefined ? schemesIn(nodeAt(findings.root, [...path, "to"])) : [];
     // Targets decide whether it is for requests: of these nobody knows.
     const hidden = !written && schemes.some((scheme) => !HANDLED.has(scheme));

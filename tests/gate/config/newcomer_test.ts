@@ -2,6 +2,8 @@
 import { ConfigurationError, parseConfiguration } from "../../../gate/config/load.ts";
 import { insteadOf } from "../../../gate/config/foreign_words.ts";
 import { openssl } from "../../../gate/engine/openssl_library.ts";
+import { acme as acmeSchema } from "../../../gate/config/identity_schema.ts";
+import { route as routeSchema } from "../../../gate/config/route_schema.ts";
 import * as schema from "../../../gate/config/schema.ts";
 import { protocols } from "../../../protocols/mod.ts";
 import { equal, ok } from "../../support/assert.ts";
@@ -184,7 +186,7 @@ Deno.test("no hint shows what the environment has", async () => {
 
 Deno.test("words of other programs lead to keys that there are", () => {
   const keysOf = (part: { shape: object }) => Object.keys(part.shape);
-  const places = [keysOf(schema.route), keysOf(schema.listener), keysOf(schema.file), keysOf(schema.acme)];
+  const places = [keysOf(routeSchema), keysOf(schema.listener), keysOf(schema.file), keysOf(acmeSchema)];
   const [routes, listeners, top] = places;
   equal(insteadOf("proxy_pass", routes), 'where requests go is to: "http://host:port"');
   equal(insteadOf("Basic-Auth", routes), "passwords are auth: { basic: { NAME: PASSWORD } }");
