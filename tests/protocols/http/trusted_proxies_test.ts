@@ -58,7 +58,6 @@ Deno.test("of a trusted proxy lists grow by this hop, and the rest stays as it w
     "X-Forwarded-Proto: http",
     "X-Forwarded-Host: a.example",
     `X-Forwarded-Port: ${gate.port("web")}`,
-    'Forwarded: for=127.0.0.1;host="a.example";proto=http',
   ]);
   const broken = await ask(client, 'Forwarded: for="x\r\nForwarded: for=a;by="\\"",for=b\r\n');
   equal(
@@ -68,6 +67,28 @@ Deno.test("of a trusted proxy lists grow by this hop, and the rest stays as it w
   client.end();
   await gate.record();
   equal(gate.requests.map(({ client }) => client), ["192.0.2.9", "192.0.2.7", "127.0.0.1"]);
+});
+
+Deno.test("nothing is added that speaks against what a trusted proxy told", async () => {
+  await using upstream = await rawUpstream(showHeads);
+  await using gate = await gateWith(upstream.port, ", trustedProxies: 127.0.0.1");
+  await using client = await connect(gate.port("web"));
+  const scheme = await ask(client, "X-Forwarded-For: 192.0.2.8\r\nX-Forwarded-Proto: https\r\n");
+  equal(told(scheme.content), [
+    "X-Forwarded-Proto: https",
+    "X-Forwarded-For: 192.0.2.8, 127.0.0.1",
+    "X-Real-IP: 192.0.2.8",
+    "X-Forwarded-Host: a.example",
+  ]);
+  const silent = await ask(client, "");
+  equal(told(silent.content), [
+    "X-Forwarded-For: 127.0.0.1",
+    "X-Real-IP: 127.0.0.1",
+    "X-Forwarded-Proto: http",
+    "X-Forwarded-Host: a.example",
+    `X-Forwarded-Port: ${gate.port("web")}`,
+    'Forwarded: for=127.0.0.1;host="a.example";proto=http',
+  ]);
 });
 
 Deno.test("of everybody else nothing of it is believed, and `_` for `-` of nobody at all", async () => {
