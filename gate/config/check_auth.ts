@@ -114,5 +114,10 @@ function checkCertificate(
   const from = listenersOf(listener, parts, protocols);
   const silent = from.filter(({ clientCertificates }) => !clientCertificates).map(({ name }) => name);
   if (silent.length === 0) return;
-  findings.error(at, `nobody is asked for one by ${listed(silent)}: needs clientCertificates there`);
+  const asking = from.find(({ clientCertificates }) => clientCertificates)?.name;
+  const narrower = asking === undefined ? "" : `, or listener: ${asking} in the route`;
+  findings.error(
+    at,
+    `nobody is asked for one by ${listed(silent)}: needs clientCertificates there${narrower}`,
+  );
 }

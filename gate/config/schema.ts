@@ -31,7 +31,10 @@ export const node = keys({
   ],
   trustDomain: ["the trust domain of identities", domain.prefault("cluster.local")],
   namespace: ["the namespace of identities", name.prefault("default")],
-  state: ["where the gate keeps what has to outlive it", text("a directory").optional()],
+  state: [
+    "where the gate keeps what has to outlive it; a relative path is from this file",
+    text("a directory").optional(),
+  ],
 }).prefault({});
 
 export const listener = related(

@@ -360,3 +360,12 @@ Deno.test("the JSON Schema tells of every key what it is for", () => {
     ok(keys.includes(key), `${key} of ${keys.join(" ")}`);
   }
 });
+
+Deno.test("what the gate keeps is beside its file, from wherever it is started", async () => {
+  const at = async (file: string, state: string) =>
+    (await parseConfiguration([{ file, text: `node: { state: ${state} }` }], toyProtocols, { get: () => "" }))
+      .config.node.state;
+  equal(await at("/etc/ugate/ugate.yaml", "state"), "/etc/ugate/state");
+  equal(await at("/etc/ugate/ugate.yaml", "/var/lib/gate"), "/var/lib/gate");
+  equal(await at("ugate.yaml", "./state"), `${Deno.cwd()}/state`);
+});

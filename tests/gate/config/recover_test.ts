@@ -51,6 +51,7 @@ Deno.test("the state directory is found before what is no YAML, and by the envir
     `${line}listeners: [}`,
     `${line}listeners:\n\t- x`,
     `node: { state: "\${XDG_STATE_HOME}" }\nx: {`,
+    "node: { state: . }\nx: {",
   ];
   for (const broken of texts) {
     const { recovered } = await after(folder, broken);
