@@ -68,6 +68,23 @@ const FOREIGN: readonly Foreign[] = [
     "clients are sources: [10.0.0.0/8]",
   ],
   ["ssl https sslcertificate redirecttohttps forcehttps", "rateLimit", "that is tls: terminate"],
+  [
+    "tryfiles spa index autoindex browse errorpage errorpages handleerrors",
+    "rateLimit",
+    "files: DIR serves what is there, and the index.html of a directory: nothing of that can be chosen",
+  ],
+  [
+    "sticky stickysession stickysessions iphash affinity",
+    "rateLimit",
+    "nothing ties a client to a target: the least loaded one is asked",
+  ],
+  ["forwardauth authrequest", "rateLimit", "who asks is proven by auth: basic, jwt or certificate"],
+  [
+    "cache proxycache expires cachecontrol",
+    "rateLimit",
+    "nothing is cached; what browsers keep is responseHeaders: { set: { Cache-Control: VALUE } }",
+  ],
+  ["file output path filename", "level", "the log goes to stderr, for the journal or a redirection"],
   ["prefix", "exact", "a prefix stands alone: path: /api"],
   ["to url location uri https", "scheme", "its parts are scheme, host, port and path"],
   ["code", "scheme", "that is status"],

@@ -32,6 +32,17 @@ const CASES: readonly (readonly [name: string, text: string, ...said: string[]])
     "u.yaml:2:36 routes[0].location: unknown key; what is below a path is path: /api",
   ],
   [
+    "what is not there",
+    route("files: /, try_files: a, sticky: true, forwardAuth: a, cache: 1d") + "log: { file: a }\n",
+    "u.yaml:2:22 routes[0].try_files: unknown key; " +
+    "files: DIR serves what is there, and the index.html of a directory: nothing of that can be chosen",
+    "u.yaml:2:36 routes[0].sticky: unknown key; nothing ties a client to a target: the least loaded one is asked",
+    "u.yaml:2:50 routes[0].forwardAuth: unknown key; who asks is proven by auth: basic, jwt or certificate",
+    "u.yaml:2:66 routes[0].cache: unknown key; " +
+    "nothing is cached; what browsers keep is responseHeaders: { set: { Cache-Control: VALUE } }",
+    "u.yaml:3:8 log.file: unknown key; the log goes to stderr, for the journal or a redirection",
+  ],
+  [
     "a list of names",
     route('host: [a.example, b.example], to: "http://h:1"'),
     "u.yaml:2:18 routes[0].host: expected one name, *.name or * (an address is none), got a list",
