@@ -51,9 +51,9 @@ export function authentication({ basic, jwt, certificate }: AuthRule): Authentic
   return {
     admit(request) {
       if (certificate) requireCertificate(request.conn);
-      request.conn.proven = SHOWN;
-      if (basic) return provePassword(basic, rule, request);
+      if (basic) return provePassword(basic, rule, request); // who is being verified has nothing yet to lose
       if (jwt) return proveToken(jwt, rule, request);
+      request.conn.proven = SHOWN;
     },
     edit(edits, { head, exchange, conn }) {
       if (exchange.userLine) edits.add(exchange.userLine);

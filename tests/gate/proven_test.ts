@@ -1,6 +1,7 @@
 /** What a client has proved, and a reload takes away: it is worth nothing on connections that are there already. */
 import net from "node:net";
 import { openssl } from "../../gate/engine/openssl_library.ts";
+import { hashPassword } from "../../gate/passwords.ts";
 import { equal, ok } from "../support/assert.ts";
 import { Authority } from "../support/certificates.ts";
 import { startGate, type TestGate } from "../support/gate.ts";
@@ -182,6 +183,23 @@ Deno.test("the same holds for a response that does not end, and not behind one t
   await reload(gate, text("{ bob: one }"));
   equal(await cut(streaming), "cut");
   equal([await get(idle, basic("alice", "one")), await get(idle, basic("bob", "one"))], [401, 200]);
+});
+
+Deno.test("a reload that takes nobody away cuts nobody whose password is being verified just then", async () => {
+  await using upstream = await rawUpstream(echoRequests);
+  const names = Array.from({ length: 8 }, (_, i) => `user${i}`), hash = await hashPassword("one");
+  const users = `{ ${names.map((name) => `${name}: "${hash}"`).join(", ")} }`;
+  const text = (more: string) =>
+    clear(`${more}{ to: "http://127.0.0.1:${upstream.port}", auth: { basic: ${users} } }`);
+  await using gate = await startGate(text(""));
+  await using stack = new AsyncDisposableStack();
+  const clients = await Promise.all(names.map(() => connect(gate.port("web"))));
+  for (const client of clients) stack.use(client);
+  const asked = Promise.all(clients.map((client, i) => get(client, basic(names[i], "one"))));
+  for (let round = 0; round < 3; round++) {
+    await reload(gate, text(`{ path: /round${round}, respond: { status: 204 } }, `));
+  }
+  equal(await asked, names.map(() => 200));
 });
 
 Deno.test("a tunnel ends with the token that it was opened with, and with the rule that believed it", async () => {
