@@ -325,8 +325,9 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     this.end(failure);
   }
 
-  /** Its serving is over without a relay, by returning or by `thrown`. */
-  served(thrown: unknown): void {
+  /** Its serving is over, by returning or by `thrown`; a relay ends it later. */
+  served(thrown?: unknown): void {
+    if (thrown === undefined && this.#relay) return;
     const failure = thrown === undefined ? undefined : this.#aborted ?? asGateError(thrown);
     const { stream } = this;
     this.#served = true;

@@ -109,6 +109,8 @@ export interface Conn {
   readonly stopping: boolean;
   /** Called once, when the client resets or the connection is cut: what is under way for it may end. */
   onAbort: ((reason: GateError) => void) | undefined;
+  /** For who serves it without a promise: what that would have resolved or been rejected (`thrown`) with. */
+  served(thrown?: unknown): void;
   /** Made when first asked for; aborts when the client resets, the deadline passes or the gate stops. */
   readonly signal: AbortSignal;
 }
@@ -157,8 +159,11 @@ export interface Protocol {
   sniff?(head: Uint8Array): Verdict;
   /** A weaker claim, heard when every listed protocol said no: what it answers with a refusal rather than silence. */
   catches?(head: Uint8Array): Verdict;
-  /** The server side. May return early: relay and enter take over. */
-  serve?(conn: Conn, gate: Gate): Promise<void>;
+  /**
+   * The server side. May return early: relay and enter take over. Without a promise it goes on by itself, and tells its
+   * end by `conn.served`.
+   */
+  serve?(conn: Conn, gate: Gate): Promise<void> | void;
   /** The client side. A multiplexing transport calls lower() only without a live connection. */
   wrap?(
     endpoint: Endpoint,

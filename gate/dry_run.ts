@@ -58,6 +58,7 @@ export async function dryRun(name: string, protocol: Protocol, client: DryClient
     idle: () => {},
     stopping: false,
     onAbort: undefined,
+    served: () => {},
     signal: new AbortController().signal,
   };
   const gate = new DryGate(client.requests);

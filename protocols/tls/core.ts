@@ -188,8 +188,8 @@ export class TlsCore implements Core {
       }
       this.#established = true;
       this.#settled(factsOf(this.#connection));
-      this.#tellRoom();
-      return true;
+      if (!this.#over) this.#tellRoom();
+      return !this.#over; // who was told may have closed it
     }
   }
 

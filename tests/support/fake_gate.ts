@@ -1,6 +1,6 @@
 /** A gate that writes down what a protocol asks of it, and a connection, both in memory. */
 import type { Target } from "../../gate/address.ts";
-import type { Conn, Gate, Limits, Peer } from "../../gate/contracts.ts";
+import type { Conn, Gate, Limits, Peer, Protocol } from "../../gate/contracts.ts";
 import type {
   Credentials,
   PasswordRule,
@@ -183,6 +183,14 @@ export async function pump(from: Stream, to: Stream): Promise<void> {
   }
 }
 
+/** How the protocol serves, as a promise in any case. */
+export function servedBy(protocol: Protocol, conn: Conn, gate: Gate): Promise<void> {
+  return new Promise((resolve, reject) => {
+    conn.served = (thrown) => thrown === undefined ? resolve() : reject(thrown);
+    protocol.serve!(conn, gate)?.then(resolve, reject);
+  });
+}
+
 export interface FakeConn extends Conn {
   /** Every deadline that was set, ms. */
   readonly deadlines: number[];
@@ -210,6 +218,7 @@ export function fakeConn(
     idle: (ms) => void deadlines.push(ms),
     stopping: false,
     onAbort: undefined,
+    served: () => {},
     signal: new AbortController().signal,
   };
 }

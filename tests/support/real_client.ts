@@ -3,7 +3,7 @@ import { need } from "../../scripts/clients.ts";
 import type { Protocol } from "../../gate/contracts.ts";
 import type { Stream } from "../../gate/streams.ts";
 import type { GateError } from "../../gate/errors.ts";
-import { fakeConn, FakeGate, pump, type Script } from "./fake_gate.ts";
+import { fakeConn, FakeGate, pump, type Script, servedBy } from "./fake_gate.ts";
 import { memoryPair } from "./memory_stream.ts";
 
 export interface Client {
@@ -54,7 +54,7 @@ export async function meet(
   const socket = socketStream(raw);
   const pumps = Promise.all([pump(socket, peer), pump(peer, socket)]);
   const gate = new FakeGate(script), conn = fakeConn(inside, { asksUser });
-  const failure = await protocol.serve!(conn, gate).then(() => undefined, (thrown: GateError) => thrown);
+  const failure = await servedBy(protocol, conn, gate).then(() => undefined, (thrown: GateError) => thrown);
   if (failure) inside[Symbol.dispose]();
   const { stdout, stderr, code } = await output;
   await Promise.all([pumps, ...gate.relays]);

@@ -38,7 +38,7 @@ export async function over(protocol: Protocol, lower: () => Promise<Pair>): Prom
       entered.resolve(inner);
     },
   } as unknown as Gate;
-  protocol.serve!(conn, gate).catch(() => {}); // its streams tell it
+  protocol.serve!(conn, gate)?.catch(() => {}); // its streams tell it
   const address = { host: "pair", port: ++made };
   const from = { peer: { address: "pair", layers: [] }, signal: AbortSignal.abort() };
   const outer = await protocol.wrap!({ address, layers: [] }, () => Promise.resolve(a), from);
