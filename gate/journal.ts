@@ -2,10 +2,11 @@
 import type { Draft, Peer } from "./contracts.ts";
 import { type Durations, Histogram } from "./durations.ts";
 import { causeChain, type GateError } from "./errors.ts";
+import { LineBuffer } from "./line_buffer.ts";
 import type { Fields, Level } from "./log.ts";
 import { type LogFormat, peerText, recordLine, told, whole } from "./log_line.ts";
 import { type CountedRequests, RequestCounts } from "./request_counts.ts";
-import { type RequestEntry, requestLogLine } from "./request_log.ts";
+import { logRequest, type RequestEntry } from "./request_log.ts";
 import type { Stages } from "./stages.ts";
 
 /** A connection that is over. Times in ms. */
@@ -32,7 +33,8 @@ export interface JournalEntry {
 
 /** What an engine tells main from time to time. */
 export interface JournalBatch {
-  readonly lines: string;
+  /** UTF-8; the batch's own. */
+  readonly lines: Uint8Array<ArrayBuffer>;
   /** How often connections ended so: listener, protocol, outcome and side, tab-separated. */
   readonly counts: readonly (readonly [string, number])[];
   /** By listener: bytes from clients, and to them. */
@@ -56,11 +58,12 @@ export interface JournalLog {
   readonly layers: boolean;
 }
 
-const BATCH_LINES = 256;
+/** Octets of lines. */
+const BATCH = 512 * 1024;
 
 export class Journal {
   #log: JournalLog;
-  #lines: string[] = [];
+  #lines = new LineBuffer();
   #counts = new Map<string, number>();
   #bytes = new Map<string, { up: number; down: number }>();
   #authFailures = new Map<string, number>();
@@ -91,16 +94,18 @@ export class Journal {
     const level = levelOf(failure);
     if (!this.#log.connections && level === "info") return;
     if (entry.isLayer && !failure && !this.#log.layers) return;
-    this.#lines.push(recordLine(this.#log.format, level, entry.began + entry.duration, fieldsOf(entry)));
-    if (this.#lines.length >= BATCH_LINES) this.flush();
+    this.#lines.text(
+      `${recordLine(this.#log.format, level, entry.began + entry.duration, fieldsOf(entry))}\n`,
+    );
+    if (this.#lines.size >= BATCH) this.flush();
   }
 
   /** Makes the line of a request. */
   request(entry: RequestEntry): void {
     const level = levelOf(entry.record.failure);
     if (!this.#log.connections && level === "info") return;
-    this.#lines.push(requestLogLine(this.#log.format, level, entry));
-    if (this.#lines.length >= BATCH_LINES) this.flush();
+    logRequest(this.#lines, this.#log.format, level, entry);
+    if (this.#lines.size >= BATCH) this.flush();
   }
 
   /** Bytes of a live connection that were not told yet. */
@@ -133,10 +138,9 @@ export class Journal {
     const counts = [...this.#counts], authFailures = [...this.#authFailures];
     const bytes = [...this.#bytes].map(([listener, { up, down }]) => [listener, up, down] as const);
     const requests = this.requests.take();
-    const observed = this.#sniff.total + this.#dial.total + this.#lines.length + requests.length;
+    const observed = this.#sniff.total + this.#dial.total + this.#lines.size + requests.length;
     if (counts.length + authFailures.length + bytes.length + observed === 0) return;
-    const lines = this.#lines.length > 0 ? `${this.#lines.join("\n")}\n` : "";
-    this.#lines = [];
+    const lines = this.#lines.take();
     this.#counts.clear();
     this.#bytes.clear();
     this.#authFailures.clear();

@@ -1,11 +1,12 @@
 /**
- * The lines of requests. There may be tens of thousands in a second, so their JSON is put together from parts, of which
+ * The lines of requests. There may be tens of thousands in a second, so their JSON is put together from octets, of which
  * those that stay the same in a connection are made once; the fields are those of the text form.
  */
 import type { Peer } from "./contracts.ts";
 import type { RequestRecord } from "./requests.ts";
 import { causeChain } from "./errors.ts";
 import type { Fields, Level } from "./log.ts";
+import type { LineBuffer } from "./line_buffer.ts";
 import { isoTime, jsonText, type LogFormat, peerText, recordLine, told, whole } from "./log_line.ts";
 
 /** A request that is over, within its connection. Times in ms. */
@@ -25,13 +26,18 @@ export interface RequestEntry {
   readonly words?: ConnectionWords;
 }
 
+const encoder = new TextEncoder();
+const NOTHING = new Uint8Array(0);
+const octets = (text: string): Uint8Array => text === "" ? NOTHING : encoder.encode(text);
+const ZERO = 0x30;
+
 /** What the lines of a connection have in common, as JSON. */
 export class ConnectionWords {
-  readonly where: string;
-  readonly user: string;
-  readonly serverName: string;
-  readonly layers: string;
-  readonly end: string;
+  readonly where: Uint8Array;
+  readonly user: Uint8Array;
+  readonly serverName: Uint8Array;
+  readonly layers: Uint8Array;
+  readonly end: Uint8Array;
 
   constructor(
     { id, parent, listener, protocol, peer }: Pick<
@@ -39,11 +45,13 @@ export class ConnectionWords {
       "id" | "parent" | "listener" | "protocol" | "peer"
     >,
   ) {
-    this.where = field("listener", listener) + field("protocol", protocol) + field("peer", peerText(peer));
-    this.user = field("user", peer.user);
-    this.serverName = field("serverName", peer.serverName);
-    this.layers = field("layers", told(peer.layers.join(",")));
-    this.end = `,"id":${id}${parent === undefined ? "" : `,"parent":${parent}`}}`;
+    this.where = octets(
+      fieldText("listener", listener) + fieldText("protocol", protocol) + fieldText("peer", peerText(peer)),
+    );
+    this.user = octets(field("user", peer.user));
+    this.serverName = octets(field("serverName", peer.serverName));
+    this.layers = octets(field("layers", peer.layers.join(",")));
+    this.end = octets(`,"id":${id}${parent === undefined ? "" : `,"parent":${parent}`}}\n`);
     this.peer = peer;
   }
 
@@ -51,52 +59,80 @@ export class ConnectionWords {
   readonly peer: Peer;
 }
 
-const field = (name: string, text: string | undefined): string =>
-  text === undefined ? "" : `,"${name}":${jsonText(text)}`;
+const fieldText = (name: string, text: string): string => `,"${name}":${jsonText(text)}`;
+/** An empty text is nothing to tell. */
+const field = (name: string, text = ""): string => text === "" ? "" : fieldText(name, text);
 
-/** A field whose value is often that of the line before. */
-class Recurring {
-  #text = "";
-  #json = "";
+/** Octets made of values that are often those of the line before. */
+class Recurring<A, B = void> {
+  #a: A | undefined;
+  #b: B | undefined;
+  #octets: Uint8Array = NOTHING;
 
-  constructor(readonly name: string) {}
+  constructor(readonly make: (a: A, b: B) => string) {}
 
-  /** Nothing for an empty text. */
-  of(text: string): string {
-    if (text !== this.#text) {
-      this.#text = text;
-      this.#json = field(this.name, told(text));
+  of(a: A, b: B): Uint8Array {
+    if (a !== this.#a || b !== this.#b) {
+      this.#a = a;
+      this.#b = b;
+      this.#octets = octets(this.make(a, b));
     }
-    return this.#json;
+    return this.#octets;
   }
 }
 
-const METHOD = new Recurring("method"), HOST = new Recurring("host"), PATH = new Recurring("path");
-const ENDPOINT = new Recurring("endpoint"), ROUTE = new Recurring("route");
+const ASKED = new Recurring((method: string, host: string) => field("method", method) + field("host", host));
+const PATH = new Recurring((path: string) => field("path", path));
+const ANSWERED = new Recurring((status: number, endpoint: string) =>
+  `${status === 0 ? "" : `,"status":${status}`}${field("endpoint", endpoint)},"up":`
+);
+const ROUTE = new Recurring((route: string) => field("route", route));
+const DOWN = octets(',"down":'), WAITED = octets(',"waitMs":'), RETRIES = octets(',"retries":');
+const REQUEST_ID = octets(',"requestId":');
 
-/** Without a newline. */
-export const requestLogLine = (format: LogFormat, level: Level, entry: RequestEntry): string =>
-  format === "json"
-    ? requestJson(level, entry)
-    : recordLine(format, level, entry.ended, requestFields(entry), "request");
+/** How nearly every line begins; the time in it is set anew. */
+const WELL = octets(`{"time":"${isoTime(0)}","level":"info","event":"request","outcome":"ok","ms":`);
+const TIME_AT = '{"time":"'.length, MILLISECONDS_AT = TIME_AT + "1970-01-01T00:00:00.".length;
+const TIME = WELL.subarray(TIME_AT);
+let second = 0;
 
-function requestJson(level: Level, entry: RequestEntry): string {
-  const { record, words = new ConnectionWords(entry) } = entry;
-  const { failure, status, waited, up, down } = record;
-  const who = (record.user === undefined ? words.user : field("user", record.user)) +
-    field("client", record.client);
-  const failed = failure ? field("side", failure.side) + field("cause", causeChain(failure)) : "";
-  return `{"time":"${isoTime(entry.ended)}","level":"${level}","event":"request","outcome":"${
-    failure?.failure ?? "ok"
-  }","ms":${Math.round(entry.duration)}${words.where}${METHOD.of(record.method)}${HOST.of(record.host)}${
-    PATH.of(record.path)
-  }${status === 0 ? "" : `,"status":${status}`}${
-    ENDPOINT.of(entry.endpoint)
-  },"up":${up},"down":${down}${who}${words.serverName}${ROUTE.of(entry.route)}${words.layers}${
-    waited === undefined ? "" : `,"waitMs":${Math.round(waited)}`
-  }${record.retried === 0 ? "" : `,"retries":${record.retried}`}${
-    record.requestId === "" ? "" : `,"requestId":${jsonText(record.requestId)}`
-  }${failed}${words.end}`;
+function wellAt(time: number): Uint8Array {
+  const current = Math.floor(time / 1000), rest = Math.floor(time) - current * 1000;
+  if (current !== second) encoder.encodeInto(isoTime(time), TIME);
+  second = current;
+  WELL[MILLISECONDS_AT] = ZERO + Math.floor(rest / 100);
+  WELL[MILLISECONDS_AT + 1] = ZERO + Math.floor(rest / 10) % 10;
+  WELL[MILLISECONDS_AT + 2] = ZERO + rest % 10;
+  return WELL;
+}
+
+/** Adds the line. */
+export function logRequest(lines: LineBuffer, format: LogFormat, level: Level, entry: RequestEntry): void {
+  if (format === "json") putJson(lines, level, entry);
+  else lines.text(`${recordLine(format, level, entry.ended, requestFields(entry), "request")}\n`);
+}
+
+function putJson(lines: LineBuffer, level: Level, entry: RequestEntry): void {
+  const { record, words = new ConnectionWords(entry) } = entry, { failure, waited } = record;
+  if (level === "info" && !failure) lines.put(wellAt(entry.ended));
+  else {
+    const outcome = failure?.failure ?? "ok";
+    lines.text(
+      `{"time":"${isoTime(entry.ended)}","level":"${level}","event":"request","outcome":"${outcome}","ms":`,
+    );
+  }
+  lines.number(Math.round(entry.duration)).put(words.where);
+  lines.put(ASKED.of(record.method, record.host)).put(PATH.of(record.path));
+  lines.put(ANSWERED.of(record.status, entry.endpoint)).number(record.up).put(DOWN).number(record.down);
+  if (record.user === undefined) lines.put(words.user);
+  else lines.text(fieldText("user", record.user));
+  if (record.client !== undefined) lines.text(fieldText("client", record.client));
+  lines.put(words.serverName).put(ROUTE.of(entry.route)).put(words.layers);
+  if (waited !== undefined) lines.put(WAITED).number(Math.round(waited));
+  if (record.retried !== 0) lines.put(RETRIES).number(record.retried);
+  if (record.requestId !== "") lines.put(REQUEST_ID).json(record.requestId);
+  if (failure) lines.text(fieldText("side", failure.side) + fieldText("cause", causeChain(failure)));
+  lines.put(words.end);
 }
 
 /** In the order in which both forms have them. */

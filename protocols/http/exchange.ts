@@ -131,7 +131,11 @@ export class Exchange {
 
   /** Nothing is known of the next one yet; what may be long of the last one is not kept until it comes. */
   forget(): void {
-    this.method = this.host = this.path = "";
+    this.method =
+      this.host =
+      this.path =
+      this.requestId =
+        "";
     this.asked = this.used = 0;
     this.persists = false;
     this.routed = undefined;
@@ -153,11 +157,19 @@ export class Exchange {
   }
 
   record(failure: GateError | undefined): RequestRecord {
-    const { method, host, path, requestId, status, began, waited, retried, user, client, up, moved } = this;
-    return {
-      ...{ method, host, path, requestId, status, began, waited, retried, user, client },
-      up: up.passed,
-      down: moved,
+    return { // without a spread, which would make another object for each request
+      method: this.method,
+      host: this.host,
+      path: this.path,
+      requestId: this.requestId,
+      status: this.status,
+      began: this.began,
+      waited: this.waited,
+      retried: this.retried,
+      up: this.up.passed,
+      down: this.moved,
+      user: this.user,
+      client: this.client,
       failure,
     };
   }

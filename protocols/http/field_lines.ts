@@ -32,9 +32,9 @@ export function readFieldLines(head: MessageHead, bytes: Uint8Array, from: numbe
 
 /** Of lines that are all well-formed: who is refused has cost no comparison. */
 function findKinds(head: MessageHead, bytes: Uint8Array): void {
-  const { kinds, count } = head;
+  const { count } = head;
   for (let line = 0; line < count; line++) {
-    kinds[line] = kindOf(bytes, head.nameStart(line), head.nameEnd(line));
+    head.markKind(line, kindOf(bytes, head.nameStart(line), head.nameEnd(line)));
   }
 }
 

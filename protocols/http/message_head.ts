@@ -1,5 +1,6 @@
 /** The head of one message as offsets into the bytes it was read from: made once per thread, filled again and again. */
 import { type Fault, MOST_FIELDS } from "./faults.ts";
+import { KINDS } from "./field_kinds.ts";
 import { isToken } from "./octets.ts";
 
 /** Parsers answer where they got to, or one of these. */
@@ -71,6 +72,10 @@ export class MessageHead {
   /** Why a parser answered REFUSED. */
   refusal: Fault | undefined;
 
+  /** Of each kind, the number of the last head that had it: most are asked for and not there. */
+  readonly #had = new Uint32Array(KINDS);
+  #number = 0;
+
   /** Keeps the reason; the parsers' shortest way out. */
   refuse(fault: Fault): typeof REFUSED {
     this.refusal = fault;
@@ -78,6 +83,7 @@ export class MessageHead {
   }
 
   reset(start: number): void {
+    this.#number++;
     this.start = start;
     this.count = this.status = this.options = 0;
     this.authorityStart = this.authorityEnd = 0;
@@ -124,8 +130,14 @@ export class MessageHead {
     this.#lines[4 * count] = start;
   }
 
+  markKind(line: number, kind: number): void {
+    this.kinds[line] = kind;
+    this.#had[kind] = this.#number;
+  }
+
   /** The first line of this kind from line `from` on, or -1. */
   find(kind: number, from = 0): number {
+    if (this.#had[kind] !== this.#number >>> 0) return -1;
     for (let line = from; line < this.count; line++) {
       if (this.kinds[line] === kind) return line;
     }

@@ -168,5 +168,6 @@ function writeRest(edits: Edits, out: Uint8Array, at: number): number {
 }
 
 function append(octets: Uint8Array, out: Uint8Array, at: number): number {
-  return copyOctets(octets, 0, octets.length, out, at);
+  if (octets.length > 0) out.set(octets, at);
+  return at + octets.length;
 }

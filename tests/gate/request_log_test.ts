@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import type { RequestRecord } from "../../gate/requests.ts";
 import { GateError } from "../../gate/errors.ts";
-import { LOG_FIELDS, NUMBER_FIELDS } from "../../gate/log.ts";
-import { ConnectionWords, type RequestEntry, requestLogLine } from "../../gate/request_log.ts";
+import { type Level, LOG_FIELDS, NUMBER_FIELDS } from "../../gate/log.ts";
+import { LineBuffer } from "../../gate/line_buffer.ts";
+import type { LogFormat } from "../../gate/log_line.ts";
+import { ConnectionWords, logRequest, type RequestEntry } from "../../gate/request_log.ts";
 import { equal, ok } from "../support/assert.ts";
 
 const RECORD: RequestRecord = {
@@ -14,6 +16,15 @@ const ENTRY: RequestEntry = {
   peer: { address: "2001:db8::1", port: 4711, user: "alice", serverName: "a.test", layers: ["tls"] },
   ...{ ended: Date.UTC(2026, 0, 2, 3, 4, 5), duration: 2.4, record: RECORD },
 };
+
+/** Without its newline. */
+function requestLogLine(format: LogFormat, level: Level, entry: RequestEntry): string {
+  const lines = new LineBuffer();
+  logRequest(lines, format, level, entry);
+  const text = new TextDecoder("utf-8", { fatal: true }).decode(lines.take());
+  ok(text.endsWith("\n"));
+  return text.slice(0, -1);
+}
 
 Deno.test("a line of a request has every field there is to tell, in the order of the text form", () => {
   const failure = new GateError("timeout", "upstream", "Cannot go on: b", new Error("a"));
