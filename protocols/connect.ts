@@ -10,9 +10,11 @@ import { sniffPrefix } from "./common/prefix.ts";
 import { connectOrRefuse, refuse } from "./common/refuse.ts";
 import { plainAnswer, STATUS, statusOf } from "./http/answer.ts";
 import { parseAuthority } from "./http/authority.ts";
+import { awaitResponse } from "./http/discard.ts";
 import { KIND } from "./http/field_kinds.ts";
 import { valuesOf } from "./http/field_values.ts";
-import { connectResponse, firstRequest } from "./http/first_head.ts";
+import { firstRequest } from "./http/first_request.ts";
+import { ASKED } from "./http/framing.ts";
 import { latin1 } from "./http/interned.ts";
 import type { MessageHead } from "./http/message_head.ts";
 import { RequestRefused } from "./http/own_answer.ts";
@@ -23,8 +25,6 @@ import { sniffRequestLine } from "./http/sniff_request.ts";
 const encoder = new TextEncoder();
 const METHOD = encoder.encode("CONNECT ");
 const ESTABLISHED = encoder.encode("HTTP/1.1 200 Connection established\r\n\r\n");
-/** Of an upstream proxy's response head, bytes. */
-const RESPONSE_SIZE = 16 * 1024;
 
 interface Asked {
   readonly used: number;
@@ -100,21 +100,16 @@ async function wrap(
   }
   return await handshake(lower, from.signal, async (stream) => {
     await stream.write(connectRequest(address, credentials));
-    const response = await stream.next(connectResponse(RESPONSE_SIZE, answeredBy));
-    if ("fault" in response) {
-      throw new GateError("malformed", "upstream", `Cannot read a proxy's response: ${response.state}`);
-    }
-    if (response.status >= 200 && response.status < 300) return;
-    const state = `the proxy answered ${response.status}`;
+    const { status } = await awaitResponse(stream, ASKED.connect);
+    if (status >= 200 && status < 300) return;
+    const state = `the proxy answered ${status}`;
     throw new GateError(
-      failureOf(response.status),
+      failureOf(status),
       "upstream",
       `Cannot reach ${formatTarget(address)} through CONNECT: ${state}`,
     );
   });
 }
-
-const answeredBy = ({ used, status }: MessageHead) => ({ used, status });
 
 function connectRequest(address: Target, credentials: string | undefined): Uint8Array {
   const authority = formatTarget(address);

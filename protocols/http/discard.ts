@@ -1,4 +1,4 @@
-/** A response that nobody wants, read to its end. */
+/** A response that goes to no client: its head is waited for, its content is read to the end and thrown away. */
 import type { Phase, Stream } from "../../gate/streams.ts";
 import { giveWay } from "../../gate/engine/loop.ts";
 import { LOOK_MAX } from "../../gate/engine/look.ts";
@@ -28,11 +28,12 @@ interface Answered {
 
 /** The final response's head; those before it are skipped. `asked`: ASKED bits. Rejects with GateError. */
 export async function awaitResponse(stream: Stream, asked: number): Promise<Answered> {
-  for (let interims = 0; interims <= MOST_INTERIMS; interims++) {
+  for (let interims = 0, looked = 0; interims <= MOST_INTERIMS; interims++, looked = 0) {
     const { answered } = await stream.next((bytes: Uint8Array, phase: Phase) => {
       if (bytes.length === 0 && phase === "open") return 1;
-      const parsed = parseResponse(HEAD, bytes, 0, bytes.length, LOOK_MAX, asked);
+      const parsed = parseResponse(HEAD, bytes, 0, bytes.length, LOOK_MAX, asked, looked);
       if (typeof parsed === "number") {
+        looked = bytes.length;
         if (phase === "open") return parsed;
         throw new GateError(
           "closed",

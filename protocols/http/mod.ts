@@ -11,7 +11,7 @@ import { challengeAnswer } from "./acme_challenge.ts";
 import { plainAnswer, STATUS, statusOf } from "./answer.ts";
 import { requestedTarget } from "./authority.ts";
 import { type Fault, FAULTS } from "./faults.ts";
-import { firstRequest } from "./first_head.ts";
+import { firstRequest } from "./first_request.ts";
 import { latin1 } from "./interned.ts";
 import type { MessageHead } from "./message_head.ts";
 import { writeOwnAnswer } from "./own_answer.ts";

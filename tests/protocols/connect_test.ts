@@ -225,6 +225,14 @@ Deno.test("any 2xx of a proxy opens the way, and bytes behind its head are the t
   equal(text(await readExactly(stream, 6)), "220 hi");
 });
 
+Deno.test("what a proxy says before its answer is no answer", async () => {
+  const { stream } = await wrapped(
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 x\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\n\r\n220 hi",
+  );
+  ok(stream);
+  equal(text(await readExactly(stream, 6)), "220 hi");
+});
+
 Deno.test("every other answer of a proxy becomes a failure, and the stream is closed", async () => {
   const answers: [said: string, failure: Failure][] = [
     ["HTTP/1.1 403 Forbidden\r\n\r\n", "denied"],
