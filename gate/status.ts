@@ -87,7 +87,7 @@ function listenerStates({ config, snapshot, listening, limits, tally }: Facts): 
 }
 
 /** Keys are in none of it. */
-export function certificateStates({ certificates }: Pick<Configuration, "certificates">): CertificateState[] {
+function certificateStates({ certificates }: Pick<Configuration, "certificates">): CertificateState[] {
   const index = new CertificateIndex(certificates);
   return certificates.map((certificate) => ({
     source: "file",
@@ -126,7 +126,7 @@ function endpointStates({ snapshot, health }: Facts): EndpointState[] {
 }
 
 /** Of every route whose requests are handled one by one; what no route took where there was any. */
-export function requestStates({ snapshot, tally }: Facts): RequestState[] {
+function requestStates({ snapshot, tally }: Facts): RequestState[] {
   const counted = new Map(tally.status().requests.map((requests) => [requests.route, requests]));
   const routes = snapshot.routes.filter(({ http }) => http).map(({ place, label }) =>
     [place, label] as const

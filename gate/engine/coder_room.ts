@@ -16,7 +16,7 @@ export function addressOf(buffer: Uint8Array<ArrayBuffer>): bigint {
 }
 
 /** Where the libraries are looked for: by name, as the system has them. */
-export const LIBRARIES: Readonly<Record<Coding, string>> = { gzip: "libz.so.1", zstd: "libzstd.so.1" };
+const LIBRARIES: Readonly<Record<Coding, string>> = { gzip: "libz.so.1", zstd: "libzstd.so.1" };
 
 const PACKAGES: Readonly<Record<Coding, string>> = { gzip: "zlib1g", zstd: "libzstd1" };
 
