@@ -2,6 +2,7 @@
 
 /** Program -> the package of Debian that has it. */
 const PACKAGES: Readonly<Record<string, string>> = {
+  certutil: "libnss3-tools",
   chromium: "chromium",
   curl: "curl",
   fish: "fish",
@@ -12,17 +13,21 @@ const PACKAGES: Readonly<Record<string, string>> = {
   mosquitto_pub: "mosquitto-clients",
   mosquitto_sub: "mosquitto-clients",
   nc: "netcat-openbsd",
+  nginx: "nginx",
+  node: "nodejs",
   openssl: "openssl",
   pebble: "pebble",
   ps: "procps",
   python3: "python3",
   script: "bsdutils",
+  slowhttptest: "slowhttptest",
   socat: "socat",
   ssh: "openssh-client",
   "ssh-keygen": "openssh-client",
   sshd: "openssh-server",
   "systemd-analyze": "systemd",
   unshare: "util-linux",
+  wrk: "wrk",
   zsh: "zsh",
 };
 

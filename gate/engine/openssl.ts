@@ -5,16 +5,23 @@
 import { GateError } from "../errors.ts";
 import type { Context } from "./openssl_context.ts";
 import { cString, type OpenSsl, type OpenSslError, takeError, textAt } from "./openssl_library.ts";
-import { sealUnder, type TicketKey } from "./openssl_tickets.ts";
+import { keyNamedIn, type TicketKey } from "./openssl_tickets.ts";
 
 /** What a step answers where it is no count of bytes. */
 export const WANTS_INPUT = 0, DONE = 1, OUTPUT_FULL = -1, ENDED = -2, BROKEN = -3;
+/** Content type of application data, where a record's length is, and bytes of its header (RFC 8446 5.1). */
+const APPLICATION_DATA = 23, LENGTH_AT = 3, HEADER = 5;
 /** Bytes that one feed takes, and that one write takes. */
 export const MOST_INPUT = 262144, MOST_WRITTEN = 262144;
 /** Plaintext of a record at most, and what a record may add to it: header, IV, MAC and padding. */
 export const RECORD = 16384, RECORD_OVERHEAD = 96;
 /** Room for what is written in the smallest records that a client may ask for (512 bytes, RFC 6066 4), and alerts. */
 const RING = MOST_WRITTEN + MOST_WRITTEN / 512 * RECORD_OVERHEAD + RECORD;
+
+/** Whether these bytes are one record of content. */
+export const isRecord = (bytes: Uint8Array, at: number, size: number): boolean =>
+  size > HEADER && bytes[at] === APPLICATION_DATA &&
+  (bytes[at + LENGTH_AT] << 8 | bytes[at + LENGTH_AT + 1]) === size - HEADER;
 
 /** Connections of this thread that were made and not freed. */
 export const liveConnections = { count: 0 };
@@ -25,6 +32,12 @@ const ERROR_WANT_READ = 2, ERROR_WANT_WRITE = 3, ERROR_ZERO_RETURN = 6;
 const X509_V_OK = 0;
 const NO_PARTIAL_WILDCARDS = 4;
 const VERSIONS: Readonly<Record<number, string>> = { 0x303: "TLSv1.2", 0x304: "TLSv1.3" };
+
+export interface PeerCertificate {
+  readonly der: Uint8Array;
+  /** The end of its validity, ms since the epoch. */
+  readonly notAfter: number;
+}
 
 /** libssl's end of the ring pair and ours, and where the bytes of both directions lie. */
 interface Rings {
@@ -38,6 +51,7 @@ interface Rings {
 const place = new BigUint64Array(2), placeBytes = new Uint8Array(place.buffer);
 const first = placeBytes.subarray(0, 8), second = placeBytes.subarray(8);
 let rings: Rings | undefined;
+const decoder = new TextDecoder();
 
 function makeRings(library: OpenSsl): Rings {
   const { crypto } = library;
@@ -56,7 +70,12 @@ function makeRings(library: OpenSsl): Rings {
 export class Connection implements Disposable {
   readonly #library: OpenSsl;
   readonly #rings: Rings;
-  readonly #ticketKeys: readonly TicketKey[];
+  readonly #context: Context;
+  /** Under which the ticket in its ClientHello lies, where that is not the newest. */
+  #ticketKey: TicketKey | undefined;
+  /** The server's side: its ClientHello is yet to come, and a ticket yet to go. */
+  #isNew: boolean;
+  #owesTicket: boolean;
   /** On the client's side: who keeps the session, and whose it is. */
   readonly #keeper: { readonly context: Context; readonly server: string } | undefined;
   /** Null once freed: with null libssl would end the process. */
@@ -70,7 +89,9 @@ export class Connection implements Disposable {
    */
   constructor(context: Context, server?: { readonly name: string; readonly isIp: boolean }) {
     const { library, pointer } = context;
-    this.#ticketKeys = context.ticketKeys;
+    this.#context = context;
+    this.#isNew = context.isServer && context.olderTicketKeys.length > 0;
+    this.#owesTicket = context.isServer && context.hasTickets;
     this.#library = library;
     this.#rings = rings ??= makeRings(library);
     this.#ssl = library.ssl.SSL_new(pointer);
@@ -105,6 +126,7 @@ export class Connection implements Disposable {
 
   /** Takes at most MOST_INPUT bytes of the peer's. */
   feed(bytes: Uint8Array, at: number, size: number): void {
+    if (this.#isNew) this.#ticketKey ??= keyNamedIn(this.#context.olderTicketKeys, bytes, at, size);
     const { input, ours } = this.#rings;
     const received = at === 0 && bytes.buffer === input.buffer;
     if (!received) input.set(bytes.subarray(at, at + size));
@@ -116,32 +138,33 @@ export class Connection implements Disposable {
     );
   }
 
-  /** Bytes for the peer: the first ones of `output`. */
-  get pending(): number {
-    return this.#library.crypto.BIO_ctrl_pending(this.#rings.ours);
+  /** Takes all bytes for the peer: so many of `output`, valid until a connection of this thread is used again. */
+  takeOutput(): number {
+    return Math.max(0, this.#library.crypto.BIO_nread(this.#rings.ours, first, RING));
   }
 
   get output(): Uint8Array {
     return this.#rings.output;
   }
 
-  /** All of the output was taken. */
-  taken(size: number): void {
-    if (size > 0) this.#library.crypto.BIO_nread(this.#rings.ours, first, size);
-  }
-
   /** DONE, WANTS_INPUT, OUTPUT_FULL (take it and call again) or BROKEN. */
   handshake(): number {
-    sealUnder(this.#ticketKeys);
-    const result = this.#library.ssl.SSL_do_handshake(this.#live);
+    const key = this.#ticketKey;
+    this.#isNew = false;
+    this.#ticketKey = undefined;
+    const result = key ? this.#context.openTicketUnder(key, () => this.#shakeHands()) : this.#shakeHands();
     if (result !== 1) return this.#state(result);
     this.#library.crypto.ERR_clear_error(); // a ticket that did not open, say: no failure, but left in the queue
     return DONE;
   }
 
-  /** One record, or what is left of it, into `into` from `at`: bytes, WANTS_INPUT, OUTPUT_FULL, ENDED or BROKEN. */
-  read(into: Uint8Array, at: number): number {
-    const result = this.#library.ssl.SSL_read(this.#live, into.subarray(at), into.length - at);
+  /**
+   * One record, or what is left of it, into `into` from `at` on, before `end`: bytes, WANTS_INPUT, OUTPUT_FULL, ENDED or
+   * BROKEN.
+   */
+  read(into: Uint8Array, at: number, end = into.length): number {
+    const place = at === 0 ? into : into.subarray(at); // no view where none is needed
+    const result = this.#library.ssl.SSL_read(this.#live, place, end - at);
     return result > 0 ? result : this.#state(result);
   }
 
@@ -150,8 +173,15 @@ export class Connection implements Disposable {
     return this.#unread > 0 || this.#library.ssl.SSL_has_pending(this.#live) === 1;
   }
 
-  /** Seals the first `size` bytes, at most MOST_WRITTEN: DONE or BROKEN. The output was empty before. */
+  /**
+   * Seals the first `size` bytes, at most MOST_WRITTEN: DONE or BROKEN. The output was empty before. Under TLS 1.3 a
+   * ticket goes in front of what is written first: by itself it would cost a call and a segment of its own.
+   */
   write(bytes: Uint8Array, size: number): number {
+    if (this.#owesTicket) {
+      this.#owesTicket = false;
+      this.#library.ssl.SSL_new_session_ticket(this.#live);
+    }
     const result = this.#library.ssl.SSL_write(this.#live, bytes, size);
     return result === size ? DONE : this.#broken();
   }
@@ -163,10 +193,11 @@ export class Connection implements Disposable {
 
   /** What was agreed; empty: nothing was. */
   get alpn(): string {
+    if (!this.#context.hasAlpn) return "";
     this.#library.ssl.SSL_get0_alpn_selected(this.#live, first, second); // a pointer, and a u32
     const start = Deno.UnsafePointer.create(place[0]), size = Number(place[1] & 0xffn);
     if (start === null) return "";
-    return new TextDecoder().decode(Deno.UnsafePointerView.getArrayBuffer(start, size));
+    return decoder.decode(Deno.UnsafePointerView.getArrayBuffer(start, size));
   }
 
   /** `TLSv1.2` or `TLSv1.3`. */
@@ -178,16 +209,26 @@ export class Connection implements Disposable {
     return this.#library.ssl.SSL_session_reused(this.#live) === 1;
   }
 
-  /** The peer's certificate in DER, of a resumed session too. */
-  get certificate(): Uint8Array | undefined {
-    const { ssl, crypto } = this.#library;
-    const certificate = ssl.SSL_get1_peer_certificate(this.#live);
+  /** The peer's certificate, of a resumed session too. */
+  get certificate(): PeerCertificate | undefined {
+    const { ssl, crypto } = this.#library, live = this.#live;
+    if (!this.#context.asksCertificate) return undefined;
+    const certificate = ssl.SSL_get1_peer_certificate(live);
     if (certificate === null) return undefined;
     const der = new Uint8Array(Math.max(crypto.i2d_X509(certificate, null), 1));
     place[0] = BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(der)));
     crypto.i2d_X509(certificate, first); // moves the pointer behind what it wrote
+    const notAfter = this.#endOf(certificate);
     crypto.X509_free(certificate);
-    return der;
+    return { der, notAfter };
+  }
+
+  /** ms since the epoch; what cannot be read has ended. */
+  #endOf(certificate: Deno.PointerObject): number {
+    const { crypto } = this.#library, left = new Int32Array(place.buffer); // days, and seconds of the last one
+    const end = crypto.X509_get0_notAfter(certificate);
+    if (crypto.ASN1_TIME_diff(first, second, null, end) !== 1) return 0;
+    return Date.now() + (left[0] * 86_400 + left[2]) * 1000;
   }
 
   /** Why the peer's certificate is not believed; empty: it is, or there is none. */
@@ -224,6 +265,10 @@ export class Connection implements Disposable {
     ssl.SSL_ctrl(this.#live, CTRL_SERVER_NAME, 0n, text);
     ssl.SSL_set_hostflags(this.#live, NO_PARTIAL_WILDCARDS);
     ssl.SSL_set1_host(this.#live, text);
+  }
+
+  #shakeHands(): number {
+    return this.#library.ssl.SSL_do_handshake(this.#live);
   }
 
   #state(result: number): number {

@@ -3,7 +3,7 @@ import { formatIp, parseIp } from "../../gate/address.ts";
 import type { Conn } from "../../gate/contracts.ts";
 import type { Exchange } from "./exchange.ts";
 import { KIND } from "./field_kinds.ts";
-import { textOf } from "./interned.ts";
+import { valueOf } from "./field_values.ts";
 import type { MessageHead } from "./message_head.ts";
 
 /** What limits, throttles and logs count a request by: an IP literal, or "unix". */
@@ -21,7 +21,7 @@ export function toldClient(head: MessageHead, bytes: Uint8Array, conn: Conn): st
   let client = address;
   for (let line = head.count - 1; line >= 0; line--) {
     if (head.kinds[line] !== KIND.forwardedFor) continue;
-    const hops = textOf(bytes, head.lines[4 * line + 2], head.lines[4 * line + 3]).split(",");
+    const hops = valueOf(head, bytes, line).split(",");
     for (const hop of hops.reverse()) {
       const told = hopAddress(hop.trim());
       if (told === undefined) return client; // `unknown`, or nothing that anybody can be counted by

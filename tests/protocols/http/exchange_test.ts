@@ -49,6 +49,30 @@ Deno.test("content of every framing and size arrives byte by byte, both ways", a
   equal(upstream.peers.length, 1);
 });
 
+Deno.test("a response says when it was made, or when it came; an interim one need not", async () => {
+  const given = "Date: Thu, 01 Jan 2026 00:00:00 GMT";
+  await using upstream = await rawUpstream(async (peer) => {
+    for (;;) {
+      const dated = (await peer.head()).startsWith("GET /dated ");
+      const own = dated ? `${given}\r\n` : "";
+      peer.write(
+        `HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 404 Not Found\r\n${own}Content-Length: 2\r\n\r\nno`,
+      );
+    }
+  });
+  await using gate = await gateTo(upstream.port);
+  await using client = await connect(gate.port("web"));
+  const datesOf = async (path: string) => {
+    await client.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    const heads = [(await readResponse(client)).head, (await readResponse(client)).head];
+    return heads.map((head) => head.match(/^Date: .*(?=\r$)/gim) ?? []);
+  };
+  equal(await datesOf("/dated"), [[], [given]]);
+  const [interim, [date, ...more]] = await datesOf("/undated");
+  equal([interim, more], [[], []]);
+  ok(/^Date: [A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/.test(date), date);
+});
+
 Deno.test("a client that waits for 100 gets it, and sends its content then", async () => {
   await using upstream = await rawUpstream(async (peer) => {
     ok(/expect: 100-continue/i.test(await peer.head()));
@@ -135,7 +159,7 @@ Deno.test("HTTP/1.0 gets no chunks and no interim response, and is closed unless
   await using chunked = await connect(gate.port("web"));
   await chunked.write("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
   const text = await chunked.text();
-  ok(/^HTTP\/1\.1 200 OK\r\nConnection: close\r\n\r\nok$/.test(text), text);
+  ok(/^HTTP\/1\.1 200 OK\r\nConnection: close\r\nDate: [^\r]*\r\n\r\nok$/.test(text), text);
   await using kept = await connect(gate.port("web"));
   await kept.write("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
   ok(/connection: keep-alive/i.test((await readResponse(kept)).head));

@@ -1,5 +1,5 @@
 /** Peers that break what they began: everything made is freed, whoever waits hears of it, and others are not disturbed. */
-import type { Stream } from "../../../gate/contracts.ts";
+import type { Stream } from "../../../gate/streams.ts";
 import { liveConnections } from "../../../gate/engine/openssl.ts";
 import { liveContexts } from "../../../gate/engine/openssl_context.ts";
 import type { Socket } from "../../../gate/engine/socket.ts";
