@@ -146,7 +146,7 @@ class Server {
     const exchange = this.#session.exchange;
     if (wrote instanceof Promise || !exchange.up.done) {
       exchange.sending = true;
-      void this.#requests.passUp(wrote, this.#session.upstream!);
+      exchange.sent = this.#requests.passUp(wrote, this.#session.upstream!);
     } else this.#session.awaitResponse();
     this.#responses.begin();
     return this.#responded();
