@@ -12,16 +12,16 @@ import { TLS } from "../soak/tls/course.ts";
 const MAIN = new URL("../soak/main.ts", import.meta.url).pathname;
 /** Enough for most kinds of each; what is not drawn once in so many. */
 const COURSES = [
-  { course: CONNECTIONS, count: 2000 },
-  { course: TLS, count: 1500 },
-  { course: HTTP, count: 2500 },
+  { course: CONNECTIONS, count: 2000, deaths: [0, 2] },
+  { course: TLS, count: 1500, deaths: [0] },
+  { course: HTTP, count: 2500, deaths: [0] },
 ];
 const MOST_MISSING = 3;
 /** ms for one on a machine that has more to do. */
 const PATIENCE = 240_000;
 
-for (const { course: { name, unit, kinds: all, mostContexts }, count } of COURSES) {
-  Deno.test(`${count} ${unit} of every kind, reloads and deaths of threads leave nothing behind`, async () => {
+for (const { course: { name, unit, kinds: all, mostContexts }, count, deaths: dying } of COURSES) {
+  Deno.test(`${count} ${unit} of every kind, while what holds changes, leave nothing behind`, async () => {
     await using folder = await Folder.make();
     const file = `${folder.path}/report.json`;
     const args = ["run", "-A", MAIN, "--course", name, "--connections", String(count), "--json", file];
@@ -30,14 +30,14 @@ for (const { course: { name, unit, kinds: all, mostContexts }, count } of COURSE
     const { well, stages }: { well: boolean; stages: StageReport[] } = JSON.parse(
       await Deno.readTextFile(file),
     );
-    equal([well, stages.length], [true, 2]);
+    equal(well, true);
     for (const { connections, kinds, events, samples } of stages) {
       ok(connections >= count && samples.length > 0);
       ok(events["reload applied"] > 0 && events["reload refused"] > 0);
       const missing = all.filter(({ name }) => kinds[name].made === 0);
       ok(missing.length <= MOST_MISSING, missing.map(({ name }) => name).join(", "));
     }
-    equal(stages.map(({ deaths }) => deaths), [0, 2]);
+    equal(stages.map(({ deaths }) => deaths), dying);
     equal(stages[0].census !== undefined, mostContexts !== undefined);
     ok(stdout.includes("all is well"), stdout);
   });
