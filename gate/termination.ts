@@ -51,10 +51,10 @@ export class Terminations {
 
 /** Of names that were asked for lately: to make one costs as much as all else that is decided here. */
 const MOST_SCOPES = 1024;
-const scopes = new Map<string, Uint8Array>();
+const scopes = new Map<string, Uint8Array<ArrayBuffer>>();
 
 /** Whoever was let in under other settings, or asked for another name, has to show again who it is. */
-function ticketScope(listener: string, serverName = "", clients = ""): Uint8Array {
+function ticketScope(listener: string, serverName = "", clients = ""): Uint8Array<ArrayBuffer> {
   const told = JSON.stringify([listener, serverName, clients]), known = scopes.get(told);
   if (known) return known;
   if (scopes.size >= MOST_SCOPES) scopes.clear();

@@ -3,6 +3,7 @@
  * in another; all connections of a thread share the two, so who calls leaves both empty before another connection's turn.
  */
 import { GateError } from "../errors.ts";
+import { takeChosen } from "./openssl_alpn.ts";
 import type { Context } from "./openssl_context.ts";
 import { cString, type OpenSsl, type OpenSslError, takeError, textAt } from "./openssl_library.ts";
 import { keyNamedIn, type TicketKey } from "./openssl_tickets.ts";
@@ -76,6 +77,8 @@ export class Connection implements Disposable {
   /** The server's side: its ClientHello is yet to come, and a ticket yet to go. */
   #isNew: boolean;
   #owesTicket: boolean;
+  /** What the server's side chose of the protocols that are spoken inside. */
+  #chosen = "";
   /** On the client's side: who keeps the session, and whose it is. */
   readonly #keeper: { readonly context: Context; readonly server: string } | undefined;
   /** Null once freed: with null libssl would end the process. */
@@ -112,8 +115,8 @@ export class Connection implements Disposable {
   }
 
   /** The server's side issues tickets under these at most 32 bytes, and resumes no other's. Before the handshake. */
-  bindTickets(scope: Uint8Array): void {
-    const bound = this.#library.ssl.SSL_set_session_id_context(this.#live, scope.slice(), scope.length) === 1;
+  bindTickets(scope: Uint8Array<ArrayBuffer>): void {
+    const bound = this.#library.ssl.SSL_set_session_id_context(this.#live, scope, scope.length) === 1;
     if (!bound) {
       throw new GateError("internal", "gate", `Cannot bind tickets: ${takeError(this.#library).text}`);
     }
@@ -193,7 +196,7 @@ export class Connection implements Disposable {
 
   /** What was agreed; empty: nothing was. */
   get alpn(): string {
-    if (!this.#context.hasAlpn) return "";
+    if (this.#context.isServer || !this.#context.hasAlpn) return this.#chosen;
     this.#library.ssl.SSL_get0_alpn_selected(this.#live, first, second); // a pointer, and a u32
     const start = Deno.UnsafePointer.create(place[0]), size = Number(place[1] & 0xffn);
     if (start === null) return "";
@@ -268,7 +271,9 @@ export class Connection implements Disposable {
   }
 
   #shakeHands(): number {
-    return this.#library.ssl.SSL_do_handshake(this.#live);
+    const result = this.#library.ssl.SSL_do_handshake(this.#live);
+    if (this.#context.isServer) this.#chosen ||= takeChosen();
+    return result;
   }
 
   #state(result: number): number {

@@ -33,7 +33,7 @@ export function acceptTls(
   lower: Stream,
   context: Context,
   patience: Patience,
-  tickets?: Uint8Array,
+  tickets?: Uint8Array<ArrayBuffer>,
 ): Promise<Secured> {
   return promised((settled) => beginAccepting(lower, context, patience, tickets, settled));
 }
@@ -43,13 +43,13 @@ export function beginAccepting(
   lower: Stream,
   context: Context,
   patience: Patience,
-  tickets: Uint8Array | undefined,
+  tickets: Uint8Array<ArrayBuffer> | undefined,
   settled: (outcome: Outcome) => void,
 ): void {
   begin(lower, serverSide(context, tickets), "client", patience, settled);
 }
 
-function serverSide(context: Context, tickets: Uint8Array | undefined): Connection {
+function serverSide(context: Context, tickets: Uint8Array<ArrayBuffer> | undefined): Connection {
   const connection = new Connection(context);
   try {
     if (tickets) connection.bindTickets(tickets);
