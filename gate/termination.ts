@@ -6,10 +6,7 @@ import type { Connection } from "./connection.ts";
 import type { Protocols, Termination } from "./contracts.ts";
 import { type Decider, endsTls } from "./decide.ts";
 import type { Snapshot } from "./snapshot.ts";
-import type { TlsContexts } from "./tls_contexts.ts";
-
-/** ALPN where what is inside are requests; elsewhere it is not known, and no protocol is promised. */
-const REQUESTS = ["http/1.1", "http/1.0"], ANYTHING: readonly string[] = [];
+import { ANYTHING, REQUESTS, type TlsContexts } from "./tls_contexts.ts";
 
 /** The terminations of one snapshot. */
 export class Terminations {
@@ -42,7 +39,7 @@ export class Terminations {
     conn.endedBy = this.#decider;
     conn.clients = clientCertificates;
     return {
-      context: this.#contexts.of(certificate, clientCertificates, http ? REQUESTS : ANYTHING),
+      context: () => this.#contexts.of(certificate, clientCertificates, http ? REQUESTS : ANYTHING),
       tickets: ticketScope(listener, serverName, clientCertificates?.digest),
       inside: http === undefined && to.length > 0 ? "connect" : "enter",
     };
