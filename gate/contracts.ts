@@ -190,10 +190,10 @@ export interface Securing {
 
 /** How TLS ends here for a connection. */
 export interface Termination {
-  /** Of the server's side: to be used before anything is awaited. */
-  readonly context: Context;
+  /** Of the server's side. The first call may take as long as a handshake. Throws GateError as serverContext. */
+  readonly context: () => Context;
   /** What a ticket has to be issued under to resume: at most 32 bytes. */
-  readonly tickets: Uint8Array;
+  readonly tickets: Uint8Array<ArrayBuffer>;
   /** Where the inner bytes go: to the route's targets, or in again; "nothing": there are none, the handshake was all. */
   readonly inside: "connect" | "enter" | "nothing";
 }

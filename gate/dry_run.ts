@@ -42,6 +42,7 @@ export type DryRun =
  * client is, is for the caller to say.
  */
 export async function dryRun(name: string, protocol: Protocol, client: DryClient): Promise<DryRun> {
+  const { promise: served, resolve, reject } = Promise.withResolvers<void>();
   const conn: Conn = {
     id: 0,
     stream: new Script(client.bytes),
@@ -58,12 +59,12 @@ export async function dryRun(name: string, protocol: Protocol, client: DryClient
     idle: () => {},
     stopping: false,
     onAbort: undefined,
-    served: () => {},
+    served: (thrown) => thrown === undefined ? resolve() : reject(thrown),
     signal: new AbortController().signal,
   };
   const gate = new DryGate(client.requests);
   try {
-    await protocol.serve?.(conn, gate);
+    if (protocol.serve) await (protocol.serve(conn, gate) ?? served);
   } catch (thrown) {
     if (gate.asked === undefined) return { failure: asGateError(thrown) };
   }

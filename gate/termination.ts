@@ -6,10 +6,7 @@ import type { Connection } from "./connection.ts";
 import type { Protocols, Termination } from "./contracts.ts";
 import { type Decider, endsTls } from "./decide.ts";
 import type { Snapshot } from "./snapshot.ts";
-import type { TlsContexts } from "./tls_contexts.ts";
-
-/** ALPN where what is inside are requests; elsewhere it is not known, and no protocol is promised. */
-const REQUESTS = ["http/1.1", "http/1.0"], ANYTHING: readonly string[] = [];
+import { ANYTHING, REQUESTS, type TlsContexts } from "./tls_contexts.ts";
 
 /** The terminations of one snapshot. */
 export class Terminations {
@@ -42,7 +39,7 @@ export class Terminations {
     conn.endedBy = this.#decider;
     conn.clients = clientCertificates;
     return {
-      context: this.#contexts.of(certificate, clientCertificates, http ? REQUESTS : ANYTHING),
+      context: () => this.#contexts.of(certificate, clientCertificates, http ? REQUESTS : ANYTHING),
       tickets: ticketScope(listener, serverName, clientCertificates?.digest),
       inside: http === undefined && to.length > 0 ? "connect" : "enter",
     };
@@ -51,10 +48,10 @@ export class Terminations {
 
 /** Of names that were asked for lately: to make one costs as much as all else that is decided here. */
 const MOST_SCOPES = 1024;
-const scopes = new Map<string, Uint8Array>();
+const scopes = new Map<string, Uint8Array<ArrayBuffer>>();
 
 /** Whoever was let in under other settings, or asked for another name, has to show again who it is. */
-function ticketScope(listener: string, serverName = "", clients = ""): Uint8Array {
+function ticketScope(listener: string, serverName = "", clients = ""): Uint8Array<ArrayBuffer> {
   const told = JSON.stringify([listener, serverName, clients]), known = scopes.get(told);
   if (known) return known;
   if (scopes.size >= MOST_SCOPES) scopes.clear();

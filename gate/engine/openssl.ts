@@ -3,8 +3,9 @@
  * in another; all connections of a thread share the two, so who calls leaves both empty before another connection's turn.
  */
 import { GateError } from "../errors.ts";
-import type { Context } from "./openssl_context.ts";
-import { cString, type OpenSsl, type OpenSslError, takeError, textAt } from "./openssl_library.ts";
+import { takeChosen } from "./openssl_alpn.ts";
+import { Context } from "./openssl_context.ts";
+import { cString, type OpenSsl, openssl, type OpenSslError, takeError, textAt } from "./openssl_library.ts";
 import { keyNamedIn, type TicketKey } from "./openssl_tickets.ts";
 
 /** What a step answers where it is no count of bytes. */
@@ -53,12 +54,15 @@ const first = placeBytes.subarray(0, 8), second = placeBytes.subarray(8);
 let rings: Rings | undefined;
 const decoder = new TextDecoder();
 
+const exhausted = (act: string, library: OpenSsl): GateError =>
+  new GateError("exhausted", "gate", `Cannot ${act}: ${takeError(library).text}`);
+
 function makeRings(library: OpenSsl): Rings {
   const { crypto } = library;
   const made = crypto.BIO_new_bio_pair(first, BigInt(RING), second, BigInt(RING)) === 1;
   const theirs = Deno.UnsafePointer.create(place[0]), ours = Deno.UnsafePointer.create(place[1]);
   if (!made || !theirs || !ours) {
-    throw new GateError("exhausted", "gate", `Cannot speak TLS: ${takeError(library).text}`);
+    throw exhausted("speak TLS", library);
   }
   const view = (bio: Deno.PointerObject): Uint8Array => {
     crypto.BIO_nwrite0(bio, first);
@@ -67,56 +71,48 @@ function makeRings(library: OpenSsl): Rings {
   return { library, theirs, ours, input: view(ours).subarray(0, MOST_INPUT), output: view(theirs) };
 }
 
+/** Whom a client asks for. */
+interface Server {
+  readonly name: string;
+  readonly isIp: boolean;
+}
+
 export class Connection implements Disposable {
   readonly #library: OpenSsl;
   readonly #rings: Rings;
-  readonly #context: Context;
+  readonly #makeContext: () => Context;
+  readonly #server: Server | undefined;
+  #context!: Context;
+  #tickets: Uint8Array<ArrayBuffer> | undefined;
+  /** Of the first bytes that came. */
+  #fed = 0;
   /** Under which the ticket in its ClientHello lies, where that is not the newest. */
   #ticketKey: TicketKey | undefined;
-  /** The server's side: its ClientHello is yet to come, and a ticket yet to go. */
-  #isNew: boolean;
-  #owesTicket: boolean;
-  /** On the client's side: who keeps the session, and whose it is. */
-  readonly #keeper: { readonly context: Context; readonly server: string } | undefined;
-  /** Null once freed: with null libssl would end the process. */
-  #ssl: Deno.PointerValue;
+  /** The server's side has yet to issue one. */
+  #owesTicket = false;
+  /** What the server's side chose of the protocols that are spoken inside. */
+  #chosen = "";
+  /** Null before the first step, and once freed: with null libssl would end the process. */
+  #ssl: Deno.PointerValue = null;
+  #freed = false;
   /** Why it is BROKEN. */
   error: OpenSslError = { reason: 0, text: "" };
 
   /**
    * The server's side, or the client's of `server`: a name to ask for and to verify, or an IP to verify. What was agreed
-   * with it before in this context is resumed.
+   * with it before in this context is resumed. The context is asked for in the first step of the handshake, for to make
+   * one takes as long as that.
    */
-  constructor(context: Context, server?: { readonly name: string; readonly isIp: boolean }) {
-    const { library, pointer } = context;
-    this.#context = context;
-    this.#isNew = context.isServer && context.olderTicketKeys.length > 0;
-    this.#owesTicket = context.isServer && context.hasTickets;
-    this.#library = library;
-    this.#rings = rings ??= makeRings(library);
-    this.#ssl = library.ssl.SSL_new(pointer);
-    if (this.#ssl === null) {
-      throw new GateError("exhausted", "gate", `Cannot begin a TLS connection: ${takeError(library).text}`);
-    }
-    liveConnections.count++;
-    const { theirs } = this.#rings;
-    library.crypto.BIO_up_ref(theirs); // SSL_free gives it back
-    library.ssl.SSL_set_bio(this.#ssl, theirs, theirs);
-    if (context.isServer) library.ssl.SSL_set_accept_state(this.#ssl);
-    else library.ssl.SSL_set_connect_state(this.#ssl);
-    if (!server) return;
-    this.#keeper = { context, server: server.name };
-    this.#expect(server.name, server.isIp);
-    const session = context.sessionWith(server.name);
-    if (session) library.ssl.SSL_set_session(this.#ssl, session);
+  constructor(context: Context | (() => Context), server?: Server) {
+    this.#library = openssl();
+    this.#rings = rings ??= makeRings(this.#library);
+    this.#makeContext = context instanceof Context ? () => context : context;
+    this.#server = server;
   }
 
   /** The server's side issues tickets under these at most 32 bytes, and resumes no other's. Before the handshake. */
-  bindTickets(scope: Uint8Array): void {
-    const bound = this.#library.ssl.SSL_set_session_id_context(this.#live, scope.slice(), scope.length) === 1;
-    if (!bound) {
-      throw new GateError("internal", "gate", `Cannot bind tickets: ${takeError(this.#library).text}`);
-    }
+  bindTickets(scope: Uint8Array<ArrayBuffer>): void {
+    this.#tickets = scope;
   }
 
   /** Where the peer's bytes had best be received: MOST_INPUT places, then fed from the first one on. */
@@ -126,8 +122,8 @@ export class Connection implements Disposable {
 
   /** Takes at most MOST_INPUT bytes of the peer's. */
   feed(bytes: Uint8Array, at: number, size: number): void {
-    if (this.#isNew) this.#ticketKey ??= keyNamedIn(this.#context.olderTicketKeys, bytes, at, size);
     const { input, ours } = this.#rings;
+    this.#fed ||= size;
     const received = at === 0 && bytes.buffer === input.buffer;
     if (!received) input.set(bytes.subarray(at, at + size));
     if (this.#library.crypto.BIO_nwrite(ours, first, size) === size) return;
@@ -149,8 +145,8 @@ export class Connection implements Disposable {
 
   /** DONE, WANTS_INPUT, OUTPUT_FULL (take it and call again) or BROKEN. */
   handshake(): number {
+    if (this.#ssl === null && !this.#freed) this.#begin();
     const key = this.#ticketKey;
-    this.#isNew = false;
     this.#ticketKey = undefined;
     const result = key ? this.#context.openTicketUnder(key, () => this.#shakeHands()) : this.#shakeHands();
     if (result !== 1) return this.#state(result);
@@ -193,7 +189,7 @@ export class Connection implements Disposable {
 
   /** What was agreed; empty: nothing was. */
   get alpn(): string {
-    if (!this.#context.hasAlpn) return "";
+    if (this.#context.isServer || !this.#context.hasAlpn) return this.#chosen;
     this.#library.ssl.SSL_get0_alpn_selected(this.#live, first, second); // a pointer, and a u32
     const start = Deno.UnsafePointer.create(place[0]), size = Number(place[1] & 0xffn);
     if (start === null) return "";
@@ -239,9 +235,10 @@ export class Connection implements Disposable {
 
   /** The second time it does nothing. */
   [Symbol.dispose](): void {
+    this.#freed = true;
     if (this.#ssl === null) return;
-    const session = this.#keeper && this.#library.ssl.SSL_get1_session(this.#ssl);
-    if (session) this.#keeper!.context.keepSession(this.#keeper!.server, session);
+    const session = this.#server && this.#library.ssl.SSL_get1_session(this.#ssl);
+    if (session) this.#context.keepSession(this.#server!.name, session);
     this.#library.ssl.SSL_free(this.#ssl);
     this.#ssl = null;
     liveConnections.count--;
@@ -256,6 +253,44 @@ export class Connection implements Disposable {
     return this.#library.crypto.BIO_ctrl_pending(this.#rings.theirs);
   }
 
+  #begin(): void {
+    const { ssl, crypto } = this.#library, { theirs, input } = this.#rings;
+    try {
+      const context = this.#context = this.#makeContext();
+      this.#ssl = ssl.SSL_new(context.pointer);
+      if (this.#ssl === null) throw exhausted("begin a TLS connection", this.#library);
+      liveConnections.count++;
+      crypto.BIO_up_ref(theirs); // SSL_free gives it back
+      ssl.SSL_set_bio(this.#ssl, theirs, theirs);
+      if (context.isServer) this.#accept(context, input);
+      else this.#connect(context);
+    } catch (thrown) {
+      this.#dropInput();
+      throw thrown;
+    }
+  }
+
+  #accept(context: Context, hello: Uint8Array): void {
+    const { ssl } = this.#library, scope = this.#tickets;
+    ssl.SSL_set_accept_state(this.#live);
+    this.#owesTicket = context.hasTickets;
+    if (context.olderTicketKeys.length > 0) {
+      this.#ticketKey = keyNamedIn(context.olderTicketKeys, hello, 0, this.#fed);
+    }
+    if (scope && ssl.SSL_set_session_id_context(this.#live, scope, scope.length) !== 1) {
+      throw exhausted("bind tickets", this.#library);
+    }
+  }
+
+  #connect(context: Context): void {
+    const { ssl } = this.#library;
+    ssl.SSL_set_connect_state(this.#live);
+    if (!this.#server) return;
+    this.#expect(this.#server.name, this.#server.isIp);
+    const session = context.sessionWith(this.#server.name);
+    if (session) ssl.SSL_set_session(this.#live, session);
+  }
+
   #expect(name: string, isIp: boolean): void {
     const { ssl, crypto } = this.#library, text = cString(name);
     if (isIp) {
@@ -268,7 +303,9 @@ export class Connection implements Disposable {
   }
 
   #shakeHands(): number {
-    return this.#library.ssl.SSL_do_handshake(this.#live);
+    const result = this.#library.ssl.SSL_do_handshake(this.#live);
+    if (this.#context.isServer) this.#chosen ||= takeChosen();
+    return result;
   }
 
   #state(result: number): number {

@@ -4,6 +4,7 @@ import { GateError } from "../errors.ts";
 import { cString, type OpenSsl, openssl, takeError } from "./openssl_library.ts";
 import { eachCertificate, unusable, withBio } from "./openssl_certificates.ts";
 import { trustSystem } from "./openssl_roots.ts";
+import { selectAlpn } from "./openssl_alpn.ts";
 import { TICKET_KEY_SIZE, type TicketKey, ticketKeysOf } from "./openssl_tickets.ts";
 
 /** A certificate, the intermediate ones behind it, and its private key: PEM. */
@@ -171,7 +172,10 @@ export function serverContext(settings: ServerSettings): Context {
       ssl.SSL_CTX_set_verify(pointer, VERIFY_PEER | (asked.require ? FAIL_WITHOUT_CERTIFICATE : 0), null);
     }
     context.hasAlpn = settings.alpn.length > 0;
-    if (context.hasAlpn) selectAlpn(context, settings.alpn);
+    if (context.hasAlpn) {
+      alpnList(settings.alpn); // throws
+      selectAlpn(context.library, pointer, settings.alpn);
+    }
   });
 }
 
@@ -262,47 +266,4 @@ function alpnList(names: readonly string[]): Uint8Array<ArrayBuffer> {
     );
   }
   return Uint8Array.from(encoded.flatMap((name) => [name.length, ...name]));
-}
-
-/** What contexts prefer, by the number that OpenSSL hands to the callback: lists are few, and never forgotten. */
-const preferences: string[] = [];
-let selecting: Deno.UnsafeCallback<typeof SELECT> | undefined;
-const SELECT = {
-  parameters: ["pointer", "pointer", "pointer", "pointer", "u32", "pointer"],
-  result: "i32",
-} as const;
-const SELECTED = 0, NONE_IN_COMMON = 2; // SSL_TLSEXT_ERR_OK, _ALERT_FATAL
-
-function selectAlpn({ library, pointer }: Context, names: readonly string[]): void {
-  const list = names.join("\n");
-  alpnList(names); // throws
-  if (!preferences.includes(list)) preferences.push(list);
-  const number = Deno.UnsafePointer.create(BigInt(preferences.indexOf(list) + 1));
-  selecting ??= new Deno.UnsafeCallback(SELECT, select);
-  library.ssl.SSL_CTX_set_alpn_select_cb(pointer, selecting.pointer, number);
-}
-
-/** Called inside SSL_do_handshake. The answer points into the client's own list, which outlives it. */
-function select(
-  _ssl: Deno.PointerValue,
-  out: Deno.PointerValue,
-  outSize: Deno.PointerValue,
-  offered: Deno.PointerValue,
-  size: number,
-  number: Deno.PointerValue,
-): number {
-  if (offered === null || out === null || outSize === null) return NONE_IN_COMMON;
-  const bytes = new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(offered, size));
-  const places = new Map<string, { at: number; length: number }>();
-  for (let at = 0; at < size; at += bytes[at] + 1) {
-    const name = bytes.subarray(at + 1, at + 1 + bytes[at]);
-    places.set(new TextDecoder().decode(name), { at: at + 1, length: name.length });
-  }
-  const wanted = preferences[Number(Deno.UnsafePointer.value(number)) - 1].split("\n");
-  const place = wanted.map((name) => places.get(name)).find((found) => found !== undefined);
-  if (!place) return NONE_IN_COMMON;
-  const address = Deno.UnsafePointer.value(offered) + BigInt(place.at);
-  new BigUint64Array(Deno.UnsafePointerView.getArrayBuffer(out, 8))[0] = address;
-  new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(outSize, 1))[0] = place.length;
-  return SELECTED;
 }

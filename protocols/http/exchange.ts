@@ -72,6 +72,8 @@ export class Exchange {
   copy: MirrorCopy | undefined;
   /** The request's content is on its way. */
   sending = false;
+  /** Settles when it is through, or goes no further. */
+  sent: Promise<void> | undefined;
   /** Of the response; 0: there was none. */
   status = 0;
   waited: number | undefined;
@@ -107,6 +109,7 @@ export class Exchange {
       this.waited =
       this.agreed =
       this.coded =
+      this.sent =
         undefined;
     this.client = this.user = this.userLine = undefined;
     this.rules = NO_RULES;

@@ -5,6 +5,7 @@
 import type { Target } from "../../gate/address.ts";
 import type { Conn, Gate, Protocol } from "../../gate/contracts.ts";
 import type { Verdict } from "../../gate/streams.ts";
+import { promiseResolved } from "../../gate/engine/loop.ts";
 import { sniffPrefix } from "../common/prefix.ts";
 import { connectOrRefuse } from "../common/refuse.ts";
 import { challengeAnswer } from "./acme_challenge.ts";
@@ -44,18 +45,32 @@ function sniffHttp(head: Uint8Array): Verdict {
   return verdict !== false && sniffPrefix(head, CONNECT) === true ? false : verdict;
 }
 
-async function serve(conn: Conn, gate: Gate): Promise<void> {
-  if (gate.handles(conn)) return await serveRequests(conn, gate);
+function serve(conn: Conn, gate: Gate): Promise<void> | void {
+  return gate.handles(conn) ? serveRequests(conn, gate) : serveByFirst(conn, gate);
+}
+
+/** The first request tells where the connection goes. */
+async function serveByFirst(conn: Conn, gate: Gate): Promise<void> {
   conn.deadline(conn.limits.handshakeTimeout);
   const asked = await conn.stream.next(askedFor(conn.limits.headSize));
   if ("fault" in asked) return await refuseFault(conn, asked);
   const text = gate.challenged && asked.path !== undefined ? gate.challenge(asked.path, conn) : undefined;
   if (text !== undefined) return await conn.stream.write(challenge(text));
-  if (asked.absolute && proxies(conn)) return await serveRequests(conn, gate);
+  if (asked.absolute && proxies(conn)) return await served((over) => serveRequests(conn, gate, over));
   using upstream = await connectOrRefuse(conn, gate, asked.target, (reason) => {
     return plainAnswer(statusOf(reason, STATUSES), reason.failure, { head: asked.head });
   });
   gate.relay(conn, upstream);
+}
+
+function served(serving: (over: (thrown?: unknown) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) =>
+    serving((thrown) => {
+      promiseResolved();
+      if (thrown === undefined) resolve();
+      else reject(thrown);
+    })
+  );
 }
 
 /** The whole response, behind which the connection ends. */

@@ -50,8 +50,9 @@ export class ResponseSide {
         }
         if (what === "answered") return;
         if (what === "early") await nextTurn();
+        if (what === "ahead") await exchange.sent;
         again = what === "again";
-        if (again || what === "interim" || what === "early") continue;
+        if (again || what === "interim" || what === "early" || what === "ahead") continue;
         throw new GateError(
           "closed",
           "upstream",
@@ -107,12 +108,20 @@ export class ResponseSide {
     this.#looked = 0;
     if (answer !== RESPONSE) throw failureOf(answer as Fault, "upstream", "the response head");
     if (RESPONSE.status < 200 && RESPONSE.body !== "tunnel") return this.#passInterim(bytes);
+    if (exchange.sending && RESPONSE.body === "tunnel") return this.#switchBehindContent();
     if (exchange.sending && !this.#early) {
       this.#early = true;
       return this.#step.is("early");
     }
     return this.#passResponse(bytes);
   };
+
+  /** RFC 9110 7.8: nobody changes the protocol in the middle of a message; what of it is on its way would get lost. */
+  #switchBehindContent(): Step {
+    const { upFailure } = this.#session.exchange;
+    if (upFailure) throw upFailure;
+    return this.#step.is("ahead");
+  }
 
   /** RFC 9110 15.2: HTTP/1.0 knows none. */
   #passInterim(bytes: Uint8Array): Step {

@@ -17,35 +17,37 @@ import { Session, type Step, type What } from "./session.ts";
 import { statusOfFailure } from "./status.ts";
 import { endsSoon, skipPresent, skipRest } from "./unread.ts";
 
-/** Until the client's connection is over, or has become a relay. Rejects with what broke it. */
-export function serveRequests(conn: Conn, gate: Gate): Promise<void> {
+/** `over` hears once that the client's connection is over, or has become a relay; or what broke it. */
+export function serveRequests(
+  conn: Conn,
+  gate: Gate,
+  over: Over = (thrown) => conn.served(thrown),
+): void {
   const session = new Session(conn, gate);
   conn.onAbort = (reason) => session.dropUpstream(reason);
   conn.patience(conn.limits.headTimeout);
-  return new Server(session).serve();
+  new Server(session, over).begin();
 }
+
+type Over = (thrown?: unknown) => void;
 
 class Server {
   readonly #session: Session;
   readonly #requests: RequestSide;
   readonly #responses: ResponseSide;
-  readonly #over = Promise.withResolvers<void>();
+  readonly #over: Over;
   /** Who has the request, and is polled for the response. */
   #asked: Stream | undefined;
 
-  constructor(session: Session) {
+  constructor(session: Session, over: Over) {
     this.#session = session;
+    this.#over = over;
     this.#requests = new RequestSide(session);
     this.#responses = new ResponseSide(session);
   }
 
-  serve(): Promise<void> {
-    this.#begin();
-    return this.#over.promise;
-  }
-
   /** Another request may come. */
-  #begin(): void {
+  begin(): void {
     this.#requests.begin();
     this.#pollClient();
   }
@@ -106,16 +108,14 @@ class Server {
 
   #goOn(stays: boolean): void {
     const { conn } = this.#session;
-    if (!stays) return this.#end(undefined);
+    if (!stays) return this.#end();
     conn.idle(conn.limits.keepAlive);
-    this.#begin();
+    this.begin();
   }
 
-  #end(thrown: unknown): void {
+  #end(thrown?: unknown): void {
     this.#session.dropUpstream(new GateError("closed", "gate", "Cannot go on: the client is gone"));
-    promiseResolved();
-    if (thrown === undefined) this.#over.resolve();
-    else this.#over.reject(thrown);
+    this.#over(thrown);
   }
 
   /** From what came of the client's head on; whether another request may follow on this connection. */
@@ -146,7 +146,7 @@ class Server {
     const exchange = this.#session.exchange;
     if (wrote instanceof Promise || !exchange.up.done) {
       exchange.sending = true;
-      void this.#requests.passUp(wrote, this.#session.upstream!);
+      exchange.sent = this.#requests.passUp(wrote, this.#session.upstream!);
     } else this.#session.awaitResponse();
     this.#responses.begin();
     return this.#responded();

@@ -20,6 +20,7 @@ export type What =
   | "sent"
   | "interim"
   | "early"
+  | "ahead"
   | "again"
   | "answered";
 

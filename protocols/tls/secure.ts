@@ -33,31 +33,25 @@ export function acceptTls(
   lower: Stream,
   context: Context,
   patience: Patience,
-  tickets?: Uint8Array,
+  tickets?: Uint8Array<ArrayBuffer>,
 ): Promise<Secured> {
-  return promised((settled) => beginAccepting(lower, context, patience, tickets, settled));
+  return promised((settled) => beginAccepting(lower, () => context, patience, tickets, settled));
 }
 
-/** The same without a promise: `settled` is told once, from the loop. Throws what is wrong at once. */
+/**
+ * The same without a promise: `settled` is told once, from the loop. Throws what is wrong at once. The context is asked for
+ * in the first step of the handshake, within the time that those have.
+ */
 export function beginAccepting(
   lower: Stream,
-  context: Context,
+  context: () => Context,
   patience: Patience,
-  tickets: Uint8Array | undefined,
+  tickets: Uint8Array<ArrayBuffer> | undefined,
   settled: (outcome: Outcome) => void,
 ): void {
-  begin(lower, serverSide(context, tickets), "client", patience, settled);
-}
-
-function serverSide(context: Context, tickets: Uint8Array | undefined): Connection {
   const connection = new Connection(context);
-  try {
-    if (tickets) connection.bindTickets(tickets);
-    return connection;
-  } catch (thrown) {
-    connection[Symbol.dispose]();
-    throw thrown;
-  }
+  if (tickets) connection.bindTickets(tickets);
+  begin(lower, connection, "client", patience, settled);
 }
 
 /**

@@ -134,6 +134,62 @@ Deno.test("an upgrade becomes a relay, with what was sent ahead, and counts as o
   ok(down > 80, String(down));
 });
 
+/** The gate has seen by then what upstreams had sent before. */
+async function anotherIsServed(port: number): Promise<void> {
+  await using client = await connect(port);
+  await client.write("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  equal((await readResponse(client)).content, "ok");
+}
+
+Deno.test("who switches protocols ahead of the request's content gets all of that first", async () => {
+  const size = 12_000_000, switched = Promise.withResolvers<void>(), all = Promise.withResolvers<void>();
+  await using upstream = await rawUpstream(async (peer) => {
+    if ((await peer.head()).startsWith("GET ")) return peer.write(OK);
+    peer.socket.pause(); // so that content waits on its way
+    peer.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nfirst");
+    switched.resolve();
+    await all.promise;
+    peer.socket.resume();
+    equal(await peer.content(size) === latin1(pattern(size)), true);
+    equal(await peer.content(6), "behind");
+    peer.write("last");
+    peer.socket.end();
+  });
+  await using gate = await gateTo(upstream.port);
+  await using client = await connect(gate.port("web"));
+  const head = "POST /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n";
+  await client.write(`${head}Content-Length: ${size}\r\n\r\n`);
+  const written = client.write(pattern(size));
+  await switched.promise;
+  await anotherIsServed(gate.port("web"));
+  all.resolve();
+  await written;
+  await client.write("behind");
+  equal((await readResponse(client)).status, 101);
+  equal(latin1(await client.read(9)), "firstlast");
+  client.end();
+  equal((await gate.record(({ up }) => up > size)).outcome, "ok");
+  equal(gate.requests.map(({ path, status, up }) => [path, status, up]), [["/", 200, 0], ["/ws", 101, size]]);
+});
+
+Deno.test("a switch of protocols ahead of content that breaks off is none", async () => {
+  const switched = Promise.withResolvers<void>();
+  await using upstream = await rawUpstream(async (peer) => {
+    if ((await peer.head()).startsWith("GET ")) return peer.write(OK);
+    peer.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n");
+    switched.resolve();
+  });
+  await using gate = await gateTo(upstream.port);
+  await using client = await connect(gate.port("web"));
+  const head = "POST /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n";
+  await client.write(`${head}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n`);
+  await switched.promise;
+  await anotherIsServed(gate.port("web"));
+  await client.write("x\r\n");
+  equal((await readResponse(client)).status, 400);
+  equal((await gate.request(({ path }) => path === "/ws")).outcome, "malformed");
+});
+
 Deno.test("a refused upgrade is a plain answer, and the connection goes on", async () => {
   await using upstream = await rawUpstream(echoRequests);
   await using gate = await gateTo(upstream.port);
