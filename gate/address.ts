@@ -1,8 +1,13 @@
 /** Names and targets in one spelling each; what is an IP address is in ip.ts. */
-import type { Target } from "./contracts.ts";
 import { formatIp, parseAnyIp, parseIp } from "./ip.ts";
 
 export * from "./ip.ts";
+
+/** `host` is a name, an IP literal without brackets, or `unix:/path`, `unix:@abstract` (port 0 then). */
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+}
 
 const UNIX = "unix:";
 /** Fits sockaddr_un.sun_path (108 bytes) with a NUL before or behind. */

@@ -3,7 +3,9 @@ import { Census } from "./census.ts";
 import { Challenges } from "./challenges.ts";
 import { Connection } from "./connection.ts";
 import type { AskForFiles } from "./connector.ts";
-import type { Peer, Protocol, Protocols, Stream, Target } from "./contracts.ts";
+import type { Target } from "./address.ts";
+import type { Peer, Protocol, Protocols } from "./contracts.ts";
+import type { Stream } from "./streams.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { Accepting } from "./engine/acceptor.ts";
 import type { AskHealth } from "./engine/checks.ts";
@@ -133,6 +135,7 @@ export class Admission {
 
   #gateFor(journal: Journal): EngineGate {
     return new EngineGate({
+      protocols: this.#registry.protocols,
       connector: () => this.#ruling.connector,
       terminations: () => this.#ruling.terminations,
       challenges: this.challenges,

@@ -1,8 +1,9 @@
 /** What clients name themselves: dialed as far as policy permits it, also where that changes meanwhile. */
-import { formatTarget } from "./address.ts";
+import { formatTarget, type Target } from "./address.ts";
 import { askingOf } from "./asking.ts";
 import type { Connection } from "./connection.ts";
-import type { Routed, Stream, Target } from "./contracts.ts";
+import type { Routed } from "./requests.ts";
+import type { Stream } from "./streams.ts";
 import type { Decider } from "./decide.ts";
 import type { Dialer } from "./dialer.ts";
 import { now } from "./engine/loop.ts";

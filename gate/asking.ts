@@ -1,7 +1,8 @@
 /** What is known of a connection when it has to be decided where it may go. */
-import { isLoopback, isUnixHost, normalName, parseAnyIp } from "./address.ts";
-import type { Conn, Naming, Requested, Target } from "./contracts.ts";
+import { isLoopback, isUnixHost, normalName, parseAnyIp, type Target } from "./address.ts";
+import type { Conn, Naming } from "./contracts.ts";
 import type { Identity } from "./identity/identity.ts";
+import type { Requested } from "./requests.ts";
 import type { ListenerRules } from "./snapshot.ts";
 
 export interface Asking {

@@ -1,7 +1,6 @@
 /** One dial for one connection: marked where it leads to this gate itself, counted at its endpoint, given up with it. */
-import { formatTarget } from "./address.ts";
+import { formatTarget, type Target } from "./address.ts";
 import type { Connection } from "./connection.ts";
-import type { Target } from "./contracts.ts";
 import { GateError } from "./errors.ts";
 import { Dial, type DialOwner } from "./engine/dial.ts";
 import { promiseResolved } from "./engine/loop.ts";

@@ -7,6 +7,7 @@ import type { Connection } from "./connection.ts";
 import type { Termination } from "./contracts.ts";
 import { type Context, type KeyPair, serverContext } from "./engine/openssl_context.ts";
 import { openssl } from "./engine/openssl_library.ts";
+import { GateError } from "./errors.ts";
 
 /** The token stands behind it. */
 const PATH = "/.well-known/acme-challenge/";
@@ -51,8 +52,18 @@ export class Challenges {
     const { alpn, serverName = "" } = conn.peer;
     const pair = alpn === ACME_TLS ? this.#pairs.get(serverName) : undefined;
     if (!pair) return undefined;
-    pair.context ??= serverContext({ keyPair: pair.keyPair, alpn: [ACME_TLS], scope: ROUTE });
     conn.route = ROUTE;
-    return { context: pair.context, tickets: TICKETS, inside: "nothing" };
+    return { context: () => this.#contextOf(serverName, pair), tickets: TICKETS, inside: "nothing" };
+  }
+
+  #contextOf(name: string, pair: Pair): Context {
+    if (this.#pairs.get(name) !== pair) {
+      throw new GateError(
+        "closed",
+        "gate",
+        `Cannot answer the challenge of ${JSON.stringify(name)}: it is over`,
+      );
+    }
+    return pair.context ??= serverContext({ keyPair: pair.keyPair, alpn: [ACME_TLS], scope: ROUTE });
   }
 }

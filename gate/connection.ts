@@ -1,6 +1,8 @@
 /** One connection from its accept to its record. It is counted in the limits until then. */
-import { formatTarget } from "./address.ts";
-import type { Conn, Draft, Limits, Peer, Stream, Target } from "./contracts.ts";
+import { formatTarget, type Target } from "./address.ts";
+import type { Conn, Draft, Limits, Peer } from "./contracts.ts";
+import type { Proven } from "./requests.ts";
+import type { Stream } from "./streams.ts";
 import type { Decider } from "./decide.ts";
 import { asGateError, atLimit, GateError } from "./errors.ts";
 import type { Expiring } from "./engine/deadlines.ts";
@@ -15,14 +17,19 @@ import type { Entrance } from "./entry.ts";
 import type { Health } from "./health.ts";
 import type { Place } from "./limits.ts";
 import type { RouteRequests } from "./request_counts.ts";
-import type { ConnectionWords } from "./request_line.ts";
+import type { ConnectionWords } from "./request_log.ts";
 import type { Right } from "./right.ts";
 import type { Roster } from "./roster.ts";
-import type { ListenerRules, RouteEndpoint } from "./snapshot.ts";
+import type { ClientCertificateRule, ListenerRules, RouteEndpoint, RouteRule } from "./snapshot.ts";
 import type { Milestones } from "./stages.ts";
 
 /** A stream that tells when its peer is gone while nobody reads. */
 type Telling = Stream & { onGone?: ((reason: GateError) => void) | undefined };
+
+/** Not a closure of the constructor: with one, V8 14 has most of what is dead outlive its scavenges. */
+function goneOf(connection: Connection): (reason: GateError) => void {
+  return (reason) => connection.abort(reason);
+}
 
 /** What can be given up while it is under way. */
 export interface Cancellable {
@@ -34,6 +41,8 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   /** In the loop's time, and since the epoch, ms. */
   readonly began = now;
   readonly beganAt = Date.now();
+  /** Where the census has it. */
+  seat = -1;
   peer: Peer;
   /** Where policy permitted it. */
   right: Right | undefined;
@@ -41,8 +50,14 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   userDigest: string | undefined;
   /** Whose decision it was that its TLS ends here. */
   endedBy: Decider | undefined;
+  /** Whose certificates were believed then, where clients were asked for one. */
+  clients: ClientCertificateRule | undefined;
   /** The place of the route it took, or `fallback`. */
   route = "";
+  /** The route that its message takes, whom trusted proxies tell of, and what was proven of that one. */
+  routed: RouteRule | undefined;
+  client: string | undefined;
+  proven: Proven | undefined;
   /** What its last dial reached. */
   dialed: Target | undefined;
   toldAt = 0;
@@ -63,6 +78,7 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   ownUpstream: PooledUpstream | undefined;
   /** By what right that one was dialed, where its client named the target. */
   ownRight: Right | undefined;
+  moving: { readonly up: number; readonly down: number } | undefined;
   /** Where its message has been, if its route sends it again. */
   tried: Set<RouteEndpoint> | undefined;
   /** Requests that are over, and among whose the one counts that is not. */
@@ -75,7 +91,8 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   #endpoint: RouteEndpoint | undefined;
   #health: Health | undefined;
   #undo: (() => void)[] | undefined;
-  /** Streams that were unwrapped from it and are not over. */
+  /** Streams were unwrapped from it; and those of them that are not over. */
+  isLayer = false;
   #inner = 0;
   #served = false;
   /** Its descriptor outlives it for a moment, and counts meanwhile. */
@@ -108,9 +125,12 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   ) {
     this.peer = peer;
     this.#roster = roster;
-    if (entrance.outer) entrance.outer.#inner++;
+    if (entrance.outer) {
+      entrance.outer.isLayer = true;
+      entrance.outer.#inner++;
+    }
     this.#stream = this.#outermost = stream;
-    stream.onGone = (reason) => this.abort(reason);
+    stream.onGone = goneOf(this);
   }
 
   get stream(): Telling {
@@ -120,7 +140,7 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   set stream(inner: Telling) {
     this.#stream.onGone = undefined;
     this.#stream = inner;
-    inner.onGone = (reason) => this.abort(reason);
+    inner.onGone = goneOf(this);
   }
 
   /** Whether its stream is one that was inside of what came in. */
@@ -243,10 +263,27 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     this.#endpoint = undefined;
   }
 
+  /** What holds for one message alone. */
+  forgetMessage(): void {
+    this.routed = this.client = this.proven = undefined;
+  }
+
   /** No request is under way any more. */
   leaveRequests(): void {
     this.requesting?.left();
     this.requesting = undefined;
+  }
+
+  /** Nothing of its messages holds for what comes behind them. */
+  leaveMessages(): void {
+    this.forgetMessage();
+    this.ownUpstream?.close();
+    this.ownUpstream =
+      this.ownRight =
+      this.right =
+      this.onAbort =
+        undefined;
+    this.route = this.record.target = this.record.endpoint = "";
   }
 
   /** Runs when it is over. */
@@ -258,7 +295,7 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   /** Both streams are the relay's now. */
   relaying(relay: Relay): void {
     this.upstream?.leavePool();
-    this.upstream = this.onAbort = undefined;
+    this.upstream = this.onAbort = this.moving = undefined;
     this.#releaseDeadline(); // the relay has one of its own
     this.#relay = relay;
     relay.start();
@@ -277,8 +314,9 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   /** Bytes so far. */
   get moved(): { up: number; down: number } {
     const { record } = this;
-    if (!this.#relay) return record;
-    return { up: record.up + this.#relay.up, down: record.down + this.#relay.down };
+    const more = this.#relay ?? this.moving;
+    if (!more) return record;
+    return { up: record.up + more.up, down: record.down + more.down };
   }
 
   relayed(up: number, down: number, failure: GateError | undefined): void {
@@ -287,8 +325,9 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     this.end(failure);
   }
 
-  /** Its serving is over without a relay, by returning or by `thrown`. */
-  served(thrown: unknown): void {
+  /** Its serving is over, by returning or by `thrown`; a relay ends it later. */
+  served(thrown?: unknown): void {
+    if (thrown === undefined && this.#relay) return;
     const failure = thrown === undefined ? undefined : this.#aborted ?? asGateError(thrown);
     const { stream } = this;
     this.#served = true;
@@ -312,6 +351,8 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   end(failure: GateError | undefined): void {
     if (this.#over) return;
     this.#settle();
+    this.record.up += this.moving?.up ?? 0;
+    this.record.down += this.moving?.down ?? 0;
     this.#roster.ended(this, failure);
     this.#leave();
   }

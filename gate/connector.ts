@@ -1,9 +1,10 @@
 /** The one way out: route, policy, dial. Where to go is decided in decide.ts; here it happens. */
-import { formatTarget } from "./address.ts";
+import { formatTarget, type Target } from "./address.ts";
 import { AskedTargets, type Deciding, type NamedRequest } from "./asked.ts";
 import { type Asking, askingOf } from "./asking.ts";
 import type { Connection } from "./connection.ts";
-import type { FilesSite, Requested, Stream, Target } from "./contracts.ts";
+import type { FilesSite, Requested } from "./requests.ts";
+import type { Stream } from "./streams.ts";
 import type { Decider, Plan } from "./decide.ts";
 import { Dialer, type DialerParts } from "./dialer.ts";
 import { after, now, promiseResolved } from "./engine/loop.ts";
@@ -14,6 +15,7 @@ import { lostUser } from "./right.ts";
 import { RouteDialer, type RouteDialerParts } from "./route_dialer.ts";
 import type { RouteEndpoint, RouteRule } from "./snapshot.ts";
 import { tlsKind } from "./upstream_tls.ts";
+import { lostVouching } from "./vouching.ts";
 
 /** The other end of a connection for files; the descriptor goes to their thread. */
 export type AskForFiles = (fd: number, site: FilesSite) => void;
@@ -45,8 +47,8 @@ export class Connector {
   connect(target: Target | undefined, conn: Connection): Promise<Stream> {
     const { decider, protocols } = this.#parts;
     const { naming } = protocols[conn.record.protocol];
-    const userless = lostUser(conn); // a reload that took the user away may not have come round to this one yet
-    if (userless) throw userless;
+    const unproven = lostUser(conn) ?? lostVouching(conn); // a reload may not have come round to this one yet
+    if (unproven) throw unproven;
     conn.askedAt = now;
     if (target) conn.record.target = formatTarget(target);
     const asking = askingOf(conn, naming, conn.entrance.entry.trusted, target);
@@ -68,13 +70,21 @@ export class Connector {
 
   /** The route of one request. Throws GateError. */
   route(request: Requested, conn: Connection): RouteRule {
-    const asked = askingOf(conn, "host", conn.entrance.entry.trusted, request.target, request);
-    const asking = request.source === undefined ? asked : { ...asked, source: request.source };
-    const { outer } = conn.entrance;
+    const asking = askingOfRequest(request, conn);
+    const { outer } = conn.entrance, unproven = lostVouching(conn);
+    if (unproven) throw unproven;
     if (outer?.endedBy) this.#refuseMisdirected(asking, outer.endedBy, outer.record.protocol);
     const plan = this.#parts.decider.plan(asking);
     if (plan.kind === "route") return plan.route;
     throw new GateError("internal", "gate", "Cannot route a request: its plan is no route");
+  }
+
+  /** The route whose `sources` refused a request; undefined: it was something else. */
+  refusing(request: Requested, conn: Connection): RouteRule | undefined {
+    const { router } = this.#parts.decider,
+      asking = askingOfRequest(request, conn),
+      route = router.match(asking);
+    return route && !router.admits(route, asking.source) ? route : undefined;
   }
 
   /** A connection whose TLS ended for one host may bring requests for others, but for those whose TLS is passed on. */
@@ -183,6 +193,11 @@ export class Connector {
     );
     return stream;
   }
+}
+
+function askingOfRequest(request: Requested, conn: Connection): Asking {
+  const asking = askingOf(conn, "host", conn.entrance.entry.trusted, request.target, request);
+  return request.source === undefined ? asking : { ...asking, source: request.source };
 }
 
 /** The one of the message before, if it was not kept. */

@@ -1,100 +1,22 @@
 /**
- * The vocabulary: what a stream, a protocol, a resolver and the gate are to each other. Every other file speaks in
- * these words. ARCHITECTURE.md tells how they fit.
+ * The vocabulary: what a connection, a protocol, a resolver and the gate are to each other, over streams.ts and
+ * requests.ts. Every other file speaks in these words. ARCHITECTURE.md tells how they fit.
  */
+import type { Target } from "./address.ts";
 import type { Context } from "./engine/openssl_context.ts";
 import type { GateError, LimitName } from "./errors.ts";
-import type { Filters } from "./filters.ts";
 import type { Identity } from "./identity/identity.ts";
-
-/** More may come; the peer sent FIN; the time for first bytes is over. */
-export type Phase = "open" | "ended" | "late";
-/** Yes, no, or the bytes needed in all. */
-export type Verdict = boolean | number;
-
-/** The smallest thing that works: bytes both ways, half-close, reset, and the kernel socket where there is one. */
-export interface Stream extends Disposable {
-  /**
-   * Shows `parse` what comes next, consuming nothing, again whenever more came, until it answers something but a
-   * number (= bytes needed in all). `head` is valid during the synchronous call only. No promise where the answer is there.
-   */
-  look<T extends object | string | boolean>(
-    parse: (head: Uint8Array, phase: Phase) => T | number,
-  ): T | Promise<T>;
-  /**
-   * Reads. `use` runs synchronously on what there is and answers how much of it it used, or a number = bytes needed
-   * in all; what it did not use is held by the stream and goes first. The bytes are valid during the call only.
-   */
-  next<T extends { used: number }>(use: (bytes: Uint8Array, phase: Phase) => T | number): T | Promise<T>;
-  /** 1 to into.length bytes; null: FIN; a reset throws. */
-  read(into: Uint8Array): Promise<number | null>;
-  /** Takes all, or throws; the bytes are free on return. */
-  write(bytes: Uint8Array): void | Promise<void>;
-  /** Half-close: the peer sees FIN, reading goes on. */
-  closeWrite(): Promise<void>;
-  /** The peer sees a reset, never an end. */
-  abort(reason: GateError): void;
-  /** Raw streams: moves the kernel socket out; who takes it sends `held` first. */
-  take?(): { fd: number; held: Uint8Array };
-  /** Moves the stream to where bytes flow without promises: what relay, copy and a layer above use. */
-  joint?(): Joint;
-} // disposing a moved stream does nothing
-
-/** A stream without promises: synchronous, never waits, calls nothing of its taker from inside its own methods. */
-export interface Joint {
-  /** What the peer sends goes to `to`, held bytes first; after `bytes` it stops. */
-  join(to: Taker, bytes?: number): void;
-  /**
-   * Places for the next bytes to the peer, at most `most` of them and at least `least` (1); undefined: none now,
-   * `to.room()` comes.
-   */
-  reserve(most: number, least?: number): Room | undefined;
-  /** So many bytes of the reserved places are filled: they leave with the batch, at the latest at the turn's end. */
-  commit(bytes: number): void;
-  /**
-   * Where there is a socket right below: sends the first bytes of `bytes` behind what was committed, without places for
-   * them, and keeps what the kernel refuses. false: nothing of it now, `to.room()` comes.
-   */
-  post?(bytes: Uint8Array, size: number): boolean;
-  /** Taken bytes have left this gate: only this reopens the stream's window. */
-  delivered(bytes: number): void;
-  /** Back to the promise forms, nothing lost. */
-  leave(): Stream;
-  /** FIN behind what was committed. */
-  end(): void;
-  /** A reset. */
-  abort(reason: GateError): void;
-}
-
-/** Who receives from a joint. */
-export interface Taker {
-  /** Where a socket right below had best receive to: nobody else uses it until it is taken. */
-  readonly places?: Uint8Array;
-  /** In order; the bytes are valid until flush(), which comes in the same turn. */
-  take(bytes: Uint8Array, at: number, size: number): void;
-  /** Send what was gathered, copy what the kernel refuses (the window bounds it). */
-  flush(): void;
-  /** reserve has room again; a connection calls its streams' in turn, a batch each. */
-  room(): void;
-  /** The peer's FIN, or the end of the bytes that were joined. */
-  end(): void;
-  /** The peer's reset. */
-  broke(reason: GateError): void;
-}
-
-/** Reserved places: `pieces` of them, each `size[i]` bytes from `at[i]` in `bytes`. One per thread. */
-export interface Room {
-  bytes: Uint8Array;
-  pieces: number;
-  readonly at: Int32Array;
-  readonly size: Int32Array;
-}
-
-/** `host` is a name, an IP literal without brackets, or `unix:/path`, `unix:@abstract` (port 0 then). */
-export interface Target {
-  readonly host: string;
-  readonly port: number;
-}
+import type {
+  Credentials,
+  PasswordRule,
+  Proven,
+  Requested,
+  RequestRecord,
+  Routed,
+  TokenAnswer,
+  TokenRule,
+} from "./requests.ts";
+import type { Pace, Progress, Stream, Verdict } from "./streams.ts";
 
 /** What is known of who connected: facts, replaced and never mutated. */
 export interface Peer {
@@ -119,6 +41,8 @@ export interface ClientCertificate {
   /** SHA-256 of the DER, in hex. */
   readonly fingerprint: string;
   readonly der: Uint8Array;
+  /** The end of its validity, ms since the epoch. */
+  readonly notAfter: number;
 }
 
 /** The record of one connection on its way: plain data. */
@@ -165,6 +89,8 @@ export interface Conn {
   /** Where it came in, as the client saw it; a unix socket has none. */
   readonly localAddress?: Target;
   peer: Peer;
+  /** By whoever serves it: of the message under way, or of the tunnel that it became. */
+  proven: Proven | undefined;
   readonly record: Draft;
   readonly limits: Limits;
   /** Registry names of what may come in at its listener now. */
@@ -173,6 +99,8 @@ export interface Conn {
   readonly asksUser: boolean;
   /** Whether the listener believes what this IP literal says of where requests come from (`trustedProxies`). */
   believes(address: string): boolean;
+  /** Content on its way that the record does not have yet. */
+  moving?: { readonly up: number; readonly down: number };
   /** One per connection: when it passes, the stream is aborted with "timeout", unless `late` is to be called. 0: none. */
   deadline(ms: number, late?: () => void): void;
   /** In its place: after `ms` a read of the stream that still waits is shown the phase "late", and so is every other. */
@@ -183,145 +111,10 @@ export interface Conn {
   readonly stopping: boolean;
   /** Called once, when the client resets or the connection is cut: what is under way for it may end. */
   onAbort: ((reason: GateError) => void) | undefined;
+  /** For who serves it without a promise: what that would have resolved or been rejected (`thrown`) with. */
+  served(thrown?: unknown): void;
   /** Made when first asked for; aborts when the client resets, the deadline passes or the gate stops. */
   readonly signal: AbortSignal;
-}
-
-/** A request within a connection, as routes are matched by it. */
-export interface Requested {
-  /** Whom it is for; absent where an old request names nobody. */
-  readonly target?: Target;
-  /** As it came, without the query; `*` for a whole server. */
-  readonly path: string;
-  /** IP literal of the client, as trusted proxies tell it; absent: the connection's peer is the client. */
-  readonly source?: string;
-  readonly method: string;
-  /**
-   * The value of a field by its name in lower case, an octet a character: lines of one name put together (RFC 9110
-   * 5.3). To be asked, as `query`, during the call that was given this.
-   */
-  header(name: string): string | undefined;
-  /** The first value of a parameter, as request_query.ts reads it. */
-  query(name: string): string | undefined;
-}
-
-/** The route that a request takes, handled as HTTP; or what policy permitted to who named the target. */
-export interface Routed {
-  /** Empty: no route. */
-  readonly place: string;
-  readonly http: RequestRules;
-}
-
-/** What a connection to the thread of files is for. */
-export interface FilesSite {
-  /** Absolute. */
-  readonly directory: string;
-  /** The path that is the directory itself, in normal form and without a slash at its end; empty for `/`. */
-  readonly prefix: string;
-}
-
-/** How a response's content may be coded on its way to the client (RFC 9110 8.4.1). */
-export type Coding = "zstd" | "gzip";
-
-/** What a route says of requests. Times in ms, sizes in bytes. */
-export interface RequestRules extends Filters {
-  /** Of the route's path, where it is one: what filters replace, and what files lie behind. */
-  readonly prefix?: string;
-  /** From the request's end to the response's head. */
-  readonly timeout?: number;
-  /** Of the request's content; absent: `limits.bodySize` holds. */
-  readonly bodySize?: number;
-  /** Over TLS alone: who asks in clear is sent there. */
-  readonly secureOnly?: true;
-  /** In place of an upstream. */
-  readonly files?: FilesSite;
-  /** In the order of preference; absent: content goes on as it came. */
-  readonly compress?: readonly Coding[];
-  /** Who may make requests; absent: anybody. */
-  readonly auth?: AuthRule;
-  /** How often each source may come. */
-  readonly rateLimit?: RateLimit;
-  readonly retries?: Retries;
-  /** Where a copy of each request goes. */
-  readonly mirror?: Target;
-}
-
-/** So many requests at once, then one in `per / requests` ms. */
-export interface RateLimit {
-  readonly requests: number;
-  readonly per: number;
-}
-
-/** How often a request may be sent again, and after what. */
-export interface Retries {
-  readonly attempts: number;
-  readonly on: readonly RetryReason[];
-}
-
-/** Nothing was sent; or the status that the upstream answered, or that the gate would answer in its place. */
-export type RetryReason = "connect" | 502 | 503 | 504;
-
-/** What has to be proven of who makes a request: all that is given. */
-export interface AuthRule {
-  readonly basic?: PasswordRule;
-  readonly jwt?: TokenRule;
-  /** A client certificate that the listener's roots vouch for. */
-  readonly certificate?: true;
-}
-
-/** The name of a set of users that main knows, and the realm that clients are told of (RFC 9110 11.5). */
-export interface PasswordRule {
-  readonly users: string;
-  readonly realm: string;
-}
-
-/** Which tokens are believed: of this issuer, for one of these audiences, with all of these claims. */
-export interface TokenRule {
-  readonly issuer: string;
-  readonly audiences: readonly string[];
-  readonly claims: Readonly<Record<string, string>>;
-}
-
-/**
- * What a token proves. "right": until then (ms since the epoch) nothing has to be verified again; the subject can be told
- * in a field. "misfit": it is right, and has not the claims of the rule. "wrong": `why` is for the client too.
- */
-export type TokenAnswer =
-  | { readonly verdict: "right"; readonly subject: string | undefined; readonly until: number }
-  | { readonly verdict: "misfit" }
-  | { readonly verdict: "wrong"; readonly why: string };
-
-/** The record of one request, as its protocol tells it at its end: it becomes a line of the journal. Times in ms. */
-export interface RequestRecord {
-  readonly method: string;
-  /** Whom it was for, as it came. */
-  readonly host: string;
-  /** Without the query. */
-  readonly path: string;
-  readonly requestId: string;
-  /** 0: there was no answer. */
-  readonly status: number;
-  /** In the loop's time. */
-  readonly began: number;
-  /** From then until the response's head; absent: there was none. */
-  readonly waited?: number;
-  /** How often it was sent again. */
-  readonly retried: number;
-  /** Bytes of the content of request and response. */
-  readonly up: number;
-  readonly down: number;
-  /** Who the route's `auth` proved to have made it; absent: nobody. */
-  readonly user?: string;
-  /** IP literal of the client, as trusted proxies tell it. */
-  readonly client?: string;
-  readonly failure?: GateError;
-}
-
-/** How slow a copy may be: ms without a byte from the source, or taken by the sink; bytes/s of the source on average. */
-export interface Pace {
-  readonly source: number;
-  readonly sink: number;
-  readonly least: number;
 }
 
 /** One place to dial: plain data. With `via`, that is dialed and the innermost layer asked for `address`. */
@@ -368,8 +161,11 @@ export interface Protocol {
   sniff?(head: Uint8Array): Verdict;
   /** A weaker claim, heard when every listed protocol said no: what it answers with a refusal rather than silence. */
   catches?(head: Uint8Array): Verdict;
-  /** The server side. May return early: relay and enter take over. */
-  serve?(conn: Conn, gate: Gate): Promise<void>;
+  /**
+   * The server side. May return early: relay and enter take over. Without a promise it goes on by itself, and tells its
+   * end by `conn.served`.
+   */
+  serve?(conn: Conn, gate: Gate): Promise<void> | void;
   /** The client side. A multiplexing transport calls lower() only without a live connection. */
   wrap?(
     endpoint: Endpoint,
@@ -396,10 +192,10 @@ export interface Securing {
 
 /** How TLS ends here for a connection. */
 export interface Termination {
-  /** Of the server's side: to be used before anything is awaited. */
-  readonly context: Context;
+  /** Of the server's side. The first call may take as long as a handshake. Throws GateError as serverContext. */
+  readonly context: () => Context;
   /** What a ticket has to be issued under to resume: at most 32 bytes. */
-  readonly tickets: Uint8Array;
+  readonly tickets: Uint8Array<ArrayBuffer>;
   /** Where the inner bytes go: to the route's targets, or in again; "nothing": there are none, the handshake was all. */
   readonly inside: "connect" | "enter" | "nothing";
 }
@@ -440,6 +236,8 @@ export interface Gate {
   reused(conn: Conn): boolean;
   /** A request is over: its line of the journal, and the end of its load on the endpoint. */
   requested(conn: Conn, record: RequestRecord): void;
+  /** Between two messages: what comes next is another protocol's of its listener, which serves it from here on. */
+  handOver(conn: Conn, protocol: string): Promise<void>;
   /** MOVES both; the record is written when the relay ends. */
   relay(conn: Conn, upstream: Stream): void;
   /**
@@ -462,7 +260,13 @@ export interface Gate {
    * Exactly so many bytes, held ones first, spliced where both are raw; Infinity: up to the end, which is not passed on.
    * Answers how many that were.
    */
-  copy(from: Stream, to: Stream, bytes: number, pace?: Pace): Promise<number>;
+  copy(
+    from: Stream,
+    to: Stream,
+    bytes: number,
+    pace?: Pace,
+    watch?: (progress: Progress) => void,
+  ): Promise<number>;
   /**
    * Checks a password off this thread, bounded and throttled by source (by default the peer): then it rejects. true sets
    * conn.peer.user.
@@ -472,11 +276,6 @@ export interface Gate {
   checkPassword(rule: PasswordRule, given: Credentials, source: string, conn: Conn): Promise<boolean>;
   /** Verifies a token off this thread. Rejects where the source has to wait, or the issuer's keys are not known. */
   checkToken(rule: TokenRule, token: string, source: string, conn: Conn): Promise<TokenAnswer>;
-}
-
-export interface Credentials {
-  readonly user: string;
-  readonly password: string;
 }
 
 /** Registry name -> protocol. The key is its only name: configuration, logs, metrics and layers use it. */

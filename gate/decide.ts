@@ -1,7 +1,7 @@
 /** Where a connection goes, as a value: the route it takes, or the target it asked for and what policy says to that. */
-import { canonicalHost, formatTarget, type Ip, isUnixHost } from "./address.ts";
+import { canonicalHost, formatTarget, type Ip, isUnixHost, type Target } from "./address.ts";
 import { askedName, type Asking } from "./asking.ts";
-import type { Destination, Endpoint, Target } from "./contracts.ts";
+import type { Destination, Endpoint } from "./contracts.ts";
 import { type Failure, GateError, Misdirected } from "./errors.ts";
 import { Router } from "./match.ts";
 import { type Judgement, Policy, type Request } from "./policy.ts";
@@ -122,6 +122,7 @@ export class Decider {
     if (name === undefined || asking.target === undefined) {
       throw refusal("no-route", asking, "no route matches, and the client gave no name");
     }
+    this.#requireUnhandled(asking);
     if (asking.asksUser) {
       throw refusal("unauthenticated", asking, "no route matches, and nobody can log in by SNI");
     }
@@ -129,6 +130,13 @@ export class Decider {
       throw refusal("no-route", asking, `no route matches, and no rule allows ${asking.protocol}`);
     }
     return this.#planAsked(asking, canonicalTarget(asking));
+  }
+
+  /** Whose requests are handled here is not looked for elsewhere; a rule for TLS means those whom no route names. */
+  #requireUnhandled(asking: Asking): void {
+    const handling = this.router.handling(asking), { host = "*" } = handling ?? {};
+    if (!handling || host === "*" && this.policy.allowsProtocol(asking.protocol)) return;
+    throw refusal("no-route", asking, `${handling.place} handles requests, and no certificate has this name`);
   }
 
   #planAsked(asking: Asking, target: Target): Plan {

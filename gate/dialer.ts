@@ -1,8 +1,9 @@
 /** From a target to a stream: its addresses are found, one is dialed, layers are spoken to what answers. */
-import { formatTarget } from "./address.ts";
+import { formatTarget, type Target } from "./address.ts";
 import { Attempt, type Outcome } from "./attempt.ts";
 import type { Connection } from "./connection.ts";
-import type { Destination, Endpoint, Protocols, Stream, Target } from "./contracts.ts";
+import type { Destination, Endpoint, Protocols } from "./contracts.ts";
+import type { Stream } from "./streams.ts";
 import { after, now, promiseResolved } from "./engine/loop.ts";
 import type { OwnDials } from "./engine/own_dials.ts";
 import { asGateError, atLimit, GateError } from "./errors.ts";

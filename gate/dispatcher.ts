@@ -1,7 +1,9 @@
 /** What a connection speaks is told apart, and who speaks that serves it; what nobody knows goes to the fallback. */
 import type { Census } from "./census.ts";
 import type { Connection } from "./connection.ts";
-import type { Protocol, Protocols, Stream } from "./contracts.ts";
+import type { Target } from "./address.ts";
+import type { Protocol, Protocols } from "./contracts.ts";
+import type { Phase, Stream } from "./streams.ts";
 import { FirstBytes } from "./engine/first_bytes.ts";
 import { now, promiseResolved } from "./engine/loop.ts";
 import { Socket } from "./engine/socket.ts";
@@ -32,8 +34,8 @@ export class Dispatcher {
   /** From its first byte to its relay or its end. Never throws: whatever happens ends in the connection's record. */
   serve(connection: Connection): void {
     const { entry, outer } = connection.entrance;
-    if (outer || entry.hasProxies) promiseResolved();
-    if (outer) void this.#serveUnwrapped(connection);
+    if (entry.hasProxies) promiseResolved();
+    if (outer) this.#serveUnwrapped(connection);
     else if (entry.isProxy(connection.peer.address)) void this.#servePrefaced(connection);
     else this.#serveRaw(connection);
   }
@@ -58,43 +60,57 @@ export class Dispatcher {
       connection.stream[Symbol.dispose](); // nothing was answered: there is nothing to linger for
       return connection.served(thrown);
     }
-    if (entry.only !== undefined) return void this.#speak(connection, entry.only);
+    if (entry.only !== undefined) return this.#speak(connection, entry.only);
     connection.patience(entry.rules.sniffTimeout);
     new FirstBytes(connection.stream as Socket, entry.sniff, (sniffed) => {
-      void this.#follow(connection, sniffed);
+      this.#follow(connection, sniffed);
     }, (thrown) => connection.served(thrown));
   }
 
-  /** A stream without a socket is told apart by its promises. */
-  async #serveUnwrapped(connection: Connection): Promise<void> {
+  #serveUnwrapped(connection: Connection): void {
     const { entry } = connection.entrance;
-    try {
-      if (entry.only !== undefined) return await this.#speak(connection, entry.only);
-      connection.patience(entry.rules.sniffTimeout);
-      await this.#follow(connection, await connection.stream.look(entry.sniff));
-    } catch (thrown) {
-      connection.served(thrown);
-    }
+    if (entry.only !== undefined) return this.#speak(connection, entry.only);
+    connection.patience(entry.rules.sniffTimeout);
+    const tell = (head: Uint8Array, phase: Phase): { used: 0; sniffed: Sniffed } | number => {
+      const sniffed = entry.sniff(head, phase);
+      return typeof sniffed === "number" ? sniffed : { used: 0, sniffed };
+    };
+    const look = (): void => {
+      try {
+        const told = connection.stream.poll(tell, look);
+        if (told) this.#follow(connection, told.sniffed);
+      } catch (thrown) {
+        connection.served(thrown);
+      }
+    };
+    look();
   }
 
-  #follow(connection: Connection, sniffed: Sniffed): Promise<void> {
+  #follow(connection: Connection, sniffed: Sniffed): void {
     connection.toldAt = now;
     this.#parts.journal.sniffed(now - connection.began);
     if ("protocol" in sniffed) return this.#speak(connection, sniffed.protocol);
     connection.record.protocol = "unknown";
-    promiseResolved();
-    return this.#fallBack(connection, sniffed.unknown);
+    this.#fallBack(connection, sniffed.unknown);
   }
 
-  async #speak(connection: Connection, protocol: string): Promise<void> {
+  #speak(connection: Connection, protocol: string): void {
     try {
       connection.record.protocol = protocol;
       this.#parts.census.toldApart(connection, protocol);
       connection.deadline(this.#parts.roster.limits.handshakeTimeout);
       const serving = this.#parts.protocols[protocol].serve!(connection, this.#parts.gate);
-      if (!connection.underWay) promiseResolved(); // unless all of it waits for a dial, some of it may go on
+      if (serving) void this.#serve(connection, serving);
+    } catch (thrown) {
+      connection.served(thrown);
+    }
+  }
+
+  async #serve(connection: Connection, serving: Promise<void>): Promise<void> {
+    if (!connection.underWay) promiseResolved(); // unless all of it waits for a dial, some of it may go on
+    try {
       await serving;
-      if (!connection.isRelaying) connection.served(undefined);
+      connection.served();
     } catch (thrown) {
       connection.served(thrown);
     }
@@ -108,17 +124,17 @@ export class Dispatcher {
     connection.proxied = source.address !== undefined; // UNKNOWN and LOCAL speak for the proxy itself
   }
 
-  async #fallBack(connection: Connection, unknown: Unknown): Promise<void> {
+  #fallBack(connection: Connection, unknown: Unknown): void {
+    const { fallback } = connection.rules;
     connection.deadline(0);
-    try {
-      const { fallback } = connection.rules;
-      if (!fallback || unknown === "preface") throw cannotTell(unknown, hasEnded(connection.stream));
-      this.#parts.census.toldApart(connection, connection.record.protocol);
-      using upstream = await this.#parts.ruling.connector.fallback(fallback, connection);
-      this.#parts.gate.relay(connection, upstream, withoutPreface(this.#parts.proxyProtocol));
-    } catch (thrown) {
-      connection.served(thrown);
-    }
+    if (fallback && unknown !== "preface") void this.#serve(connection, this.#passOn(connection, fallback));
+    else connection.served(cannotTell(unknown, hasEnded(connection.stream)));
+  }
+
+  async #passOn(connection: Connection, fallback: Target): Promise<void> {
+    this.#parts.census.toldApart(connection, connection.record.protocol);
+    using upstream = await this.#parts.ruling.connector.fallback(fallback, connection);
+    this.#parts.gate.relay(connection, upstream, withoutPreface(this.#parts.proxyProtocol));
   }
 
   #refuseBarred(connection: Connection): void {

@@ -1,17 +1,8 @@
 /** What a protocol would ask the gate for, found by letting it serve a client's first bytes without any network. */
-import type {
-  Conn,
-  Gate,
-  Limits,
-  Peer,
-  Phase,
-  Protocol,
-  Requested,
-  Routed,
-  Stream,
-  Target,
-  TokenAnswer,
-} from "./contracts.ts";
+import type { Target } from "./address.ts";
+import type { Conn, Gate, Limits, Peer, Protocol } from "./contracts.ts";
+import type { Requested, RequestRecord, Routed, TokenAnswer } from "./requests.ts";
+import type { Phase, Stream } from "./streams.ts";
 import { asGateError, GateError } from "./errors.ts";
 
 /** A client that sent some bytes, then waits. */
@@ -51,11 +42,13 @@ export type DryRun =
  * client is, is for the caller to say.
  */
 export async function dryRun(name: string, protocol: Protocol, client: DryClient): Promise<DryRun> {
+  const { promise: served, resolve, reject } = Promise.withResolvers<void>();
   const conn: Conn = {
     id: 0,
     stream: new Script(client.bytes),
     listener: client.listener,
     peer: client.peer,
+    proven: undefined,
     record: { protocol: name, target: "", endpoint: "", user: "", up: 0, down: 0 },
     limits: client.limits,
     protocols: client.protocols,
@@ -66,20 +59,24 @@ export async function dryRun(name: string, protocol: Protocol, client: DryClient
     idle: () => {},
     stopping: false,
     onAbort: undefined,
+    served: (thrown) => thrown === undefined ? resolve() : reject(thrown),
     signal: new AbortController().signal,
   };
   const gate = new DryGate(client.requests);
   try {
-    await protocol.serve?.(conn, gate);
+    if (protocol.serve) await (protocol.serve(conn, gate) ?? served);
   } catch (thrown) {
     if (gate.asked === undefined) return { failure: asGateError(thrown) };
   }
   if (gate.asked !== undefined) return { ...gate.asked, peer: conn.peer };
-  return { failure: new GateError("closed", "client", `Cannot explain ${name}: it asked for no connection`) };
+  const nothing = new GateError("closed", "client", `Cannot explain ${name}: it asked for no connection`);
+  return { failure: gate.refused ?? nothing };
 }
 
 class DryGate implements Gate {
   asked: Omit<Extract<DryRun, { peer: Peer }>, "peer"> | undefined;
+  /** Why a request was answered by its protocol itself. */
+  refused: GateError | undefined;
   readonly challenged = false;
   readonly #requests: AskedNames | undefined;
 
@@ -146,7 +143,12 @@ class DryGate implements Gate {
   keep(): void {}
   rest(): void {}
   hit(): void {}
-  requested(): void {}
+  requested(_conn: Conn, { failure }: RequestRecord): void {
+    this.refused ??= failure;
+  }
+  handOver(): Promise<void> {
+    return Promise.reject(new GateError("closed", "gate", "Cannot go on: the first message is explained"));
+  }
   relay(): void {}
   enter(): void {}
   copy(): Promise<number> {
@@ -183,11 +185,13 @@ class Script implements Stream {
   next<T extends { used: number }>(
     use: (bytes: Uint8Array, phase: Phase) => T | number,
   ): Promise<T> {
-    return Promise.try(() => {
-      const result = this.#shown((phase) => use(this.#rest, phase));
-      this.#rest = this.#rest.subarray(result.used);
-      return result;
-    });
+    return Promise.try(() => this.poll(use));
+  }
+
+  poll<T extends { used: number }>(use: (bytes: Uint8Array, phase: Phase) => T | number): T {
+    const result = this.#shown((phase) => use(this.#rest, phase));
+    this.#rest = this.#rest.subarray(result.used);
+    return result;
   }
 
   read(into: Uint8Array): Promise<number | null> {

@@ -41,3 +41,20 @@ export const addDurations = (a: Durations, b: Durations): Durations => ({
   counts: a.counts.map((count, at) => count + b.counts[at]),
   sum: a.sum + b.sum,
 });
+
+/**
+ * Below which a share of them took (0.99: all but the slowest hundredth), ms: within its bucket they are taken to lie
+ * evenly, and what took longer than all buckets as long as the last. undefined: nothing was observed.
+ */
+export function quantile({ counts }: Durations, share: number): number | undefined {
+  const total = counts.reduce((sum, count) => sum + count, 0), wanted = share * total;
+  let below = 0;
+  for (const [at, count] of counts.entries()) {
+    if (count > 0 && below + count >= wanted) {
+      const from = DURATIONS[at - 1] ?? 0, to = DURATIONS[at] ?? DURATIONS.at(-1)!;
+      return from + (to - from) * Math.max(0, wanted - below) / count;
+    }
+    below += count;
+  }
+  return undefined;
+}

@@ -22,7 +22,7 @@ const SLICE = 0.5;
 /** What is left of connections that were aborted gets this long, ms. */
 const STOP_TIME = 100;
 
-const post = (report: Report): void => self.postMessage(report);
+const post = (report: Report, moved: ArrayBuffer[] = []): void => self.postMessage(report, moved);
 
 /** Waits for the start message of main, then runs until it is told to stop. */
 export function startEngine(registry: Registry): void {
@@ -56,7 +56,10 @@ class Engine {
     this.#start = start;
     ownAs(start.memory.owners, start.engine);
     beatInto(start.memory.beats, start.engine);
-    this.#journal = new Journal(start.snapshot.log, (batch) => post({ op: "journal", batch }));
+    this.#journal = new Journal(
+      start.snapshot.log,
+      (batch) => post({ op: "journal", batch }, [batch.lines.buffer]),
+    );
     this.#admission = new Admission(registry, start, this.#journal, {
       ask: (id, question) => post({ op: "question", id, question }),
       askForFiles: (fd, site) => post({ op: "files", fd, site }),

@@ -2,7 +2,8 @@
 import { type Cidr, cidrHas, parseCidr, parseIp } from "./address.ts";
 import { isTrusted } from "./asking.ts";
 import type { Connection } from "./connection.ts";
-import type { Phase, Protocol, Protocols } from "./contracts.ts";
+import type { Protocol, Protocols } from "./contracts.ts";
+import type { Phase } from "./streams.ts";
 import type { Bound } from "./orders.ts";
 import { type Sniffed, sniffer } from "./sniff.ts";
 import type { ListenerRules, Snapshot } from "./snapshot.ts";

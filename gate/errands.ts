@@ -1,6 +1,7 @@
 /** Connections of the gate's own, for which no client waits: to mirrors. Idle ones wait where those of messages do. */
-import { formatTarget } from "./address.ts";
-import type { Destination, Stream, Target } from "./contracts.ts";
+import { formatTarget, type Target } from "./address.ts";
+import type { Destination } from "./contracts.ts";
+import type { Stream } from "./streams.ts";
 import { Dial } from "./engine/dial.ts";
 import { promiseResolved } from "./engine/loop.ts";
 import type { Socket } from "./engine/socket.ts";

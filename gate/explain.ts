@@ -1,15 +1,15 @@
 /** `ugate explain`: what would happen to a connection, and why. It resolves and never dials. */
 import { formatTarget } from "./address.ts";
-import { type Asking, isTrusted } from "./asking.ts";
-import type { Naming, Protocols } from "./contracts.ts";
+import { isTrusted } from "./asking.ts";
+import type { Protocols } from "./contracts.ts";
 import { Decider } from "./decide.ts";
-import type { Failure } from "./errors.ts";
+import { GateError } from "./errors.ts";
 import { explain, type Explanation, type Resolve } from "./explanation.ts";
 import { askedBy, type ExplainParts, imagine, namingOf, type World } from "./explain_asking.ts";
 import { type Client, clientOf, type ExplainArgs } from "./explain_client.ts";
-import type { SupposedRequest } from "./explain_request.ts";
 import { suppose, tellApart } from "./explain_supposed.ts";
 import { renderKinds, type Seen } from "./explain_text.ts";
+import { protocolsNaming, seeRequest } from "./explain_ways.ts";
 import { sniffer } from "./sniff.ts";
 import type { ListenerRules, Snapshot } from "./snapshot.ts";
 
@@ -88,65 +88,23 @@ async function see(rules: ListenerRules, trusted: boolean, client: Client, world
   if (client.bytes !== undefined) {
     return { ...about, ...await seeBytes(rules, trusted, client, client.bytes, world) };
   }
-  if (client.request && !client.request.secure) {
-    return { ...about, ...await seeRequest(rules, trusted, client, client.request, world) };
+  if (client.request) {
+    return { ...about, ...await seeRequest(client.request, { rules, trusted, client, world }) };
   }
   const explanations: Explanation[] = [];
   for (const protocol of speaking(rules, client, world.protocols)) {
-    const outer = await explain(
-      world.decider,
-      imagine(rules, trusted, client, protocol, world),
-      world.resolve,
-    );
-    const enters = client.request && outer.termination?.enters;
-    explanations.push(enters ? await within(outer, rules, client, client.request, world) : outer);
+    const asking = imagine(rules, trusted, client, protocol, world);
+    explanations.push(await explain(world.decider, asking, world.resolve));
   }
   return { ...about, explanations };
 }
 
-/** What becomes of a request in clear, or of that which came inside of TLS. */
-async function seeRequest(
-  rules: ListenerRules,
-  trusted: boolean,
-  client: Client,
-  { bytes, secure }: SupposedRequest,
-  world: World,
-): Promise<Pick<Seen, "protocol" | "failure" | "explanations">> {
-  const [protocol] = named(rules, "host", world.protocols);
-  if (protocol === undefined) return { explanations: [] };
-  const asking = await askedBy(protocol, bytes, rules, trusted, client, world);
-  if (typeof asking === "string") return { protocol, failure: asking, explanations: [] };
-  return { explanations: [await explain(world.decider, asking, world.resolve, secure)] };
-}
-
-/** What was unwrapped comes in again, without the trust of the listener's address. */
-async function within(
-  outer: Explanation,
-  rules: ListenerRules,
-  client: Client,
-  request: SupposedRequest,
-  world: World,
-): Promise<Explanation> {
-  const { failure, explanations: [inside] } = await seeRequest(rules, false, client, request, world);
-  const refused = (asking: Asking, failure: Failure, message: string): Explanation => {
-    return { ...outer, inside: { asking, steps: [], endpoints: [], refusal: { failure, message } } };
-  };
-  if (failure !== undefined) return refused(outer.asking, "malformed", failure);
-  const misdirected = inside && world.decider.misdirected(inside.asking, outer.asking.protocol);
-  return misdirected
-    ? refused(inside.asking, misdirected.failure, misdirected.message)
-    : { ...outer, inside };
-}
-
 /** The protocols for which it means something to ask for this: an SNI alone is TLS's. */
 function speaking(rules: ListenerRules, client: Client, protocols: Protocols): string[] {
-  if (client.request || client.target === undefined) return named(rules, "serverName", protocols);
+  if (client.target === undefined) return protocolsNaming("serverName", rules, protocols);
   const naming = rules.protocols.filter((name) => namingOf(name, protocols) !== "nothing");
   return naming.length > 0 ? naming : [...rules.protocols];
 }
-
-const named = (rules: ListenerRules, naming: Naming, protocols: Protocols): string[] =>
-  rules.protocols.filter((name) => namingOf(name, protocols) === naming);
 
 /** Sniffs the bytes, and lets the protocol that claims them say what it asks for. */
 async function seeBytes(
@@ -173,6 +131,8 @@ async function seeBytes(
   }
   const name = sniffed.protocol;
   const asking = await askedBy(name, bytes, rules, trusted, client, world);
-  if (typeof asking === "string") return { verdicts, protocol: name, failure: asking, explanations: [] };
+  if (asking instanceof GateError) {
+    return { verdicts, protocol: name, failure: asking.message, explanations: [] };
+  }
   return { verdicts, protocol: name, explanations: [await explain(decider, asking, resolve)] };
 }

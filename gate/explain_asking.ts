@@ -1,9 +1,10 @@
 /** What a made-up client asks the gate for: by its words, or by what a protocol reads in its bytes. */
-import { cidrHas, type Ip, parseIp } from "./address.ts";
+import { cidrHas, type Ip, parseIp, type Target } from "./address.ts";
 import type { Asking } from "./asking.ts";
-import type { Naming, Peer, Protocol, Protocols, Target } from "./contracts.ts";
+import type { Naming, Peer, Protocol, Protocols } from "./contracts.ts";
 import type { Decider } from "./decide.ts";
 import { type AskedNames, dryRun } from "./dry_run.ts";
+import type { GateError } from "./errors.ts";
 import type { Client } from "./explain_client.ts";
 import { FORWARDED_PROTO, type Resolve } from "./explanation.ts";
 import { networks } from "./networks.ts";
@@ -67,7 +68,7 @@ export async function askedBy(
   trusted: boolean,
   client: Client,
   world: World,
-): Promise<Asking | string> {
+): Promise<Asking | GateError> {
   const { snapshot, protocols, decider } = world, { from, sni, user, identity } = client;
   const peer: Peer = { address: from ?? "unix", serverName: sni, user, identity, layers: [] };
   const believed = networks(rules.trustedProxies ?? [], `trustedProxies of ${rules.name}`);
@@ -80,7 +81,7 @@ export async function askedBy(
       return ip !== undefined && believed.some((cidr) => cidrHas(cidr, ip));
     },
   });
-  if ("failure" in run) return run.failure.message;
+  if ("failure" in run) return run.failure;
   const asking = imagine(rules, trusted, client, name, world);
   return {
     ...asking,

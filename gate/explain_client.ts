@@ -1,6 +1,5 @@
 /** The client that `ugate explain` is asked about, from the words of the command line. */
-import { formatIp, parseAnyIp, parseTarget } from "./address.ts";
-import type { Target } from "./contracts.ts";
+import { formatIp, parseAnyIp, parseTarget, type Target } from "./address.ts";
 import { IDENTITY, type Identity, readIdentityName, supposedIdentity } from "./identity/identity.ts";
 import { isUrl, parseRequest, type SupposedRequest } from "./explain_request.ts";
 

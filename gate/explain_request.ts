@@ -1,6 +1,6 @@
 /** A request that `ugate explain` is asked about: what a client would send that was given this URL, and these options. */
-import { parseTarget } from "./address.ts";
-import type { Target } from "./contracts.ts";
+import { Buffer } from "node:buffer";
+import { formatTarget, parseTarget, type Target } from "./address.ts";
 
 const URL_FORM = /^(https?):\/\/([^/?#@\s]+)((?:[/?][^#]*)?)(?:#.*)?$/i;
 const DEFAULT_PORT = { http: 80, https: 443 };
@@ -14,6 +14,11 @@ export interface SupposedRequest {
   readonly secure: boolean;
   /** Its head. The path is as it was written: nothing is resolved in it, as browsers would. */
   readonly bytes: Uint8Array;
+  /**
+   * What a client sends for it to a proxy: the head, where somebody is to be logged in with credentials, and its first
+   * line without the version.
+   */
+  readonly toProxy: (user: string | undefined) => { readonly bytes: Uint8Array; readonly line: string };
 }
 
 export const isUrl = (text: string): boolean => /^https?:\/\//i.test(text);
@@ -39,8 +44,23 @@ export function parseRequest(
   const lines = fields.map((field) => `${field![1]}: ${field![2]}`);
   if (!lines.some((line) => /^host:/i.test(line))) lines.unshift(`Host: ${authority}`);
   const path = rest.startsWith("/") ? rest : `/${rest}`;
-  const head = [`${method} ${sent(path)} HTTP/1.1`, ...lines, "", ""].join("\r\n");
-  return { target, request: { secure, bytes: new TextEncoder().encode(head) } };
+  const [place, inPart, whole] = [formatTarget(target), sent(path), `http://${authority}${sent(path)}`];
+  const toProxy = (user: string | undefined) => {
+    const login = loginOf(user, lines);
+    return secure
+      ? { line: `CONNECT ${place}`, bytes: headOf(`CONNECT ${place}`, [`Host: ${place}`, ...login]) }
+      : { line: `${method} ${whole}`, bytes: headOf(`${method} ${whole}`, [...lines, ...login]) };
+  };
+  return { target, request: { secure, bytes: headOf(`${method} ${inPart}`, lines), toProxy } };
+}
+
+const headOf = (line: string, fields: readonly string[]): Uint8Array =>
+  new TextEncoder().encode([`${line} HTTP/1.1`, ...fields, "", ""].join("\r\n"));
+
+/** Of whom the command line says that it has logged in; any password will do. */
+function loginOf(user: string | undefined, fields: readonly string[]): string[] {
+  if (user === undefined || fields.some((line) => /^proxy-authorization:/i.test(line))) return [];
+  return [`Proxy-Authorization: Basic ${Buffer.from(`${user}:-`).toString("base64")}`];
 }
 
 /** As a client sends what was typed. */

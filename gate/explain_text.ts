@@ -1,8 +1,7 @@
 /** An explanation as lines for people. */
-import { formatTarget } from "./address.ts";
-import type { Asking } from "./asking.ts";
-import type { Target, Verdict } from "./contracts.ts";
-import type { ExplainedTermination, Explanation } from "./explanation.ts";
+import { formatTarget, type Target } from "./address.ts";
+import type { Verdict } from "./streams.ts";
+import type { ExplainedTermination, Explanation, Step } from "./explanation.ts";
 
 /** What decides, and may be given. */
 export type Deciding = "--from" | "--user" | "--identity";
@@ -85,8 +84,8 @@ function renderVerdict(verdict: Verdict): string {
 function renderExplanation(explanation: Explanation): string[] {
   const { asking, steps, termination, conditions, endpoints, refusal, answer, inside } = explanation;
   return [
-    `  ${asking.protocol}${renderAsked(asking)}`,
-    ...steps.map(({ about, place, answer, why }) => `    ${about} ${place}: ${answer}, ${why}`),
+    `  ${asking.protocol}${renderAsked(explanation)}`,
+    ...renderSteps(steps),
     ...termination ? [renderTermination(termination)] : [],
     ...conditions ? [`    on condition of ${conditions.join(", and ")}`] : [],
     answer !== undefined
@@ -100,8 +99,25 @@ function renderExplanation(explanation: Explanation): string[] {
   ];
 }
 
-/** A request by its method, host and path; else the target. */
-function renderAsked({ target, request }: Asking): string {
+/** From so many on, rules that say the same one behind the other are one line. */
+const MANY = 4;
+
+function renderSteps(steps: readonly Step[]): string[] {
+  const lines: string[] = [];
+  for (let at = 0; at < steps.length;) {
+    const { about, place, answer, why } = steps[at];
+    const differs = steps.slice(at).findIndex((step) => step.answer !== answer || step.why !== why);
+    const count = differs < 0 ? steps.length - at : differs;
+    if (count < MANY) lines.push(`    ${about} ${place}: ${answer}, ${why}`);
+    else lines.push(`    ${about} ${place} to ${steps[at + count - 1].place}: ${answer}, ${why}`);
+    at += count < MANY ? 1 : count;
+  }
+  return lines;
+}
+
+/** A request by its first line or by its method, host and path; else the target. */
+function renderAsked({ asking: { target, request }, toProxy }: Explanation): string {
+  if (toProxy !== undefined) return ` ${toProxy}, as to a proxy`;
   if (request) return ` ${request.method} ${target?.host ?? ""}${request.path}`;
   return target === undefined ? "" : ` ${formatTarget(target)}`;
 }

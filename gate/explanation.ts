@@ -1,7 +1,7 @@
 /** Why a connection goes where it goes: every rule that was looked at, as data that can be printed. */
-import { formatTarget } from "./address.ts";
+import { formatTarget, type Target } from "./address.ts";
 import type { Asking } from "./asking.ts";
-import type { Destination, Target } from "./contracts.ts";
+import type { Destination } from "./contracts.ts";
 import { canonicalTarget, type Decider, type Plan } from "./decide.ts";
 import { formatDuration } from "./config/units.ts";
 import { asGateError, causeChain, type Failure, GateError } from "./errors.ts";
@@ -30,6 +30,8 @@ export interface Explanation {
   readonly answer?: string;
   /** What the route asks of the request first; whether that is so is not known here. */
   readonly conditions?: readonly string[];
+  /** A request that is sent as to a proxy: its first line, without the version. */
+  readonly toProxy?: string;
   /** What becomes of the request that came inside of TLS. */
   readonly inside?: Explanation;
   readonly refusal?: { readonly failure: Failure; readonly message: string };
@@ -60,6 +62,7 @@ const ROUTE_WHY = {
   host: "its host is another",
   path: "another path",
   method: "another method",
+  named: "it is for requests that ask by Host, not for those of a proxy",
   certificate: "TLS would end here, and no certificate has this name",
 } as const;
 
@@ -111,7 +114,7 @@ export async function explain(
     const plan = decider.plan(asking);
     const termination = terminationOf(decider, asking, plan);
     const answer = answerOf(asking, plan, secure);
-    const conditions = conditionsOf(plan);
+    const conditions = asking.naming === "host" ? conditionsOf(plan) : undefined;
     if (answer !== undefined) return { asking, steps, endpoints: [], answer, conditions };
     const endpoints = await endpointsOf(decider, asking, plan, resolve, steps);
     return { asking, steps, termination, endpoints, conditions };

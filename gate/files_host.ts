@@ -1,5 +1,5 @@
 /** The thread of files as main sees it: begun when a file is first asked for, begun again when it died, and ended. */
-import type { FilesSite } from "./contracts.ts";
+import type { FilesSite } from "./requests.ts";
 import { closeAllOf, passOn } from "./engine/owned.ts";
 import { signalEvent } from "./engine/sys.ts";
 import type { FilesOrder, FilesReport, FilesStart } from "./files_thread.ts";

@@ -5,7 +5,7 @@
  * startFiles with what serves one.
  */
 import { receiveMessageOnPort } from "node:worker_threads";
-import type { FilesSite } from "./contracts.ts";
+import type { FilesSite } from "./requests.ts";
 import { AF_UNIX, EPOLLIN, SOCK_CLOEXEC, SOCK_NONBLOCK } from "./engine/layout.ts";
 import { after, onFault, run, stop, watch } from "./engine/loop.ts";
 import { ownAs, owned } from "./engine/owned.ts";

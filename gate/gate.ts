@@ -4,32 +4,30 @@ import type { Census } from "./census.ts";
 import type { Challenges } from "./challenges.ts";
 import type { Connection } from "./connection.ts";
 import type { Connector } from "./connector.ts";
+import type { Target } from "./address.ts";
+import type { Conn, Gate, Peer, Protocols, Termination } from "./contracts.ts";
 import type {
-  Conn,
   Credentials,
-  Gate,
-  Pace,
   PasswordRule,
-  Peer,
   Requested,
   RequestRecord,
   Routed,
-  Stream,
-  Target,
-  Termination,
   TokenAnswer,
   TokenRule,
-} from "./contracts.ts";
+} from "./requests.ts";
+import type { Stream } from "./streams.ts";
 import { copyBytes } from "./engine/copy.ts";
 import { JointRelay } from "./engine/joint_relay.ts";
+import { after } from "./engine/loop.ts";
 import { MOST_DEPTH } from "./engine/own_dials.ts";
 import type { Inspect } from "./engine/relay.ts";
 import { Socket } from "./engine/socket.ts";
 import { SpliceRelay } from "./engine/splice_relay.ts";
 import type { Entrance } from "./entry.ts";
 import type { Errands } from "./errands.ts";
-import { atLimit, GateError, type LimitName } from "./errors.ts";
+import { asGateError, atLimit, GateError, type LimitName } from "./errors.ts";
 import type { Login } from "./orders.ts";
+import { endOfProof, expired } from "./proven.ts";
 import type { Questions } from "./questions.ts";
 import { type RateLimits, scopeOf } from "./rate_limits.ts";
 import { digestOf } from "./right.ts";
@@ -44,6 +42,7 @@ const SWITCHING = 101;
 
 /** What the gate needs of the thread it runs on. */
 export interface GateParts {
+  readonly protocols: Protocols;
   readonly connector: () => Connector;
   readonly terminations: () => Terminations;
   readonly challenges: Challenges;
@@ -98,8 +97,9 @@ export class EngineGate implements Gate {
     const connection = conn as Connection;
     const connector = this.#parts.connector();
     connection.route = connection.record.endpoint = ""; // the last request's
-    connection.right = undefined;
-    const route = connector.route(request, connection);
+    connection.right = connection.proven = undefined;
+    connection.client = request.source;
+    const route = connection.routed = this.#routeOf(connector, request, connection);
     connection.route = route.place;
     if (isRouted(route)) {
       this.#parts.roster.requesting(connection, route.label);
@@ -108,10 +108,27 @@ export class EngineGate implements Gate {
     throw new GateError("no-route", "gate", `Cannot route a request: ${route.place} passes bytes on`);
   }
 
+  /** One that the sources of its route refuse is that route's all the same: in its numbers, and in its line. */
+  #routeOf(connector: Connector, request: Requested, connection: Connection): RouteRule {
+    try {
+      return connector.route(request, connection);
+    } catch (thrown) {
+      const route = asGateError(thrown).failure === "denied"
+        ? connector.refusing(request, connection)
+        : undefined;
+      if (route && isRouted(route)) {
+        connection.route = route.place;
+        this.#parts.roster.requesting(connection, route.label);
+      }
+      throw thrown;
+    }
+  }
+
   proxied(target: Target, conn: Conn, source?: string): Routed {
     const connection = conn as Connection;
     connection.route = connection.record.endpoint = "";
     connection.right = undefined;
+    connection.forgetMessage(); // its right tells all of it
     this.#parts.roster.requesting(connection, PROXIED);
     const named = this.#parts.connector().asked.judge(target, connection, source);
     connection.route = named.place;
@@ -152,8 +169,19 @@ export class EngineGate implements Gate {
   }
 
   requested(conn: Conn, record: RequestRecord): void {
-    if (record.status !== SWITCHING) (conn as Connection).leaveEndpoint(); // a tunnel goes on
-    this.#parts.roster.requested(conn as Connection, record);
+    const connection = conn as Connection;
+    if (record.status !== SWITCHING) { // a tunnel goes on
+      connection.leaveEndpoint();
+      connection.forgetMessage();
+    }
+    this.#parts.roster.requested(connection, record);
+  }
+
+  async handOver(conn: Conn, protocol: string): Promise<void> {
+    const connection = conn as Connection, { record } = connection;
+    connection.leaveMessages();
+    record.protocol = protocol;
+    await this.#parts.protocols[protocol].serve!(connection, this);
   }
 
   /** `inspect` sees what the client sends first. */
@@ -166,6 +194,10 @@ export class EngineGate implements Gate {
         ? new SpliceRelay(stream, upstream, idle, connection, inspect)
         : new JointRelay(stream, upstream, idle, connection, inspect),
     );
+    const end = endOfProof(connection);
+    if (end < Infinity) {
+      connection.atEnd(after(Math.max(0, end - Date.now()), () => connection.abort(expired())));
+    }
   }
 
   enter(inner: Stream, outer: Conn, facts: Partial<Peer>): void {
@@ -180,8 +212,8 @@ export class EngineGate implements Gate {
     this.#parts.admit(inner, peer, { ...connection.entrance, outer: connection });
   }
 
-  copy(from: Stream, to: Stream, bytes: number, pace?: Pace): Promise<number> {
-    return copyBytes(from, to, bytes, pace);
+  copy(...given: Parameters<Gate["copy"]>): Promise<number> {
+    return copyBytes(...given);
   }
 
   async login(conn: Conn, user: string, password: string, source = conn.peer.address): Promise<boolean> {

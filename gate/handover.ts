@@ -2,9 +2,8 @@
  * What a reload opens is opened before anything that held is closed, so that a refusal changes nothing. An address of
  * the admin page therefore cannot become a listener's within one reload, nor the other way round: who has it is told.
  */
-import { formatTarget, isUnixHost } from "./address.ts";
+import { formatTarget, isUnixHost, type Target } from "./address.ts";
 import type { Configuration } from "./config/configuration.ts";
-import type { Target } from "./contracts.ts";
 import { GateError } from "./errors.ts";
 
 /** Somebody of this gate, and an address of theirs. */

@@ -1,16 +1,16 @@
 /** What holds: one configuration, and the parts that serve it. Another one takes its place by difference. */
 import type { AcmeAgent, NameState, OrderCounts, Prepared } from "./acme/agent.ts";
 import type { Issued } from "./acme/issued.ts";
-import { parseTarget } from "./address.ts";
+import { parseTarget, type Target } from "./address.ts";
 import { type Admin, startAdmin } from "./admin/server.ts";
 import { compileSnapshot, freeNumbers, makeNumbering } from "./config/compile.ts";
 import type { Configuration } from "./config/configuration.ts";
 import type { Credentials } from "./config/credentials.ts";
 import { differences } from "./config/differences.ts";
 import type { Loaded } from "./config/load.ts";
-import type { Resolver, Target } from "./contracts.ts";
+import type { Resolver } from "./contracts.ts";
 import type { ListeningSocket } from "./engine/bind.ts";
-import { GateError } from "./errors.ts";
+import { GateError, placed } from "./errors.ts";
 import { blame, listenersOf, pagesOf } from "./handover.ts";
 import type { Wanted } from "./listening.ts";
 import type { Message } from "./log.ts";
@@ -215,12 +215,13 @@ export class InForce {
       numbering: this.#numbering,
       users: this.#logins.digests(listenerUsers(config)),
       setName: (users) => this.#logins.nameOf(users),
+      digestsOf: (users) => this.#logins.digests({ [ROUTES]: users })[ROUTES] ?? {},
       format: this.#means.formatOf(config),
       credentials,
       issued: Array.from(entries.values(), ({ name, issued }) => issued ? ruleOf(issued) : pendingRule(name)),
     });
-    const wanted = Object.values(config.listeners).flatMap(({ name, addresses }) =>
-      addresses.map((address) => ({ listener: name, address }))
+    const wanted = Object.values(config.listeners).flatMap(({ name, addresses, places }) =>
+      addresses.map((address, i) => ({ listener: name, address, place: places[i] }))
     );
     return { snapshot: { ...snapshot, own: [...snapshot.own, ...pageTargets(admin)] }, wanted };
   }
@@ -250,7 +251,7 @@ export class InForce {
     try {
       return this.#means.bind(wanted);
     } catch (thrown) {
-      throw blame(thrown, [wanted.address], pagesOf(this.#config));
+      throw placed(wanted.place, blame(thrown, [wanted.address], pagesOf(this.#config)));
     }
   }
 
@@ -264,6 +265,9 @@ export class InForce {
     }
   }
 }
+
+/** Users of routes are one person wherever they are named alike and give the same password. No listener is called so. */
+const ROUTES = "";
 
 const ruleOf = ({ facts: { names, notAfter, digest }, keyPair }: Issued): CertificateRule => (
   { place: "acme", names, notAfter, digest, ...keyPair }

@@ -2,10 +2,11 @@
 import type { Draft, Peer } from "./contracts.ts";
 import { type Durations, Histogram } from "./durations.ts";
 import { causeChain, type GateError } from "./errors.ts";
+import { LineBuffer } from "./line_buffer.ts";
 import type { Fields, Level } from "./log.ts";
 import { type LogFormat, peerText, recordLine, told, whole } from "./log_line.ts";
 import { type CountedRequests, RequestCounts } from "./request_counts.ts";
-import { type RequestEntry, requestLine } from "./request_line.ts";
+import { logRequest, type RequestEntry } from "./request_log.ts";
 import type { Stages } from "./stages.ts";
 
 /** A connection that is over. Times in ms. */
@@ -25,12 +26,15 @@ export interface JournalEntry {
   readonly counted: { readonly up: number; readonly down: number };
   /** Requests that were handled one by one. */
   readonly requests?: number;
+  /** Other connections were unwrapped from it. */
+  readonly isLayer?: boolean;
   readonly failure: GateError | undefined;
 }
 
 /** What an engine tells main from time to time. */
 export interface JournalBatch {
-  readonly lines: string;
+  /** UTF-8; the batch's own. */
+  readonly lines: Uint8Array<ArrayBuffer>;
   /** How often connections ended so: listener, protocol, outcome and side, tab-separated. */
   readonly counts: readonly (readonly [string, number])[];
   /** By listener: bytes from clients, and to them. */
@@ -44,17 +48,22 @@ export interface JournalBatch {
   readonly requests: readonly CountedRequests[];
 }
 
-/** `connections`: whether each connection makes a line. The gate's own faults always do. */
+/**
+ * `connections`: whether each connection makes a line, `layers`: also one that was but the layer around others, and
+ * ended well: they have lines of their own, which tell of it. The gate's own faults always make one.
+ */
 export interface JournalLog {
   readonly format: LogFormat;
   readonly connections: boolean;
+  readonly layers: boolean;
 }
 
-const BATCH_LINES = 256;
+/** Octets of lines. */
+const BATCH = 512 * 1024;
 
 export class Journal {
   #log: JournalLog;
-  #lines: string[] = [];
+  #lines = new LineBuffer();
   #counts = new Map<string, number>();
   #bytes = new Map<string, { up: number; down: number }>();
   #authFailures = new Map<string, number>();
@@ -84,16 +93,19 @@ export class Journal {
     this.moved(listener, record.up - counted.up, record.down - counted.down);
     const level = levelOf(failure);
     if (!this.#log.connections && level === "info") return;
-    this.#lines.push(recordLine(this.#log.format, level, entry.began + entry.duration, fieldsOf(entry)));
-    if (this.#lines.length >= BATCH_LINES) this.flush();
+    if (entry.isLayer && !failure && !this.#log.layers) return;
+    this.#lines.text(
+      `${recordLine(this.#log.format, level, entry.began + entry.duration, fieldsOf(entry))}\n`,
+    );
+    if (this.#lines.size >= BATCH) this.flush();
   }
 
   /** Makes the line of a request. */
   request(entry: RequestEntry): void {
     const level = levelOf(entry.record.failure);
     if (!this.#log.connections && level === "info") return;
-    this.#lines.push(requestLine(this.#log.format, level, entry));
-    if (this.#lines.length >= BATCH_LINES) this.flush();
+    logRequest(this.#lines, this.#log.format, level, entry);
+    if (this.#lines.size >= BATCH) this.flush();
   }
 
   /** Bytes of a live connection that were not told yet. */
@@ -126,10 +138,9 @@ export class Journal {
     const counts = [...this.#counts], authFailures = [...this.#authFailures];
     const bytes = [...this.#bytes].map(([listener, { up, down }]) => [listener, up, down] as const);
     const requests = this.requests.take();
-    const observed = this.#sniff.total + this.#dial.total + this.#lines.length + requests.length;
+    const observed = this.#sniff.total + this.#dial.total + this.#lines.size + requests.length;
     if (counts.length + authFailures.length + bytes.length + observed === 0) return;
-    const lines = this.#lines.length > 0 ? `${this.#lines.join("\n")}\n` : "";
-    this.#lines = [];
+    const lines = this.#lines.take();
     this.#counts.clear();
     this.#bytes.clear();
     this.#authFailures.clear();

@@ -19,11 +19,13 @@ type PublicKey = Readonly<Record<string, unknown>> & { readonly kty: string };
 
 /** A set of more is none that an issuer would have. */
 const MOST_KEYS = 100;
+/** 8192 bits, and 48: to verify by larger ones takes seconds. Octets in base64url. */
+const LONGEST_MODULUS = 1366, LONGEST_EXPONENT = 8;
 const ASYMMETRIC: readonly string[] = ["RSA", "EC", "OKP"];
 
 /**
  * The keys that may verify: public ones of pairs. A sentence's end says why there is none. Secrets and private keys that
- * are in a set by mistake are left out: who can read them can sign.
+ * are in a set by mistake are left out: who can read them can sign; and so are keys that are too large.
  */
 export function readKeySet(text: string): KeySet | string {
   let set: unknown;
@@ -40,7 +42,12 @@ export function readKeySet(text: string): KeySet | string {
 }
 
 const isPublic = (key: unknown): key is PublicKey =>
-  isRecord(key) && ASYMMETRIC.includes(String(key.kty)) && key.d === undefined;
+  isRecord(key) && ASYMMETRIC.includes(String(key.kty)) && key.d === undefined &&
+  (key.kty !== "RSA" || isShort(key.n, LONGEST_MODULUS) && isShort(key.e, LONGEST_EXPONENT));
+
+/** In base64url. */
+const isShort = (number: unknown, longest: number): boolean =>
+  typeof number === "string" && number.length <= longest;
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);

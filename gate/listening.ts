@@ -1,6 +1,5 @@
 /** The listening sockets: one for each address, kept over reloads, handed from one listener to another. */
-import { formatTarget } from "./address.ts";
-import type { Target } from "./contracts.ts";
+import { formatTarget, type Target } from "./address.ts";
 import type { ListeningSocket } from "./engine/bind.ts";
 import { asGateError, GateError } from "./errors.ts";
 import { inTime } from "./in_time.ts";
@@ -10,6 +9,8 @@ import type { Bound } from "./orders.ts";
 export interface Wanted {
   readonly listener: string;
   readonly address: Target;
+  /** Where it is written. */
+  readonly place?: string;
 }
 
 interface Open {

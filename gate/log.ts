@@ -5,7 +5,7 @@ export const LOG_LEVELS = {
   error: "needs somebody: a fault of this program, and what it ended; an engine that died; a refused reload",
   warn: "worth knowing: limits that bite, sources that guess, endpoints that fail",
   info: "what the gate is there for: every connection, every change",
-  debug: "everything: today that is what `info` has",
+  debug: "everything: today what `info` has, and the layers around connections",
 } as const;
 
 export type Level = keyof typeof LOG_LEVELS;
@@ -49,7 +49,7 @@ export const LOG_FIELDS = {
   side: "who caused the failure: client, upstream or gate",
   cause: "what failed, in sentences: the outermost first, then their causes",
   id: "number of the connection, one of its own until the gate ends; requests have their connection's",
-  parent: "id of the connection it was unwrapped from",
+  parent: "id of the connection it was unwrapped from: TLS, whose own line is at `debug`",
   limit: "which limit was hit, as in `ugate_limit_hits_total`",
   times: "how often since `since`",
   since: "when the burst began",

@@ -5,8 +5,9 @@
 
 import { inTime } from "./in_time.ts";
 
-/** Lines that may wait, in UTF-16 units. */
+/** Octets of lines that may wait. */
 const MOST_WAITING = 4 << 20;
+const LF = 0x0a;
 
 /** Writes some of the bytes and answers how many, as `Deno.stderr.write`. */
 export type Sink = (bytes: Uint8Array) => Promise<number>;
@@ -15,7 +16,7 @@ export class LogWriter {
   readonly #sink: Sink;
   readonly #tellLost: (lines: number) => string;
   readonly #encoder = new TextEncoder();
-  #waiting: string[] = [];
+  #waiting: Uint8Array[] = [];
   #size = 0;
   /** Lines that are missing: all of them, and those that the log does not say yet. */
   #lost = 0;
@@ -33,15 +34,17 @@ export class LogWriter {
     return this.#lost;
   }
 
-  /** Whole lines. Returns at once; they leave in order. */
-  write(lines: string): void {
-    if (this.#size + lines.length > MOST_WAITING) {
-      this.#lose(lines);
-      return;
-    }
+  /** Whole lines, octets of UTF-8 or text. Returns at once; they leave in order. */
+  write(lines: Uint8Array | string): void {
+    const octets = typeof lines === "string" ? this.#encoder.encode(lines) : lines;
+    if (this.#size + octets.length > MOST_WAITING) return this.#lose(octets);
+    this.#wait(octets);
+    this.#writing ??= this.#drain();
+  }
+
+  #wait(lines: Uint8Array): void {
     this.#size += lines.length;
     this.#waiting.push(lines);
-    this.#writing ??= this.#drain();
   }
 
   /** Waits until all is written, at most so many ms. */
@@ -51,23 +54,22 @@ export class LogWriter {
 
   async #drain(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const lines = this.#waiting.join("");
+      const lines = joined(this.#waiting);
       this.#waiting = [];
       const taken = await this.#send(lines);
       this.#size -= lines.length;
       if (this.#untold === 0 || !taken) continue;
       const told = this.#tellLost(this.#untold);
       this.#untold = 0;
-      this.#size += told.length;
-      this.#waiting.push(told); // what was lost came behind all that waited
+      this.#wait(this.#encoder.encode(told)); // what was lost came behind all that waited
     }
     this.#writing = undefined; // in the turn that saw nothing waiting: a line of the next one begins anew
   }
 
   /** A log that takes nothing (its reader has gone, its disk is full) must not end the gate: these lines are gone. */
-  async #send(lines: string): Promise<boolean> {
+  async #send(lines: Uint8Array): Promise<boolean> {
     try {
-      for (let rest = this.#encoder.encode(lines); rest.length > 0;) {
+      for (let rest = lines; rest.length > 0;) {
         rest = rest.subarray(await this.#sink(rest));
       }
       return true;
@@ -77,9 +79,21 @@ export class LogWriter {
     }
   }
 
-  #lose(lines: string): void {
-    const count = lines.split("\n").length - 1;
+  #lose(lines: Uint8Array): void {
+    let count = 0;
+    for (let at = lines.indexOf(LF); at >= 0; at = lines.indexOf(LF, at + 1)) count++;
     this.#lost += count;
     this.#untold += count;
   }
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  if (pieces.length === 1) return pieces[0];
+  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
 }

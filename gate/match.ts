@@ -5,10 +5,14 @@ import { CertificateIndex } from "./certificate_index.ts";
 import { HostIndex } from "./host_index.ts";
 import { networks } from "./networks.ts";
 import { type RequestMiss, requestMiss, RequestRoutes } from "./request_routes.ts";
+import { matchedBy } from "./route_labels.ts";
 import type { CertificateRule, RouteRule, Snapshot } from "./snapshot.ts";
 
-/** What of a route a connection does not meet; `certificate`: TLS would end here, and none has the name. */
-export type RouteMiss = RequestMiss | "protocol" | "certificate";
+/**
+ * What of a route a connection does not meet; `named`: it handles requests, and this one's client named the target;
+ * `certificate`: TLS would end here, and none has the name.
+ */
+export type RouteMiss = RequestMiss | "protocol" | "named" | "certificate";
 
 /** What has to be spoken where TLS ends for requests: it comes in again. */
 const REQUESTS = "http";
@@ -35,6 +39,8 @@ export class Router {
   /** Routes that handle requests, as TLS finds them: by listener. */
   readonly #ending = new Map<string | undefined, Table>();
   readonly #certificates: CertificateIndex<CertificateRule>;
+  /** Made when somebody asks. */
+  #alike: Map<string, RouteRule[]> | undefined;
   /** Where what is inside of TLS may be a request. */
   readonly #requested: ReadonlySet<string>;
 
@@ -72,9 +78,25 @@ export class Router {
     return this.#certificates.find(serverName === undefined ? undefined : normalName(serverName)); // an IP is no name
   }
 
+  /** The route that handles requests for whom TLS would end here, whether there is a certificate of the name or not. */
+  handling(asking: Asking): RouteRule | undefined {
+    if (!this.#requested.has(asking.listener)) return undefined;
+    return this.#routes[this.#firstEnding(asking, askedName(asking))];
+  }
+
   /** Whether HTTP that comes in there is routed request by request. */
   handles(listener: string): boolean {
     return this.#requests.handles(listener);
+  }
+
+  /** Routes that match by the same as one of an earlier snapshot. */
+  alike(route: RouteRule): readonly RouteRule[] {
+    this.#alike ??= Map.groupBy(this.#routes, matchedBy);
+    return this.#alike.get(matchedBy(route)) ?? [];
+  }
+
+  get routes(): readonly RouteRule[] {
+    return this.#routes;
   }
 
   /** Whether the route's `sources` hold the source (an IP literal; none: a unix socket, which no network holds). */
@@ -146,7 +168,8 @@ function add(table: Table, { host }: RouteRule, order: number): void {
 /** What keeps a route from matching, for those who ask why; undefined: it matches. */
 export function routeMiss(route: RouteRule, asking: Asking): RouteMiss | undefined {
   if (route.http !== undefined) {
-    return asking.naming === "host" ? requestMiss(route, asking, askedName(asking)) : "protocol";
+    if (asking.naming === "host") return requestMiss(route, asking, askedName(asking));
+    return asking.naming === "target" && asking.protocol === REQUESTS ? "named" : "protocol";
   }
   if (isElsewhere(route, asking)) return "listener";
   if (route.protocol === undefined ? needsProtocol(asking) : route.protocol !== asking.protocol) {

@@ -92,6 +92,8 @@ export interface RequestState {
   /** Bytes of the content of requests, and of responses. */
   readonly up: number;
   readonly down: number;
+  /** How long they took, to the end of the response: half of them, and all but a hundredth, ms; absent: there were none. */
+  readonly latency?: { readonly p50: number; readonly p99: number };
 }
 
 /** A certificate with which TLS ends here. */

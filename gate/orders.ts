@@ -1,6 +1,8 @@
 /** What main and the engine threads tell each other: plain data over a MessagePort. */
 import type { PendingChallenges } from "./acme/pending.ts";
-import type { Destination, FilesSite, Target, TokenAnswer, TokenRule } from "./contracts.ts";
+import type { Target } from "./address.ts";
+import type { Destination } from "./contracts.ts";
+import type { FilesSite, TokenAnswer, TokenRule } from "./requests.ts";
 import type { Failure, LimitName, Side } from "./errors.ts";
 import type { JournalBatch } from "./journal.ts";
 import type { Ledger, SharedMemory } from "./memory.ts";

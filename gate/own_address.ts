@@ -10,8 +10,8 @@ import {
   normalName,
   parseAnyIp,
   sameIp,
+  type Target,
 } from "./address.ts";
-import type { Target } from "./contracts.ts";
 import { networks } from "./networks.ts";
 import type { Snapshot } from "./snapshot.ts";
 

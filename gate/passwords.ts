@@ -6,6 +6,8 @@ import { Buffer } from "node:buffer";
 import { createHmac, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
 import type { Login, LoginAnswer } from "./orders.ts";
 import { type Hash, MOST_MEMORY, parseHash } from "./password_hash.ts";
+import { sourceNetwork } from "./networks.ts";
+import { Slots } from "./slots.ts";
 import { Throttle, type Throttled } from "./throttle.ts";
 
 /** The strongest that keeps to 16 MiB, for a Raspberry Pi verifies too (OWASP: N=2^14, r=8, p=5). */
@@ -55,6 +57,8 @@ export class Passwords {
   readonly #key = randomBytes(32);
   /** Digests of right answers, oldest first. They hold the stored text, so a changed password leaves them behind. */
   readonly #right = new Set<string>();
+  /** Networks that gave a right one, the last one behind the others: a flood of guesses by others holds none of them up. */
+  readonly #known = new Set<string>();
   readonly #asked = new Map<string, Promise<boolean>>();
   readonly #throttle: Throttle;
   readonly #throttled: (throttled: Throttled) => void;
@@ -108,11 +112,11 @@ export class Passwords {
       const right = hash === undefined && stored !== undefined && this.#same(stored, password);
       return right ? "right" : this.#wrong(login);
     }
-    const verified = this.#ask(digest, password, hash, stored !== undefined);
+    const verified = this.#ask(digest, login, hash, stored !== undefined);
     if (verified === undefined) return "busy";
     using _attempt = this.#throttle.attempt(source);
     if (!holds(await verified)) return this.#wrong(login);
-    this.#remember(digest);
+    this.#remember(digest, sourceNetwork(source));
     return "right";
   }
 
@@ -127,18 +131,27 @@ export class Passwords {
   }
 
   /** Identical questions are asked once. undefined: the queue is full. */
-  #ask(digest: string, password: string, hash: Hash, known: boolean): Promise<boolean> | undefined {
-    const verified = this.#slots.run(async () => await verifyHash(password, hash) && known)
+  #ask(
+    digest: string,
+    { password, source }: Login,
+    hash: Hash,
+    isUser: boolean,
+  ): Promise<boolean> | undefined {
+    const preferred = this.#known.has(sourceNetwork(source));
+    const verified = this.#slots.run(preferred, async () => await verifyHash(password, hash) && isUser)
       ?.finally(() => this.#asked.delete(digest));
     if (verified) this.#asked.set(digest, verified);
     return verified;
   }
 
-  #remember(digest: string): void {
-    this.#right.add(digest);
-    for (const oldest of this.#right) {
-      if (this.#right.size <= MOST_REMEMBERED) break;
-      this.#right.delete(oldest);
+  #remember(digest: string, network: string): void {
+    this.#known.delete(network);
+    for (const [set, one] of [[this.#right, digest], [this.#known, network]] as const) {
+      set.add(one);
+      for (const oldest of set) {
+        if (set.size <= MOST_REMEMBERED) break;
+        set.delete(oldest);
+      }
     }
   }
 
@@ -154,29 +167,3 @@ export class Passwords {
 /** What an object has itself: a client may ask for "constructor". */
 const own = <T>(record: Readonly<Record<string, T>>, key: string): T | undefined =>
   Object.hasOwn(record, key) ? record[key] : undefined;
-
-/** At most `running` at a time and `waiting` behind them. */
-class Slots {
-  #free: number;
-  readonly #queue: (() => void)[] = [];
-
-  constructor(running: number, readonly waiting: number) {
-    this.#free = running;
-  }
-
-  /** undefined: no place. */
-  run<T>(act: () => Promise<T>): Promise<T> | undefined {
-    if (this.#free === 0 && this.#queue.length >= this.waiting) return undefined;
-    return this.#enter().then(act).finally(() => {
-      const next = this.#queue.shift();
-      if (next) next();
-      else this.#free++;
-    });
-  }
-
-  #enter(): Promise<void> {
-    if (this.#free === 0) return new Promise((begin) => this.#queue.push(begin));
-    this.#free--;
-    return Promise.resolve();
-  }
-}

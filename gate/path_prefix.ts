@@ -1,8 +1,11 @@
 /** The prefix that a route's path is, in the paths that match it: found in every spelling, and replaced. */
-import { UNRESERVED } from "./request_path.ts";
+import { isUnreserved, UNSAFE } from "./path_spelling.ts";
 
 /** What is spelled for one character of a path in normal form, or for one escape in it. */
 const SPELLED = /%[0-9A-Fa-f]{2}|\/+|[^]/g;
+
+/** Characters of an escape. */
+const ESCAPE = 3;
 
 /**
  * `by` in place of the prefix that the path matches, or of the whole path where there is none. What is behind the prefix
@@ -21,10 +24,7 @@ export function prefixEnd(path: string, prefix: string): number {
   for (const [spelled] of path.matchAll(SPELLED)) {
     if (matched >= prefix.length) break;
     end += spelled.length;
-    matched += spelled.startsWith("%") && !isUnreserved(spelled) ? spelled.length : 1;
+    matched += UNSAFE.test(spelled) || spelled.startsWith("%") && !isUnreserved(spelled) ? ESCAPE : 1;
   }
   return end;
 }
-
-const isUnreserved = (escape: string): boolean =>
-  UNRESERVED.test(String.fromCharCode(parseInt(escape.slice(1), 16)));

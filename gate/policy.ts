@@ -1,7 +1,6 @@
 /** Who may reach what: the rules of one snapshot, held against names before they are resolved and addresses after. */
-import { type Ip, parseIp } from "./address.ts";
+import { type Ip, parseIp, type Target } from "./address.ts";
 import type { Asking } from "./asking.ts";
-import type { Target } from "./contracts.ts";
 import { OwnAddresses } from "./own_address.ts";
 import { CompiledRule, type Judgement, type PolicyMiss, type Subject } from "./policy_rule.ts";
 import type { Snapshot } from "./snapshot.ts";

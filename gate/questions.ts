@@ -2,23 +2,25 @@
  * What an engine asks main: where a name lives, whether a password or a token is right. Answers about names are kept for their
  * lifetime, negatives too, and one question is in flight for each name.
  */
-import type { Destination, Target, TokenAnswer } from "./contracts.ts";
-import { formatTarget, hostMatches, isUnixHost, parseIp } from "./address.ts";
+import { formatTarget, hostMatches, isUnixHost, parseIp, type Target } from "./address.ts";
+import type { Destination } from "./contracts.ts";
+import type { TokenAnswer } from "./requests.ts";
 import type { Answer, Failed, GivenToken, Login, LoginAnswer, Question } from "./orders.ts";
 import { atLimit, GateError } from "./errors.ts";
-import { sourceNetwork } from "./networks.ts";
 import { after, now, promiseResolved } from "./engine/loop.ts";
+import { Places } from "./places.ts";
 
 /** Main answers within its own deadlines; this one is for a main that does not, ms. */
 const DEADLINE = 15_000;
-/** Questions that may wait for main at once: beyond, "exhausted". */
-const MOST_ASKED = 4096;
-/** Names that one source may wait for at once: beyond, "exhausted" for this source and for nobody else. */
+/** Questions of each kind that one source may wait for at once. */
 const MOST_OF_SOURCE = 128;
 /** Destinations that are kept. */
 const MOST_KEPT = 4096;
 /** How long "nobody knows this name" is kept, ms; discovery has the exact time. */
 const NEGATIVE = 1000;
+
+type Kind = Question["ask"];
+const NOUNS: Readonly<Record<Kind, string>> = { resolve: "names", login: "passwords", token: "tokens" };
 
 type Asked = { readonly settle: (answer: Answer) => void; readonly stop: () => void };
 type Kept = { readonly destination: Destination | undefined; readonly until: number };
@@ -29,8 +31,14 @@ export class Questions {
   #asked = new Map<number, Asked>();
   #kept = new Map<string, Kept>();
   #flying = new Map<string, Promise<Destination | undefined>>();
-  /** How many names are asked for each source, by its network. */
-  readonly #ofSource = new Map<string, number>();
+  /** None of a kind takes the places of another. */
+  readonly #places: Readonly<Record<Kind, Places>> = {
+    resolve: new Places(4096, MOST_OF_SOURCE),
+    login: new Places(1024, MOST_OF_SOURCE),
+    token: new Places(1024, MOST_OF_SOURCE),
+  };
+  /** Credentials that are being verified: who gives the same meanwhile waits for the same answer. */
+  readonly #verifying = new Map<string, Promise<Answer>>();
   /** Counts what was forgotten: an answer that was on its way meanwhile is not kept. */
   #forgotten = 0;
 
@@ -49,11 +57,9 @@ export class Questions {
     if (kept && kept.until > now) return kept.destination;
     const flying = this.#flying.get(key);
     if (flying) return flying;
-    const network = source === undefined ? undefined : sourceNetwork(source);
-    if (network !== undefined && this.#waiting(network) >= MOST_OF_SOURCE) {
-      return Promise.reject(tooMany(key));
-    }
-    const asked = this.#resolveFor(network, target, key).finally(() => {
+    const refusal = this.#refusal("resolve", source);
+    if (refusal) return Promise.reject(refusal);
+    const asked = this.#resolve(target, key, source).finally(() => {
       if (this.#flying.get(key) === asked) this.#flying.delete(key);
     });
     this.#flying.set(key, asked);
@@ -61,13 +67,13 @@ export class Questions {
   }
 
   async login(login: Login): Promise<LoginAnswer> {
-    const answer = await this.#ask({ ask: "login", login });
+    const answer = await this.#verify({ ask: "login", login }, login.source);
     return "login" in answer ? answer.login : "wrong";
   }
 
   /** Rejects with GateError where the keys to verify it are not known. */
   async token(given: GivenToken): Promise<TokenAnswer | "throttled"> {
-    const answer = await this.#ask({ ask: "token", given });
+    const answer = await this.#verify({ ask: "token", given }, given.source);
     if ("token" in answer) return answer.token;
     throw new GateError("internal", "gate", "Cannot verify a token: the answer is about something else");
   }
@@ -91,25 +97,19 @@ export class Questions {
     }
   }
 
-  #waiting(network: string): number {
-    return this.#ofSource.get(network) ?? 0;
+  #verify(question: Question, source: string): Promise<Answer> {
+    const key = JSON.stringify(question), there = this.#verifying.get(key);
+    if (there) return there;
+    const refusal = this.#refusal(question.ask, source);
+    if (refusal) return Promise.reject(refusal);
+    const asked = this.#askFor(source, question).finally(() => this.#verifying.delete(key));
+    this.#verifying.set(key, asked);
+    return asked;
   }
 
-  async #resolveFor(network: string | undefined, target: Target, key: string) {
-    if (network === undefined) return await this.#resolve(target, key);
-    this.#ofSource.set(network, this.#waiting(network) + 1);
-    try {
-      return await this.#resolve(target, key);
-    } finally {
-      const left = this.#waiting(network) - 1;
-      if (left > 0) this.#ofSource.set(network, left);
-      else this.#ofSource.delete(network);
-    }
-  }
-
-  async #resolve(target: Target, key: string): Promise<Destination | undefined> {
+  async #resolve(target: Target, key: string, source: string | undefined): Promise<Destination | undefined> {
     const forgotten = this.#forgotten;
-    const answer = await this.#ask({ ask: "resolve", target });
+    const answer = await this.#askFor(source, { ask: "resolve", target });
     const destination = "destination" in answer ? answer.destination : undefined;
     const lifetime = destination ? destination.lifetime : NEGATIVE;
     this.#kept.delete(key);
@@ -120,15 +120,23 @@ export class Questions {
     return destination;
   }
 
+  /** "exhausted": of this source and of nobody else, or of all. */
+  #refusal(kind: Kind, source: string | undefined): GateError | undefined {
+    const places = this.#places[kind], lack = places.lack(source);
+    if (lack === undefined) return undefined;
+    const [side, whose] = lack === "source" ? ["client", " of its source"] as const : ["gate", ""] as const;
+    const count = lack === "source" ? places.mostOfSource : places.most;
+    const state = `${count} ${NOUNS[kind]}${whose} wait for it already`;
+    const reason = new GateError("exhausted", side, `Cannot ask the main thread: ${state}`);
+    return atLimit(kind === "resolve" ? "names" : "passwords", reason);
+  }
+
+  /** It has a place until main answers, even when nobody wants to know any more. */
+  #askFor(source: string | undefined, question: Question): Promise<Answer> {
+    return this.#places[question.ask].during(source, () => this.#ask(question));
+  }
+
   #ask(question: Question): Promise<Answer> {
-    if (this.#asked.size >= MOST_ASKED) {
-      return Promise.reject(
-        atLimit(
-          "names",
-          new GateError("exhausted", "gate", "Cannot ask the main thread: too many questions wait"),
-        ),
-      );
-    }
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       const settle = (answer: Answer) => {
@@ -147,16 +155,6 @@ export class Questions {
     });
   }
 }
-
-const tooMany = (key: string) =>
-  atLimit(
-    "names",
-    new GateError(
-      "exhausted",
-      "client",
-      `Cannot ask for ${key}: its source waits for ${MOST_OF_SOURCE} other names`,
-    ),
-  );
 
 function asError({ failure, side, message, limit }: Failed): GateError {
   const error = new GateError(failure, side, message);

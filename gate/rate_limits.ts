@@ -8,8 +8,9 @@
  * newcomers wait with the flood, but frees nobody of what was counted.
  */
 import { parseIp } from "./address.ts";
-import type { RateLimit } from "./contracts.ts";
+import type { RateLimit } from "./requests.ts";
 import { sharedTime } from "./engine/shared_clock.ts";
+import { matchedBy } from "./route_labels.ts";
 import type { RouteRule } from "./snapshot.ts";
 
 const MOST_SOURCES = 1 << 20, WORDS = 8;
@@ -108,13 +109,8 @@ const scopes = new WeakMap<RouteRule, number>();
 export function scopeOf(route: RouteRule): number {
   let scope = scopes.get(route);
   if (scope !== undefined) return scope;
-  const { listener, protocol, host, path, encodedSlash, method, headers, query } = route;
   scope = 0;
-  for (
-    const sign of JSON.stringify({ listener, protocol, host, path, encodedSlash, method, headers, query })
-  ) {
-    scope = mixed(scope ^ sign.charCodeAt(0), 0x9e3779b1);
-  }
+  for (const sign of matchedBy(route)) scope = mixed(scope ^ sign.charCodeAt(0), 0x9e3779b1);
   scopes.set(route, scope);
   return scope;
 }

@@ -2,6 +2,7 @@
  * The regular expressions of routes, as trees. The syntax is what can be decided in one pass over a text: that of
  * JavaScript without backreferences, lookaround and word boundaries, and strict where a sign may be meant as itself.
  */
+import { normalSpelling, UNSAFE } from "./path_spelling.ts";
 
 /** Which characters may stand somewhere: 1 at the code of each; OTHER stands for all that are not ASCII. */
 export type CharSet = Uint8Array;
@@ -116,10 +117,26 @@ class Parser {
     if (sign === ".") return { kind: "one", set: ANY };
     if (sign === "^") return { kind: "start" };
     if (sign === "$") return { kind: "end" };
-    if (sign === "\\") return { kind: "one", set: asSet(this.#escape(at)) };
+    if (sign === "\\") return this.#one(this.#escape(at), at);
     if ("*+?{".includes(sign)) throw this.#mistake("repeats nothing", at);
     if ("]}".includes(sign)) throw this.#mistake(`has a ${sign} without its beginning: write \\${sign}`, at);
+    if (sign === "%") this.#requireNormal(at);
+    return this.#one(sign, at);
+  }
+
+  /** A sign that stands for itself has to be one that a path in normal form has. */
+  #one(sign: string | CharSet, at: number): Tree {
+    if (typeof sign === "string" && UNSAFE.test(sign)) {
+      throw this.#mistake(`has a ${sign}, which is compared as ${normalSpelling(sign)}: write that`, at);
+    }
     return { kind: "one", set: asSet(sign) };
+  }
+
+  /** The same of an escape. */
+  #requireNormal(at: number): void {
+    const escape = /^%[0-9A-Fa-f]{2}/.exec(this.#text.slice(at, at + 3))?.[0];
+    if (escape === undefined || normalSpelling(escape) === escape) return;
+    throw this.#mistake(`has ${escape}, which is compared as ${normalSpelling(escape)}: write that`, at);
   }
 
   #group(at: number): Tree {

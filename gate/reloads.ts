@@ -49,8 +49,8 @@ export interface ReloadHistory {
 const SHORTEST_TRIAL = 1000;
 /** Reasons of a refusal that `/status` tells; the log has all. */
 const MOST_TOLD = 10;
-/** How the text of a trial is called in its errors. */
-const TRIAL_FILE = "NEW";
+/** What stands for the file in places of a trial's text: in its errors, and in the routes of connections meanwhile. */
+const TRIAL_FILE = "(trial)";
 
 export class Reloads {
   readonly #options: ReloadsOptions;

@@ -1,5 +1,5 @@
 /** Requests as an engine counts them, by what metrics call their route; main hears of them in batches. */
-import type { RequestRecord } from "./contracts.ts";
+import type { RequestRecord } from "./requests.ts";
 import { type Durations, Histogram } from "./durations.ts";
 
 /** In place of a route: no route took the request; a client of the proxy named its target. No route is called so. */

@@ -1,23 +1,17 @@
 /** Paths of requests as routes compare them, so that no spelling of one slips past the route that is meant for it. */
+import { normalSpelling, withoutNeedless } from "./path_spelling.ts";
 import { Regex } from "./regex.ts";
 import type { PathMatch } from "./snapshot.ts";
 
 /** What every spelling of a plain path lacks. */
-const STRANGE = /[%;\\]|\/[/.]/;
-const ESCAPE = /%([0-9A-Fa-f]{2})/g;
-/** RFC 3986 2.3. */
-export const UNRESERVED = /[A-Za-z0-9._~-]/;
+const STRANGE = /[%;\\"<>[\]^`{|}]|\/[/.]/;
 /** An encoded backslash or NUL, also as overlong UTF-8 (RFC 3629 3), and an escape that is none. */
 const DOUBTFUL = /%(?:5C|00|C[01]%[89AB]|E0%[89]|F[08C]%8|(?![0-9A-F]{2}))|\\/i;
+/** Segments `.` and `..`, and what they are to servers that take parameters off a segment. */
+const DOTS = /(?:^|\/)\.\.?(?:[/;]|%3B|$)/;
 const ENCODED_SLASH = "%2F";
 /** What some servers take off a segment before they look at it; others take it for a part of its name. */
 const PARAMETERS = /(?:;|%3B)[^/]*/g;
-
-/**
- * Escapes of visible characters that mean nothing in a path but themselves. RFC 3986 tells them from the character, and
- * most servers do not: they decode a path before they look at it.
- */
-const NEEDLESS = /%(?:2[1246-9A-C]|3[ACDE]|40|5[BDE]|60|7[BCD])/g;
 
 /** A path in normal form as two kinds of routes see it: those that keep an encoded slash as it is, and all others. */
 export interface Reading {
@@ -38,19 +32,16 @@ export interface Readings {
 export const isPlainPath = (path: string): boolean => !STRANGE.test(path);
 
 /**
- * The normal form has unreserved characters decoded, other escapes in upper case, and slashes merged (RFC 3986 6.2.2).
+ * The normal form is normalSpelling with slashes merged.
  * undefined: nobody can tell where it leads (dot segments, also with parameters and beside encoded slashes;
  * backslashes, NUL, overlong UTF-8, broken escapes).
  */
 export function readingsOf(path: string): Readings | undefined {
   if (DOUBTFUL.test(path)) return undefined;
-  const normal = merged(path.replace(ESCAPE, (escape, digits) => {
-    const sign = String.fromCharCode(parseInt(digits, 16));
-    return UNRESERVED.test(sign) ? sign : escape.toUpperCase();
-  }));
+  const normal = merged(normalSpelling(path));
   const encodedSlash = normal.includes(ENCODED_SLASH);
   const decoded = encodedSlash ? merged(normal.replaceAll(ENCODED_SLASH, "/")) : normal;
-  if (decoded.split("/").some(isDots)) return undefined;
+  if (DOTS.test(decoded)) return undefined;
   const all = [{ kept: normal, decoded: normal }];
   if (encodedSlash) all.push({ kept: normal, decoded });
   const kept = withoutParameters(normal);
@@ -58,9 +49,10 @@ export function readingsOf(path: string): Readings | undefined {
     all.push({ kept, decoded: kept });
     if (encodedSlash) all.push({ kept, decoded: withoutParameters(decoded) });
   }
-  const needless = normal.match(NEEDLESS) !== null;
-  if (needless) {
-    all.push(...all.map((one) => ({ kept: unescaped(one.kept), decoded: unescaped(one.decoded) })));
+  if (withoutNeedless(normal) !== normal) {
+    all.push(...all.map(({ kept, decoded }) => (
+      { kept: withoutNeedless(kept), decoded: withoutNeedless(decoded) }
+    )));
   }
   return { normal, encodedSlash, all };
 }
@@ -85,9 +77,3 @@ export function regexOf(match: { readonly regex: string }): Regex {
 
 const merged = (path: string): string => path.replace(/\/{2,}/g, "/");
 const withoutParameters = (path: string): string => merged(path.replace(PARAMETERS, ""));
-
-const unescaped = (path: string): string =>
-  path.replace(NEEDLESS, (escape) => String.fromCharCode(parseInt(escape.slice(1), 16)));
-
-/** `.` and `..`, and what they are to servers that take parameters off a segment. */
-const isDots = (segment: string): boolean => /^\.\.?(?:;|%3B|$)/.test(segment);

@@ -1,8 +1,8 @@
 /** Which route a request takes: of those for its listener and host, the first of the file that matches the rest of it. */
 import type { Asking } from "./asking.ts";
 import { hostMatches } from "./address.ts";
-import type { Requested } from "./contracts.ts";
-import { GateError } from "./errors.ts";
+import type { Requested } from "./requests.ts";
+import { GateError, telling } from "./errors.ts";
 import { isPlainPath, pathMatches, readingsOf } from "./request_path.ts";
 import type { RouteRule } from "./snapshot.ts";
 
@@ -121,12 +121,10 @@ function firstOfReadings(
 
 const placeOf = (route: RouteRule | undefined): string => route?.place ?? "no route";
 
-const doubt = (why: string): GateError =>
-  new GateError(
-    "malformed",
-    "client",
-    `Cannot route a request: its path can be read in several ways, for ${why}`,
-  );
+function doubt(why: string): GateError {
+  const state = "its path can be read in several ways";
+  return telling(state, new GateError("malformed", "client", `Cannot route a request: ${state}, for ${why}`));
+}
 
 const asksMore = ({ method, headers, query }: RouteRule): boolean =>
   method !== undefined || headers !== undefined || query !== undefined;

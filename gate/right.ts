@@ -4,6 +4,8 @@ import type { Connection } from "./connection.ts";
 import type { Endpoint } from "./contracts.ts";
 import type { Decider, Plan } from "./decide.ts";
 import { GateError } from "./errors.ts";
+import { lostProof } from "./proven.ts";
+import { lostVouching } from "./vouching.ts";
 
 /** What policy permitted to who named a target, or gave an SNI without a route. */
 export interface Right {
@@ -18,9 +20,9 @@ export interface Right {
 
 /** Why this connection may not go on under what holds now; undefined: it may. */
 export function lostRight(connection: Connection, decider: Decider): GateError | undefined {
-  const { peer, listener, right } = connection;
-  const userless = lostUser(connection);
-  if (userless) return userless;
+  const { peer, listener, right, client } = connection;
+  const unproven = lostUser(connection) ?? lostVouching(connection) ?? lostProof(connection, decider);
+  if (unproven) return unproven;
   if (right && connection.asksUser && peer.user === undefined) {
     return lost("its listener asks for users now");
   }
@@ -30,9 +32,11 @@ export function lostRight(connection: Connection, decider: Decider): GateError |
   }
   const source = peer.address === "unix" ? undefined : peer.address;
   const by = right
-    ? decider.refuses(right)
+    ? decider.refuses(right) ??
+      (right.asking.source === source ? undefined : decider.policy.barred(listener, source))
     : connection.route
-    ? decider.policy.barredRouted(listener, source)
+    ? decider.policy.barredRouted(listener, source) ??
+      (client === undefined ? undefined : decider.policy.barredRouted(listener, client))
     : decider.policy.barred(listener, source);
   return by === undefined ? undefined : lost(`policy refuses it now, by ${by}`);
 }

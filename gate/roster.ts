@@ -1,7 +1,8 @@
 /** The connections of this thread as a whole: listed, counted, drained, ended; each is recorded at its end. */
 import type { Census } from "./census.ts";
 import type { Connection } from "./connection.ts";
-import type { Limits, RequestRecord } from "./contracts.ts";
+import type { Limits } from "./contracts.ts";
+import type { RequestRecord } from "./requests.ts";
 import { now } from "./engine/loop.ts";
 import { inSlices } from "./engine/slices.ts";
 import { GateError } from "./errors.ts";
@@ -9,7 +10,7 @@ import type { Journal } from "./journal.ts";
 import { liveConnection } from "./live.ts";
 import type { LiveConnection } from "./operations.ts";
 import { UNROUTED } from "./request_counts.ts";
-import { ConnectionWords } from "./request_line.ts";
+import { ConnectionWords } from "./request_log.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { stagesOf } from "./stages.ts";
 
@@ -100,6 +101,7 @@ export class Roster {
       stages: stagesOf(connection),
       counted: connection.counted,
       requests: connection.requests,
+      isLayer: connection.isLayer,
     });
   }
 

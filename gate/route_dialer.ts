@@ -1,7 +1,7 @@
 /** From a route to a stream: one of its endpoints after the other, the best first, until one stands. */
-import { isUnixHost, parseIp } from "./address.ts";
+import { isUnixHost, parseIp, type Target } from "./address.ts";
 import type { Connection } from "./connection.ts";
-import type { Stream, Target } from "./contracts.ts";
+import type { Stream } from "./streams.ts";
 import type { Dialer } from "./dialer.ts";
 import { now } from "./engine/loop.ts";
 import { asGateError, GateError } from "./errors.ts";

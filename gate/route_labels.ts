@@ -19,6 +19,12 @@ export function routeLabels(routes: readonly Labelled[]): ReadonlyMap<string, st
   );
 }
 
+/** What a route matches by: the same over reloads, wherever it stands and whatever else of it changes. */
+export function matchedBy(route: RouteRule): string {
+  const { listener, protocol, host, path, encodedSlash, method, headers, query } = route;
+  return JSON.stringify({ listener, protocol, host, path, encodedSlash, method, headers, query });
+}
+
 function labelOf({ listener, protocol, host, path, method, headers, query }: Labelled): string {
   const given = { listener, protocol, host, path: path && pathOf(path), method: method?.join() };
   const pairs: [string, string | undefined][] = [

@@ -178,7 +178,7 @@ export class Service implements Operations {
         return this.#tally.started(engine);
       case "journal":
         this.#tally.add(report.batch, engine);
-        if (report.batch.lines) this.#parts.log.write(report.batch.lines);
+        if (report.batch.lines.length > 0) this.#parts.log.write(report.batch.lines);
         return;
       case "limits":
         this.#tally.hit(report.hits);

@@ -1,7 +1,9 @@
 /** What the engines know of the configuration: plain data, pushed whole, compiled on main, matched on every thread. */
-import type { Limits, RequestRules, Target } from "./contracts.ts";
+import type { Target } from "./address.ts";
+import type { Limits } from "./contracts.ts";
+import type { RequestRules } from "./requests.ts";
 import type { KeyPair } from "./engine/openssl_context.ts";
-import type { LogFormat } from "./log_line.ts";
+import type { JournalLog } from "./journal.ts";
 
 export interface Snapshot {
   readonly version: number;
@@ -19,7 +21,7 @@ export interface Snapshot {
     readonly slots: number;
     readonly number: number;
   }[];
-  readonly log: { readonly format: LogFormat; readonly connections: boolean };
+  readonly log: JournalLog;
   /** Bound addresses of this gate itself (listeners and admin), as configuration has them: `host:port`, `:port`. */
   readonly own: readonly Target[];
   /** The names of `hosts` and the IP literals it gives: asked for under such a name, one may be loopback. */

@@ -2,7 +2,8 @@
  * Tells from the first bytes which of several protocols a client speaks. "Yes" wins when all others said no, or when
  * the time is over: so the order of a list never decides.
  */
-import type { Phase, Protocol, Protocols } from "./contracts.ts";
+import type { Protocol, Protocols } from "./contracts.ts";
+import type { Phase } from "./streams.ts";
 import type { Inspect } from "./engine/relay.ts";
 import { atLimit, GateError } from "./errors.ts";
 

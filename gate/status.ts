@@ -2,6 +2,7 @@
 import type { NameState, OrderCounts } from "./acme/agent.ts";
 import { CertificateIndex } from "./certificate_index.ts";
 import type { Configuration } from "./config/configuration.ts";
+import { type Durations, NO_DURATIONS, quantile } from "./durations.ts";
 import type { EndpointHealth } from "./health.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import { formatTarget } from "./address.ts";
@@ -86,7 +87,7 @@ function listenerStates({ config, snapshot, listening, limits, tally }: Facts): 
 }
 
 /** Keys are in none of it. */
-export function certificateStates({ certificates }: Pick<Configuration, "certificates">): CertificateState[] {
+function certificateStates({ certificates }: Pick<Configuration, "certificates">): CertificateState[] {
   const index = new CertificateIndex(certificates);
   return certificates.map((certificate) => ({
     source: "file",
@@ -125,7 +126,7 @@ function endpointStates({ snapshot, health }: Facts): EndpointState[] {
 }
 
 /** Of every route whose requests are handled one by one; what no route took where there was any. */
-export function requestStates({ snapshot, tally }: Facts): RequestState[] {
+function requestStates({ snapshot, tally }: Facts): RequestState[] {
   const counted = new Map(tally.status().requests.map((requests) => [requests.route, requests]));
   const routes = snapshot.routes.filter(({ http }) => http).map(({ place, label }) =>
     [place, label] as const
@@ -134,7 +135,7 @@ export function requestStates({ snapshot, tally }: Facts): RequestState[] {
     [label, label] as const
   );
   return [...routes, ...others].map(([route, label]) => {
-    const { statuses = [], inFlight = 0, up = 0, down = 0 } = counted.get(label) ?? {};
+    const { statuses = [], inFlight = 0, up = 0, down = 0, whole = NO_DURATIONS } = counted.get(label) ?? {};
     const classes = STATUS_CLASSES.map((name, at) => [name, statuses[at] ?? 0] as const);
     return {
       route,
@@ -143,6 +144,14 @@ export function requestStates({ snapshot, tally }: Facts): RequestState[] {
       statuses: Object.fromEntries(classes) as RequestState["statuses"],
       up,
       down,
+      latency: latencyOf(whole),
     };
   });
+}
+
+/** To a tenth of a millisecond: buckets are not exact to more. */
+function latencyOf(whole: Durations): RequestState["latency"] {
+  const [p50, p99] = [0.5, 0.99].map((share) => quantile(whole, share));
+  const tenths = (ms: number) => Math.round(ms * 10) / 10;
+  return p50 === undefined || p99 === undefined ? undefined : { p50: tenths(p50), p99: tenths(p99) };
 }

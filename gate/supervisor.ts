@@ -1,6 +1,8 @@
 /** Main's side of the engines: it binds, gives them what holds, and answers what they ask. */
 import { NO_CHALLENGES, type PendingChallenges } from "./acme/pending.ts";
-import type { Destination, Resolver, Target, TokenAnswer } from "./contracts.ts";
+import type { Target } from "./address.ts";
+import type { Destination, Resolver } from "./contracts.ts";
+import type { TokenAnswer } from "./requests.ts";
 import type { ListeningSocket } from "./engine/bind.ts";
 import type { EngineHost } from "./engine_host.ts";
 import { Engines, type EnginesOptions, type Owner } from "./engines.ts";

@@ -1,15 +1,12 @@
 /** Whether TLS ends at this gate for a connection, and in which context: decided on its engine, before its handshake. */
 import { createHash } from "node:crypto";
-import { formatTarget } from "./address.ts";
+import { formatTarget, type Target } from "./address.ts";
 import { askingOf } from "./asking.ts";
 import type { Connection } from "./connection.ts";
-import type { Protocols, Target, Termination } from "./contracts.ts";
+import type { Protocols, Termination } from "./contracts.ts";
 import { type Decider, endsTls } from "./decide.ts";
 import type { Snapshot } from "./snapshot.ts";
-import type { TlsContexts } from "./tls_contexts.ts";
-
-/** ALPN where what is inside are requests; elsewhere it is not known, and no protocol is promised. */
-const REQUESTS = ["http/1.1", "http/1.0"], ANYTHING: readonly string[] = [];
+import { ANYTHING, REQUESTS, type TlsContexts } from "./tls_contexts.ts";
 
 /** The terminations of one snapshot. */
 export class Terminations {
@@ -40,15 +37,25 @@ export class Terminations {
     const { place, to, http } = plan.route;
     conn.route = place;
     conn.endedBy = this.#decider;
+    conn.clients = clientCertificates;
     return {
-      context: this.#contexts.of(certificate, clientCertificates, http ? REQUESTS : ANYTHING),
+      context: () => this.#contexts.of(certificate, clientCertificates, http ? REQUESTS : ANYTHING),
       tickets: ticketScope(listener, serverName, clientCertificates?.digest),
       inside: http === undefined && to.length > 0 ? "connect" : "enter",
     };
   }
 }
 
+/** Of names that were asked for lately: to make one costs as much as all else that is decided here. */
+const MOST_SCOPES = 1024;
+const scopes = new Map<string, Uint8Array<ArrayBuffer>>();
+
 /** Whoever was let in under other settings, or asked for another name, has to show again who it is. */
-function ticketScope(listener: string, serverName = "", clients = ""): Uint8Array {
-  return createHash("sha256").update(JSON.stringify([listener, serverName, clients])).digest();
+function ticketScope(listener: string, serverName = "", clients = ""): Uint8Array<ArrayBuffer> {
+  const told = JSON.stringify([listener, serverName, clients]), known = scopes.get(told);
+  if (known) return known;
+  if (scopes.size >= MOST_SCOPES) scopes.clear();
+  const scope = Uint8Array.from(createHash("sha256").update(told).digest());
+  scopes.set(told, scope);
+  return scope;
 }

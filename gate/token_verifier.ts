@@ -3,11 +3,12 @@
  * thread: WebCrypto is not for engines. They remember what is right.
  */
 import { createLocalJWKSet, errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from "jose";
-import type { TokenAnswer, TokenRule } from "./contracts.ts";
+import type { TokenAnswer, TokenRule } from "./requests.ts";
 import { GateError } from "./errors.ts";
 import { isFieldText } from "./field_text.ts";
 import { type Issuer, type KeySet, readKeySet } from "./key_set.ts";
 import type { GivenToken } from "./orders.ts";
+import { Places } from "./places.ts";
 import { RemoteKeys, type RemoteKeysOptions } from "./remote_keys.ts";
 import { Throttle, type Throttled } from "./throttle.ts";
 
@@ -20,6 +21,8 @@ const ALGORITHMS = [
 const LEEWAY = 30;
 /** A key that its issuer takes away verifies no token for longer, ms. */
 const REMEMBERED = 5 * 60_000;
+/** Tokens that wait for keys to be fetched again, in all and of one source; others learn at once that theirs is not known. */
+const MOST_LOOKING = 512, MOST_OF_SOURCE = 64;
 /** Keys that are tried where a token does not say which. */
 const MOST_TRIED = 8;
 
@@ -43,6 +46,7 @@ interface Known {
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions;
   readonly #throttle: Throttle;
+  readonly #looking = new Places(MOST_LOOKING, MOST_OF_SOURCE);
   #known = new Map<string, Known>();
 
   constructor(options: TokenVerifierOptions) {
@@ -69,7 +73,7 @@ export class TokenVerifier {
     if (!keys) return { verdict: "wrong", why: "its issuer is not known here" };
     if (!this.#throttle.admits(source)) return "throttled";
     try {
-      return answerOf(await verify(token, rule, keys), rule);
+      return answerOf(await verify(token, rule, this.#keysFor(source, keys)), rule);
     } catch (thrown) {
       if (!(thrown instanceof errors.JOSEError)) throw unusable(thrown, rule.issuer);
       if (thrown instanceof errors.JWSSignatureVerificationFailed) {
@@ -80,6 +84,16 @@ export class TokenVerifier {
       }
       return { verdict: "wrong", why: reasonOf(thrown) };
     }
+  }
+
+  /** Who makes up names of keys holds up nobody whose key is known, however slow the issuer is. */
+  #keysFor(source: string, keys: Keys): Keys {
+    const looking = this.#looking;
+    return {
+      current: () => keys.current(),
+      renewed: () =>
+        looking.lack(source) ? Promise.resolve(undefined) : looking.during(source, () => keys.renewed()),
+    };
   }
 
   #keysOf({ issuer, keys }: Issuer): Keys {
@@ -158,7 +172,8 @@ function answerOf(payload: JWTPayload, { claims }: TokenRule): TokenAnswer {
   if (!Object.entries(claims).every(([name, wanted]) => hasClaim(payload, name, wanted))) {
     return { verdict: "misfit" };
   }
-  return { verdict: "right", subject: sub, until: Math.min(Date.now() + REMEMBERED, (exp! + LEEWAY) * 1000) };
+  const expires = (exp! + LEEWAY) * 1000;
+  return { verdict: "right", subject: sub, until: Math.min(Date.now() + REMEMBERED, expires), expires };
 }
 
 /** The value itself, or one of a list; `scope` is a list with spaces between (RFC 8693 4.2). */

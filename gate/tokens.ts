@@ -1,5 +1,5 @@
 /** Whose tokens are believed, where anybody's are: what verifies them (and jose under it) is loaded with the first issuer. */
-import type { TokenAnswer } from "./contracts.ts";
+import type { TokenAnswer } from "./requests.ts";
 import type { Issuer } from "./key_set.ts";
 import type { GivenToken } from "./orders.ts";
 import type { TokenVerifier, TokenVerifierOptions } from "./token_verifier.ts";

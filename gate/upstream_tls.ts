@@ -2,8 +2,9 @@
  * TLS to upstreams: the contexts in which an engine speaks it, made when a dial first needs one, and kept over reloads
  * while their settings stay the same.
  */
-import { formatTarget } from "./address.ts";
-import type { Protocols, Stream, Target } from "./contracts.ts";
+import { formatTarget, type Target } from "./address.ts";
+import type { Protocols } from "./contracts.ts";
+import type { Stream } from "./streams.ts";
 import { clientContext, type ClientSettings, type Context } from "./engine/openssl_context.ts";
 import { openssl } from "./engine/openssl_library.ts";
 import { systemStore } from "./engine/openssl_roots.ts";

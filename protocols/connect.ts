@@ -1,7 +1,8 @@
 /** HTTP/1 CONNECT (RFC 9110 9.3.6) with Basic credentials (RFC 7617), both sides. */
 import { Buffer } from "node:buffer";
-import { formatTarget, isUnixHost } from "../gate/address.ts";
-import type { Conn, Endpoint, Gate, Peer, Protocol, Stream, Target } from "../gate/contracts.ts";
+import { formatTarget, isUnixHost, type Target } from "../gate/address.ts";
+import type { Conn, Endpoint, Gate, Peer, Protocol } from "../gate/contracts.ts";
+import type { Stream } from "../gate/streams.ts";
 import { asGateError, type Failure, GateError } from "../gate/errors.ts";
 import { handshake } from "./common/handshake.ts";
 import { quote } from "./common/named.ts";
@@ -9,21 +10,41 @@ import { sniffPrefix } from "./common/prefix.ts";
 import { connectOrRefuse, refuse } from "./common/refuse.ts";
 import { plainAnswer, STATUS, statusOf } from "./http/answer.ts";
 import { parseAuthority } from "./http/authority.ts";
-import { type RequestHead, requestHead, responseHead, valuesOf } from "./http/head.ts";
+import { awaitResponse } from "./http/discard.ts";
+import { KIND } from "./http/field_kinds.ts";
+import { valuesOf } from "./http/field_values.ts";
+import { firstRequest } from "./http/first_request.ts";
+import { ASKED } from "./http/framing.ts";
+import { latin1 } from "./http/interned.ts";
+import type { MessageHead } from "./http/message_head.ts";
 import { RequestRefused } from "./http/own_answer.ts";
 import { logInToProxy, PROXY_CHALLENGE } from "./http/proxy_login.ts";
 import { refuseFault } from "./http/refuse_fault.ts";
-import { sniffRequestLine } from "./http/request_line.ts";
+import { sniffRequestLine } from "./http/sniff_request.ts";
 
 const encoder = new TextEncoder();
 const METHOD = encoder.encode("CONNECT ");
 const ESTABLISHED = encoder.encode("HTTP/1.1 200 Connection established\r\n\r\n");
-/** Of an upstream proxy's response head, bytes. */
-const RESPONSE_SIZE = 16 * 1024;
+
+interface Asked {
+  readonly used: number;
+  readonly method: string;
+  /** As it came: of CONNECT, host and port. */
+  readonly target: string;
+  /** Values of Proxy-Authorization. */
+  readonly credentials: readonly string[];
+}
+
+const askedBy = (head: MessageHead, bytes: Uint8Array): Asked => ({
+  used: head.used,
+  method: latin1(bytes, head.start, head.methodEnd),
+  target: latin1(bytes, head.targetStart, head.targetEnd),
+  credentials: valuesOf(head, bytes, KIND.proxyAuthorization),
+});
 
 async function serve(conn: Conn, gate: Gate): Promise<void> {
   conn.deadline(conn.limits.handshakeTimeout);
-  const request = await conn.stream.next(requestHead(conn.limits.headSize));
+  const request = await conn.stream.next(firstRequest(conn.limits.headSize, askedBy));
   if ("fault" in request) return await refuseFault(conn, request);
   if (request.method !== "CONNECT") return await refuseOther(conn, request);
   if (conn.asksUser) await login(conn, gate, request);
@@ -38,7 +59,7 @@ async function serve(conn: Conn, gate: Gate): Promise<void> {
 }
 
 /** What belongs to `http`, on a listener that does not list it. */
-async function refuseOther(conn: Conn, { method }: RequestHead): Promise<never> {
+async function refuseOther(conn: Conn, { method }: Asked): Promise<never> {
   const reason = new GateError(
     "unsupported",
     "client",
@@ -52,9 +73,9 @@ async function refuseOther(conn: Conn, { method }: RequestHead): Promise<never> 
   );
 }
 
-async function login(conn: Conn, gate: Gate, { fields }: RequestHead): Promise<void> {
+async function login(conn: Conn, gate: Gate, { credentials }: Asked): Promise<void> {
   try {
-    await logInToProxy(conn, gate, valuesOf(fields, "proxy-authorization"), "CONNECT");
+    await logInToProxy(conn, gate, credentials, "CONNECT");
   } catch (thrown) {
     await refuse(conn, asGateError(thrown), answer);
   }
@@ -79,14 +100,11 @@ async function wrap(
   }
   return await handshake(lower, from.signal, async (stream) => {
     await stream.write(connectRequest(address, credentials));
-    const response = await stream.next(responseHead(RESPONSE_SIZE));
-    if ("fault" in response) {
-      throw new GateError("malformed", "upstream", `Cannot read a proxy's response: ${response.state}`);
-    }
-    if (response.status >= 200 && response.status < 300) return;
-    const state = `the proxy answered ${response.status}`;
+    const { status } = await awaitResponse(stream, ASKED.connect);
+    if (status >= 200 && status < 300) return;
+    const state = `the proxy answered ${status}`;
     throw new GateError(
-      failureOf(response.status),
+      failureOf(status),
       "upstream",
       `Cannot reach ${formatTarget(address)} through CONNECT: ${state}`,
     );

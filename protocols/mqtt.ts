@@ -1,5 +1,6 @@
 /** MQTT told apart by its CONNECT packet and passed on: 3.1, 3.1.1 (OASIS, 3.1) and 5 (OASIS, 3.1). */
-import type { Protocol, Verdict } from "../gate/contracts.ts";
+import type { Protocol } from "../gate/contracts.ts";
+import type { Verdict } from "../gate/streams.ts";
 import { passOn } from "./common/pass_on.ts";
 
 const CONNECT = 0x10;

@@ -3,7 +3,8 @@
  * trusted sources as a preface, written to upstreams that want it.
  */
 import { formatIp, type Ip, isV4, parseIp } from "../gate/address.ts";
-import type { Peer, Protocol, Stream, Verdict } from "../gate/contracts.ts";
+import type { Peer, Protocol } from "../gate/contracts.ts";
+import type { Stream, Verdict } from "../gate/streams.ts";
 import { GateError } from "../gate/errors.ts";
 import { quote } from "./common/named.ts";
 import { sniffPrefix } from "./common/prefix.ts";

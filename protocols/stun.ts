@@ -1,5 +1,6 @@
 /** STUN and TURN over TCP told apart and passed on: RFC 8489 5 (RFC 5389 6), RFC 6062. */
-import type { Protocol, Verdict } from "../gate/contracts.ts";
+import type { Protocol } from "../gate/contracts.ts";
+import type { Verdict } from "../gate/streams.ts";
 import { passOn } from "./common/pass_on.ts";
 
 const MAGIC_COOKIE = [0x21, 0x12, 0xa4, 0x42];

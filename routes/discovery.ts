@@ -1,6 +1,13 @@
 /** Asks the sources of discovery in the configured order, and remembers what they said. */
-import { canonicalHost, formatTarget, hostMatches, isUnixHost, parseIp } from "../gate/address.ts";
-import type { Destination, Resolver, Target } from "../gate/contracts.ts";
+import {
+  canonicalHost,
+  formatTarget,
+  hostMatches,
+  isUnixHost,
+  parseIp,
+  type Target,
+} from "../gate/address.ts";
+import type { Destination, Resolver } from "../gate/contracts.ts";
 import { GateError } from "../gate/errors.ts";
 import { type Answer, Answers } from "./answers.ts";
 import { within } from "./deadline.ts";

@@ -1,6 +1,6 @@
 /** The `hosts` of the configuration: where a name lives because the operator says so. */
-import { hostMatches, normalName } from "../gate/address.ts";
-import type { Destination, Endpoint, Resolver, Target } from "../gate/contracts.ts";
+import { hostMatches, normalName, type Target } from "../gate/address.ts";
+import type { Destination, Endpoint, Resolver } from "../gate/contracts.ts";
 
 /** `name`: a normal name, `*.name` or `*`. Without addresses, `via` is asked for the name itself. */
 export interface HostEntry {

@@ -2,6 +2,7 @@
 
 /** Program -> the package of Debian that has it. */
 const PACKAGES: Readonly<Record<string, string>> = {
+  certutil: "libnss3-tools",
   chromium: "chromium",
   curl: "curl",
   dbclient: "dropbear-bin",
@@ -15,6 +16,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   mosquitto_pub: "mosquitto-clients",
   mosquitto_sub: "mosquitto-clients",
   nc: "netcat-openbsd",
+  nginx: "nginx",
+  node: "nodejs",
   openssl: "openssl",
   pebble: "pebble",
   plink: "putty-tools",
@@ -22,6 +25,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   puttygen: "putty-tools",
   python3: "python3",
   script: "bsdutils",
+  slowhttptest: "slowhttptest",
   socat: "socat",
   ssh: "openssh-client",
   "ssh-keygen": "openssh-client",
@@ -29,6 +33,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   sshd: "openssh-server",
   "systemd-analyze": "systemd",
   unshare: "util-linux",
+  wrk: "wrk",
   zsh: "zsh",
   // A library: its place stands for it.
   "/usr/lib/python3/dist-packages/asyncssh/__init__.py": "python3-asyncssh",

@@ -6,10 +6,12 @@ import { loadConfiguration } from "../gate/config/load.ts";
 import { openssl } from "../gate/engine/openssl_library.ts";
 import { protocols } from "../protocols/mod.ts";
 import { need } from "../scripts/clients.ts";
+import { freePorts } from "../scripts/free_ports.ts";
 import { equal, ok } from "./support/assert.ts";
 import { Authority } from "./support/certificates.ts";
 import { Folder, run } from "./support/child.ts";
 import { DocsWorld, makeSite, namesIn, type Page, pagesOf } from "./support/docs.ts";
+import { Pebble } from "./support/pebble.ts";
 import { MAIN, Program } from "./support/program.ts";
 import { portsOf, typed } from "./support/readme.ts";
 
@@ -19,22 +21,55 @@ const authority = await Authority.make("docs");
 openssl(); // it stays open: not in a test
 const RUN = /^((?:\w+=\S+ )*)ugate run -c (\S+)$/;
 
-async function play({ name, yaml, lines }: Page): Promise<void> {
-  await using world = await DocsWorld.make(namesIn(yaml));
+/** Where a page is played: what is served of it, and what the lines that are typed find. */
+interface Scene {
+  readonly served: string;
+  readonly env: Record<string, string>;
+  /** Names of which an authority issues certificates first. */
+  readonly issued: readonly string[];
+}
+
+async function sceneOf({ name, yaml }: Page, world: DocsWorld): Promise<Scene> {
   const { folder } = world;
   await Deno.mkdir(`${folder.path}/bin`);
   await folder.write("bin/ugate", `#!/bin/sh\nexec '${Deno.execPath()}' run -A '${MAIN}' "$@"\n`, 0o755);
-  await folder.write(name, await world.served(yaml));
-  const env = { PATH: `${folder.path}/bin:${Deno.env.get("PATH")}`, CURL_CA_BUNDLE: world.roots };
-  const [first, ...rest] = lines, running = RUN.exec(first?.command ?? "");
-  ok(running && running[2] === name, `${name} is not served first`);
+  const tokens = yaml.includes("jwks:") ? await world.tokens() : {};
+  const served = await world.served(yaml);
+  const env = { PATH: `${folder.path}/bin:${Deno.env.get("PATH")}`, CURL_CA_BUNDLE: world.roots, ...tokens };
+  await folder.write(name, served);
+  return { served, env, issued: [] };
+}
+
+/** The authority is one of this machine, which asks at the ports that are known to it. */
+async function certified({ served, env }: Scene, world: DocsWorld): Promise<Scene> {
+  const [httpPort, tlsPort] = freePorts(2);
+  const pebble = world.use(await Pebble.start({ httpPort, tlsPort }));
+  return {
+    served: served.replace('web: { address: ":0"', `web: { address: "127.0.0.1:${httpPort}"`)
+      .replace('edge: { address: ":0"', `edge: { address: "127.0.0.1:${tlsPort}"`)
+      .replace("directory: staging", `directory: "${pebble.directory}"\n  ca: "${pebble.ca}"`),
+    env: { ...env, CURL_CA_BUNDLE: await world.folder.write("pebble.pem", await pebble.root()) },
+    issued: ["app.example.com", "one.apps.example.com"],
+  };
+}
+
+async function play(page: Page): Promise<void> {
+  const { name, yaml, lines } = page;
+  await using world = await DocsWorld.make(namesIn(yaml));
+  const made = await sceneOf(page, world);
+  const { served, env, issued } = yaml.includes("directory: staging") ? await certified(made, world) : made;
+  const start = lines.findIndex(({ command }) => RUN.test(command));
+  const running = RUN.exec(lines[start]?.command ?? "");
+  ok(running && running[2] === name, `${name} is not served`);
   const given = Object.fromEntries(running[1].split(" ").filter(Boolean).map((each) => each.split("=")));
-  await using program = await Program.start(await Deno.readTextFile(`${folder.path}/${name}`), {
-    env: given,
-  });
+  await using program = await Program.start(served, { env: given });
+  for (const host of issued) {
+    await program.message((message) => message.startsWith(`certificate of ${host} issued by`));
+  }
   const ports = portsOf(yaml, program);
-  for (const { command, prints } of rest) {
-    const said = await run("sh", ["-c", typed(command, ports, {})], { env, cwd: folder.path });
+  env.UGATE_ADMIN = program.addresses("admin")[0];
+  for (const { command, prints } of lines.toSpliced(start, 1)) {
+    const said = await run("sh", ["-c", typed(command, ports, {})], { env, cwd: world.folder.path });
     const words = `${said.stdout}${said.stderr}`;
     ok(prints !== "" && words.includes(prints), `${name}: expected ${prints} of ${command}\n${words}`);
   }
@@ -43,7 +78,7 @@ async function play({ name, yaml, lines }: Page): Promise<void> {
 for (const page of PAGES) {
   Deno.test({
     name: `docs/http.md: ${page.name} is served, and what the text types beside it prints what it says`,
-    ignore: !need("curl", "openssl"),
+    ignore: !need("curl", "openssl", "pebble"),
     fn: () => play(page),
   });
 }
@@ -61,6 +96,11 @@ async function makeFiles(): Promise<Folder> {
   await makeSite(folder);
   return folder;
 }
+
+Deno.test("docs/http.md has no example that is not served", () => {
+  const blocks = Array.from(TEXT.matchAll(/^```yaml\n(.*)$/gm), ([, first]) => first);
+  equal(PAGES.map(({ name }) => `# ${name}`), blocks);
+});
 
 Deno.test("the examples of docs/http.md are configurations that hold", async () => {
   await using folder = await makeFiles();

@@ -58,7 +58,10 @@ const misuses: [args: string[], says: RegExp][] = [
   [["run", "--confg", "x"], /unknown option '--confg'\n\(Did you mean --config\?\)/],
   [["run", "ugate.yaml"], /too many arguments for 'run': ugate\.yaml\n\(Did you mean -c ugate\.yaml\?\)/],
   [["check", "my conf"], /\(Did you mean -c my conf\?\)/],
-  [["reload", "new.yaml"], /\(Did you mean -c new\.yaml\?\)/],
+  [
+    ["reload", "new.yaml"],
+    /its own file again: -c new\.yaml is the gate that has it, --confirm 60s new\.yaml tries/,
+  ],
   [["reload", "--confirm", "60s"], /--confirm needs the FILE to try/],
   [["reload", "--confirm", "soon", "new.yaml"], /'soon' is invalid\. Expected a duration such as/],
   [["reload", "a", "b"], /too many arguments/],
@@ -179,6 +182,21 @@ Deno.test("explain tells the route by SNI, and that SSH takes another one", asyn
   const bytes = ["explain", "--listener", "edge", "--hex", "53 53 48 2d 32 2e 30"];
   const ssh = await withFile(EDGE, bytes);
   ok(/ssh: yes\n[^]*goes to 127\.0\.0\.1:22\n$/.test(ssh.stdout), ssh.stdout);
+});
+
+Deno.test("explain says which file it judged: the one that run would take where none is given", async () => {
+  await using folder = await Folder.make();
+  const cwd = folder.path, asked = ["explain", "--sni", "git.example.com"];
+  const first = async (args: string[], env = {}) =>
+    (await ugate([...asked, ...args], { cwd, env })).stdout.split("\n")[0];
+  equal(await first([]), "judged by the built-in configuration");
+  await folder.write("ugate.yaml", EDGE);
+  const other = await folder.write("other.yaml", EDGE);
+  equal(await first([]), `judged by ${cwd}/ugate.yaml`);
+  equal(await first([], { UGATE_CONFIG: other }), `judged by ${other}`);
+  equal(await first(["-c", "./other.yaml"], { UGATE_CONFIG: "nowhere" }), `judged by ${other}`);
+  const { stdout, stderr } = await ugate([...asked, "--json"], { cwd });
+  equal([stdout[0], stderr.split("\n").includes(`judged by ${cwd}/ugate.yaml`)], ["[", true]);
 });
 
 Deno.test("explain as JSON is data: where it goes, or the failure and exit code 1", async () => {

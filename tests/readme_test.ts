@@ -94,7 +94,7 @@ const STAGES: Readonly<Record<string, (world: ExampleWorld) => Stage | Promise<S
         Promise.all(["wiki.example.com", "git.example.com"].map((name) => program.message(issued(name)))),
       prints: [
         /^TLS of wiki\.example\.com ends here, with one that acme-v02\.api\.letsencrypt\.org issues: /m,
-        ...[/^git\.example\.com +\d{4}-\d\d-\d\d +acme/m, /I am wiki/],
+        ...[/^git\.example\.com +\d{4}-\d\d-\d\d +\d+d\d\dh +acme/m, /I am wiki/],
         /^HTTP\/1\.1 308 [^]*^Location: https:\/\/git\.example\.com/mi,
       ],
     };

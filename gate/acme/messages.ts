@@ -2,7 +2,7 @@
 import type { PendingChallenges } from "./pending.ts";
 
 /** RFC 8737, RFC 8555 8.3: which of them an order tries. */
-export const CHALLENGES = ["tls-alpn-01", "http-01"] as const;
+const CHALLENGES = ["tls-alpn-01", "http-01"] as const;
 export type Challenge = typeof CHALLENGES[number];
 
 /** With whom, and as whom. */

@@ -30,7 +30,7 @@ export interface Head {
 }
 
 const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP\/1\.([01])$/;
-const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\uffff]*?)[ \t]*$/;
+const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t\x20-\x7e\x80-\uffff]*)$/;
 /** RFC 9112 3.2.1 and 3.2.2: the target of a request to a server. */
 const ORIGIN_FORM = /^\/[^#]*$/, ABSOLUTE_FORM = /^http:\/\/([^/?#@]+)(\/[^#]*)?$/i;
 const MOST_FIELDS = 100;
@@ -71,14 +71,24 @@ function parseFields(lines: readonly string[]): Map<string, string> {
   for (const line of lines) {
     const found = FIELD.exec(line);
     if (!found) throw new HttpRefusal(400, "Cannot read the request: a line of it is no field");
-    const name = found[1].toLowerCase(), before = fields.get(name);
+    const name = found[1].toLowerCase(), value = withoutSpace(found[2]), before = fields.get(name);
     if (before !== undefined && ONCE.has(name)) {
       throw new HttpRefusal(400, `Cannot read the request: it has ${name} twice`);
     }
-    fields.set(name, before === undefined ? found[2] : `${before}, ${found[2]}`);
+    fields.set(name, before === undefined ? value : `${before}, ${value}`);
   }
   return fields;
 }
+
+/** Of spaces and tabs around it: a pattern that ends with them would look again from each one in the middle. */
+function withoutSpace(text: string): string {
+  let start = 0, end = text.length;
+  while (start < end && isSpace(text[start])) start++;
+  while (end > start && isSpace(text[end - 1])) end--;
+  return text.slice(start, end);
+}
+
+const isSpace = (character: string): boolean => character === " " || character === "\t";
 
 function parseTarget(target: string, host: string | undefined): { path: string; query: string } {
   const absolute = ABSOLUTE_FORM.exec(target);

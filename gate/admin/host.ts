@@ -3,8 +3,7 @@
  * name of its own (DNS rebinding); such a request carries that name as its Host. Or it sends them as they are, and the
  * browser says so in Origin and Sec-Fetch-Site. Both are refused.
  */
-import { isLoopback, isUnixHost, parseIp } from "../address.ts";
-import type { Target } from "../contracts.ts";
+import { isLoopback, isUnixHost, parseIp, type Target } from "../address.ts";
 import type { Head } from "./head.ts";
 
 /** `[v6]`, `v4` or a name, then perhaps a port: RFC 9110 7.2. */

@@ -1,6 +1,5 @@
 /** Opens an HTTP server on a TCP address or on a unix socket that only its owner can use. */
-import { formatTarget, isUnixHost } from "../address.ts";
-import type { Target } from "../contracts.ts";
+import { formatTarget, isUnixHost, type Target } from "../address.ts";
 import { removeDead, SocketFile, takeTurn } from "../engine/socket_file.ts";
 import { GateError } from "../errors.ts";
 import { inTime } from "../in_time.ts";
@@ -22,6 +21,13 @@ const REST = 50;
 /** Only the owner reads and writes: 0777 without these is 0600. */
 const PRIVATE = 0o177;
 
+/** As listeners have it: engine/bind.ts. */
+const REASONS = [
+  [Deno.errors.AddrInUse, "another program has it"],
+  [Deno.errors.PermissionDenied, "not permitted (ports below 1024 need CAP_NET_BIND_SERVICE)"],
+  [Deno.errors.AddrNotAvailable, "this machine has no such address"],
+] as const;
+
 /**
  * Serves at a target; host "" is all addresses, v4 and v6. At most `most` connections: who keeps the server waiting
  * longest makes room for the next one. Throws GateError where it cannot listen.
@@ -40,8 +46,10 @@ export function listenHttp(target: Target, most: number, service: Service): List
       : listenTcp(target, most, service);
   } catch (error) {
     if (error instanceof GateError) throw error;
-    const place = formatTarget(target);
-    throw new GateError("internal", "gate", `Cannot listen on ${place}: the system refuses it`, error);
+    const act = `Cannot listen on ${formatTarget(target)}`;
+    const known = REASONS.find(([kind]) => error instanceof kind)?.[1];
+    if (known !== undefined) throw new GateError("refused", "gate", `${act}: ${known}`);
+    throw new GateError("internal", "gate", `${act}: the system refuses it`, error);
   }
 }
 

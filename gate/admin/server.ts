@@ -1,5 +1,6 @@
 /** The admin page and the metrics: HTTP on loopback (or a unix socket) that tells how the gate is, and changes it. */
-import type { Target } from "../contracts.ts";
+import type { Target } from "../address.ts";
+import { placed } from "../errors.ts";
 import type { Operations } from "../operations.ts";
 import { type Asked, type Patience, Unsent } from "./connection.ts";
 import { HttpRefusal } from "./head.ts";
@@ -73,10 +74,19 @@ export class Admin {
         : answering(metricsRoutes(operations), () => true);
       const service = { answer, patience, unsent: new Unsent(MOST_UNSENT) };
       const most = of === "admin" ? MOST_ADMIN : MOST_METRICS;
-      place = { of, target, listening: listenHttp(target, most, service), holders: 0 };
+      place = { of, target, listening: listenFor(of, () => listenHttp(target, most, service)), holders: 0 };
     }
     place.holders++;
     this.#places.push(place);
+  }
+}
+
+/** What cannot listen is named by its key. */
+function listenFor(of: Place["of"], listen: () => Listening): Listening {
+  try {
+    return listen();
+  } catch (thrown) {
+    throw placed(of === "admin" ? "admin.address" : "admin.metrics", thrown);
   }
 }
 

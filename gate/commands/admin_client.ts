@@ -1,7 +1,6 @@
 /** Asks a running gate over its admin page. Every question has a deadline, every answer a bound. */
 import { type IncomingMessage, request } from "node:http";
-import { formatTarget, isUnixHost } from "../address.ts";
-import type { Target } from "../contracts.ts";
+import { formatTarget, isUnixHost, type Target } from "../address.ts";
 import { GateError } from "../errors.ts";
 import { userOf } from "./answerer.ts";
 import { visible } from "./visible.ts";

@@ -1,7 +1,6 @@
 /** What `--admin` and `$UGATE_ADMIN` may say. Every command loads this, so it loads little. */
-import { isUnixHost, parseTarget } from "../address.ts";
+import { isUnixHost, parseTarget, type Target } from "../address.ts";
 import { LISTEN, Mistake, readListen } from "../config/scalars.ts";
-import type { Target } from "../contracts.ts";
 
 /** An address of `--admin`: as in a configuration, or a name with a port, or `http://` in front. */
 export function readAdmin(text: string): Target | Mistake {

@@ -30,6 +30,12 @@ function scaled(value: number, step: number, units: readonly string[]): string {
   return `${value.toFixed(digits)}${units[unit]}`;
 }
 
+/** A short time: `0.4ms`, `17ms`, `2.5s`. */
+export function shortText(ms: number): string {
+  const [value, unit] = ms < SECOND ? [ms, "ms"] : [ms / SECOND, "s"];
+  return `${value.toFixed(value >= 9.95 || Number.isInteger(value) ? 0 : 1)}${unit}`;
+}
+
 /** How long, from ms: `0s`, `42s`, `2m10s`, `3h05m`, `4d03h`. */
 export function spanText(ms: number): string {
   const two = (count: number) => String(Math.floor(count)).padStart(2, "0");

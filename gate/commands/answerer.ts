@@ -3,8 +3,7 @@
  * file is replaced only for who might have changed it, or was shown it, anyway.
  */
 import type { Socket } from "node:net";
-import { isUnixHost, parseIp } from "../address.ts";
-import type { Target } from "../contracts.ts";
+import { isUnixHost, parseIp, type Target } from "../address.ts";
 
 /** The user at the other end; undefined: of another machine, or the system does not tell. */
 export async function userOf(target: Target, socket: Socket): Promise<number | undefined> {

@@ -1,6 +1,7 @@
 /** `ugate check`: every mistake of a configuration, or what it does. Binds and resolves nothing. */
 import { formatTarget } from "../address.ts";
 import { CertificateIndex } from "../certificate_index.ts";
+import { trustsItsMachine } from "../config/check_listeners.ts";
 import type { Configuration, RouteConfiguration } from "../config/configuration.ts";
 import { ConfigurationError, loadConfiguration, type Problem } from "../config/load.ts";
 import { TlsLayers } from "../config/tls_layers.ts";
@@ -59,7 +60,11 @@ function terminations(
     }: ${inside}`;
   });
   const ordered = acme && acme.names.length > 0
-    ? [`certificates of ${acme.names.join(", ")}: ${authority}`]
+    ? [
+      `certificates of ${
+        acme.names.join(", ")
+      }: ${authority}, when it finds this gate at port 443 or 80 of them`,
+    ]
     : [];
   return [...names, ...ordered, ...new Set(ends)]; // routes of one host say the same
 }
@@ -69,10 +74,17 @@ function insideOf({ http, to }: RouteConfiguration): string {
   return to.map(({ target }) => formatTarget(target)).join(", ") || "what is inside comes in again";
 }
 
+/** What surprises who expects policy to close what it does not allow. */
+const TRUST =
+  "it is for this machine only: clients get wherever no rule of policy denies it (a last { deny: {} } does)";
+
 function facts(config: Configuration, files: readonly string[], protocols: Protocols): string[] {
   const lines = [`ok: ${files.length > 0 ? files.join(", ") : "the built-in configuration"}`];
-  for (const { name, addresses, protocols } of Object.values(config.listeners)) {
-    lines.push(`listener ${name}: ${addresses.map(formatTarget).join(", ")} (${protocols.join(", ")})`);
+  for (const listener of Object.values(config.listeners)) {
+    const { name, addresses, protocols: spoken } = listener;
+    lines.push(`listener ${name}: ${addresses.map(formatTarget).join(", ")} (${spoken.join(", ")})`);
+    const asked = spoken.some((protocol) => protocols[protocol].naming === "target");
+    if (asked && trustsItsMachine(listener)) lines.push(`  ${TRUST}`);
   }
   for (const [page, address] of Object.entries(config.admin)) {
     if (address) lines.push(`admin.${page}: ${formatTarget(address)}`);

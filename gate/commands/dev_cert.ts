@@ -101,8 +101,12 @@ function told({ names, cert, key, root, expires, newAuthority }: Made): string[]
       : `Clients that trust ${root} already trust it.`,
     `  curl            curl --cacert ${root} ${url}`,
     `  Debian          sudo cp ${root} /usr/local/share/ca-certificates/ugate-dev.crt && sudo update-ca-certificates`,
-    `  Chromium        certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n ugate-dev -i ${root}   (of libnss3-tools)`,
+    `  Chromium        ${forChromium(root)}   (of libnss3-tools)`,
     "  Firefox         Settings, Privacy & Security, View Certificates, Authorities, Import: that file",
     "Trust it on machines for development alone: who reads its key here can pretend to be any site there.",
   ];
 }
+
+/** Where no Chromium has run yet there is no folder. */
+const forChromium = (root: string): string =>
+  `mkdir -p $HOME/.pki/nssdb && certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n ugate-dev -i ${root}`;

@@ -3,6 +3,7 @@ import { type Ip, parseIp, sameIp } from "../address.ts";
 import { compileSnapshot } from "../config/compile.ts";
 import type { Configuration } from "../config/configuration.ts";
 import { loadConfiguration } from "../config/load.ts";
+import { absolute } from "../config/source.ts";
 import { explainCommand } from "../explain.ts";
 import type { ExplainArgs } from "../explain_client.ts";
 import { UNKNOWN_END } from "../explanation.ts";
@@ -28,8 +29,9 @@ export async function explain(
   target: string | undefined,
   { config: path, json: asJson, ...client }: ExplainOptions,
 ): Promise<number> {
-  const { config, warnings } = await loadConfiguration(path, protocols);
+  const { config, files, warnings } = await loadConfiguration(path, protocols);
   for (const warning of warnings) console.error(`warning: ${warning}`);
+  const judged = `judged by ${files.map(absolute).join(", ") || "the built-in configuration"}`;
   using discovery = discoveryOf(config);
   const { signal } = new AbortController(); // each source of discovery has a deadline of its own
   const slow = setTimeout(tellSlow, SLOW);
@@ -46,7 +48,10 @@ export async function explain(
     },
   ).finally(() => clearTimeout(slow));
   if (exit === 2) console.error(text);
-  else console.log(asJson ? JSON.stringify(json, null, 2) : text.trimEnd());
+  else if (asJson) {
+    console.error(judged); // which is no part of the data
+    console.log(JSON.stringify(json, null, 2));
+  } else console.log(`${judged}\n${text.trimEnd()}`);
   return exit;
 }
 

@@ -1,9 +1,8 @@
 /** Which gate a command means: `--admin` or `$UGATE_ADMIN`, the configuration's `admin.address`, the default. */
-import { formatTarget, isUnixHost } from "../address.ts";
+import { formatTarget, isUnixHost, type Target } from "../address.ts";
 import { loadAdminAddress } from "../config/admin_address.ts";
 import { placesOf } from "../config/files.ts";
 import { ConfigurationError } from "../config/problems.ts";
-import type { Target } from "../contracts.ts";
 import { GateError } from "../errors.ts";
 import { reachable } from "./admin_option.ts";
 import { AdminClient } from "./admin_client.ts";

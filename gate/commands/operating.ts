@@ -48,12 +48,16 @@ function addConnections(ugate: Command, finish: Finish): void {
     });
 }
 
+/** A gate reads the file it runs with, and no other one that is named to it. */
+const ownFile = (file: string): string =>
+  `The gate reads its own file again: -c ${file} is the gate that has it, --confirm 60s ${file} tries it`;
+
 function addReload(ugate: Command, finish: Finish): void {
   withGate(ugate.command("reload").description("the running gate reads its configuration again"))
     .argument("[file]", "with --confirm: the new configuration, - for stdin")
     .option("--confirm <time>", "try FILE for so long (60s, 5m); then the old one holds again", trialTime)
     .action(async (file: string | undefined, options: ReloadOptions, command: Command) => {
-      if (options.confirm === undefined) refuseFile(command);
+      if (options.confirm === undefined) refuseFile(command, ownFile);
       else if (file === undefined) command.error("error: --confirm needs the FILE to try");
       const { reload } = await import("./reload.ts");
       finish(await reload({ ...options, file }));

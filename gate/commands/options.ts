@@ -40,10 +40,10 @@ export function seconds(text: string): number {
 }
 
 /** What follows a command that takes no file is a slip: the file of `-c`. */
-export function refuseFile(command: Command): void {
+export function refuseFile(command: Command, hint = (file: string) => `Did you mean -c ${file}?`): void {
   const [file] = command.args;
   if (file === undefined) return;
-  command.error(`error: too many arguments for '${command.name()}': ${file}\n(Did you mean -c ${file}?)`);
+  command.error(`error: too many arguments for '${command.name()}': ${file}\n(${hint(file)})`);
 }
 
 function right<T>(value: T | Mistake): T {

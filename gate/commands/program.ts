@@ -104,7 +104,7 @@ function addConfiguration(ugate: Command, finish: (code: number) => void): void 
       const { id } = await import("./id.ts");
       finish(await id(options));
     });
-  ugate.command("hash").description("read a password, print its scrypt hash for `users`")
+  ugate.command("hash").description("read a password from the terminal or stdin, print its scrypt hash")
     .action(async () => {
       const { hash } = await import("./hash.ts");
       finish(await hash());

@@ -15,8 +15,8 @@ export interface ReloadOptions extends GateOptions {
 
 /** ms: a large configuration is checked, compiled and bound meanwhile. */
 export const RELOAD_TIME = 60_000;
-/** The gate knows a text and no file. */
-const TRIAL_PLACE = /^NEW(?=:)/;
+/** The gate knows a text and no file: see gate/reloads.ts. */
+const TRIAL_PLACE = /^\(trial\)(?=:)/;
 
 /** Tells what changed, or every mistake on stderr; the exit code. `confirm` and `file` come together. */
 export async function reload(options: ReloadOptions): Promise<number> {

@@ -1,6 +1,6 @@
 /** `ugate status`: how the running gate is. */
 import type { EndedCount, Status } from "../operations.ts";
-import { bytesText, clockText, counted, countText, spanText } from "./amounts.ts";
+import { bytesText, clockText, counted, countText, shortText, spanText } from "./amounts.ts";
 import { findGate, type GateOptions } from "./find_gate.ts";
 import { isStatus } from "./gate_answers.ts";
 import { outputSize } from "./screen.ts";
@@ -25,7 +25,7 @@ export function statusLines(status: Status, width: number, now: Date): string[] 
     table(LISTENERS, status.listeners, width),
     status.endpoints.length > 0 ? table(ENDPOINTS, status.endpoints, width) : [],
     requests.length > 0 ? table(REQUESTS, requests, width) : [],
-    certificates.length > 0 ? table(CERTIFICATES, certificates, width) : [],
+    certificates.length > 0 ? table(certificateColumns(now), certificates, width) : [],
     certificates.flatMap((certificate) => failureLine(certificate, now)),
     status.ended.length > 0 ? table(ENDED, byOutcome(status.ended), width) : [],
     countLines(status),
@@ -60,16 +60,30 @@ const REQUESTS: Column<Status["requests"][number]>[] = [
     cell: ({ statuses }: Status["requests"][number]) => countText(statuses[name] ?? 0),
     right: true,
   })),
+  ...(["p50", "p99"] as const).map((name) => ({
+    title: name.toUpperCase(),
+    cell: ({ latency }: Status["requests"][number]) => latency ? shortText(latency[name]) : "",
+    right: true,
+    spare: 2,
+  })),
   { title: "UP", cell: ({ up }) => bytesText(up), right: true },
   { title: "DOWN", cell: ({ down }) => bytesText(down), right: true },
 ];
 
-const CERTIFICATES: Column<Status["certificates"][number]>[] = [
+const certificateColumns = (now: Date): Column<Status["certificates"][number]>[] => [
   { title: "CERTIFICATE", cell: ({ names, file }) => names.join(",") || file, least: 16 },
   { title: "EXPIRES", cell: ({ expires }) => expires?.slice(0, 10) ?? "not issued" },
+  { title: "LEFT", cell: ({ expires }) => leftOf(expires, now), right: true },
   { title: "SOURCE", cell: ({ source }) => source },
   { title: "FILE", cell: ({ file }) => file, least: 12, spare: 1 },
 ];
+
+/** Until the end of its validity. */
+function leftOf(expires: string | undefined, now: Date): string {
+  if (expires === undefined) return "";
+  const left = Date.parse(expires) - now.getTime();
+  return left > 0 ? spanText(left) : "EXPIRED";
+}
 
 /** Why an authority issued none when it was asked last. */
 function failureLine({ names, failure, nextAttempt }: Status["certificates"][number], now: Date): string[] {

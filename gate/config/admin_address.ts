@@ -1,5 +1,5 @@
 /** Where the admin page of a configuration is, whatever else is wrong with it. */
-import type { Target } from "../contracts.ts";
+import type { Target } from "../address.ts";
 import { DEFAULT_CONFIGURATION, DEFAULT_FILE } from "./defaults.ts";
 import type { Environment } from "./environment.ts";
 import { readFiles } from "./files.ts";

@@ -65,7 +65,9 @@ function checkToken(
   const known = issuers.items.map(({ value }) => value), found = known.find((one) => one.issuer === issuer);
   if (!found) {
     const names = known.map((one) => one.issuer);
-    if (issuers.whole) findings.error([...at, "issuer"], `no issuer of issuers${suggestion(issuer, names)}`);
+    if (issuers.whole) {
+      findings.error([...at, "issuer"], `issuers has no such issuer${suggestion(issuer, names)}`);
+    }
   } else if (!audiences && !found.audiences) {
     findings.error(
       at,
@@ -112,5 +114,10 @@ function checkCertificate(
   const from = listenersOf(listener, parts, protocols);
   const silent = from.filter(({ clientCertificates }) => !clientCertificates).map(({ name }) => name);
   if (silent.length === 0) return;
-  findings.error(at, `nobody is asked for one by ${listed(silent)}: needs clientCertificates there`);
+  const asking = from.find(({ clientCertificates }) => clientCertificates)?.name;
+  const narrower = asking === undefined ? "" : `, or listener: ${asking} in the route`;
+  findings.error(
+    at,
+    `nobody is asked for one by ${listed(silent)}: needs clientCertificates there${narrower}`,
+  );
 }

@@ -1,6 +1,6 @@
 /** What a listener says against what its protocols can, and who owns which port. */
-import { isLoopback, isUnixHost, isV4, parseIp } from "../address.ts";
-import type { Protocols, Target } from "../contracts.ts";
+import { isLoopback, isUnixHost, isV4, parseIp, type Target } from "../address.ts";
+import type { Protocols } from "../contracts.ts";
 import type { Configuration, ListenerConfiguration } from "./configuration.ts";
 import type { Findings } from "./problems.ts";
 import type { Located } from "./read.ts";

@@ -1,6 +1,14 @@
 /** Ways that certainly lead back to where they began: what is passed on as it came would take them for ever. */
-import { formatIp, type Ip, isLoopback, isUnixHost, isV4, judgedIp, parseAnyIp } from "../address.ts";
-import type { Target } from "../contracts.ts";
+import {
+  formatIp,
+  type Ip,
+  isLoopback,
+  isUnixHost,
+  isV4,
+  judgedIp,
+  parseAnyIp,
+  type Target,
+} from "../address.ts";
 import type { ListenerConfiguration } from "./configuration.ts";
 import type { Findings } from "./problems.ts";
 import { nodeAt, type Path } from "./tree.ts";

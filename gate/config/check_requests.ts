@@ -5,7 +5,7 @@ import type { RouteMatch } from "./left_out.ts";
 import type { Findings } from "./problems.ts";
 import type { Located } from "./read.ts";
 import { Mistake, readFieldName } from "./scalars.ts";
-import { REQUEST_KEYS } from "./schema.ts";
+import { REQUEST_KEYS } from "./route_schema.ts";
 import { nodeAt } from "./tree.ts";
 
 /** Headers by which nothing can be decided: claims that are believed from nobody, and what has a key of its own. */
@@ -78,6 +78,10 @@ function checkMatch(path: Located<RouteMatch>["path"], route: RouteMatch, findin
   const written = match && ("exact" in match ? match.exact : "prefix" in match ? match.prefix : "");
   if (written?.includes("%2F") && encodedSlash !== "keep") {
     findings.error([...path, "path"], "has an encoded slash: that needs encodedSlash: keep");
+  }
+  if (match && !("regex" in match) && written?.includes("*")) {
+    const instead = "prefix" in match ? "a prefix is for what is below it too" : "{ regex } has patterns";
+    findings.warn([...path, "path"], `* is a character as any other here: ${instead}`);
   }
   const map = nodeAt(findings.root, [...path, "headers"]);
   const names = new Set<string>();

@@ -36,7 +36,7 @@ export function checkSameLayer(
     const { host = "*", tls } = value, listeners = layers.listenersOf(value);
     const lacks = kindOf(value) === "handled" && tls === undefined && listeners.length > 0 &&
       !layers.index.covers(host) && firstAbove(places, "passed", listeners, host) === undefined;
-    if (lacks) findings.warn(path, `TLS does not end for it: ${lacking(host)} in certificates`);
+    if (lacks) findings.warn(path, `TLS for it is refused: ${lacking(host)} in certificates`);
   }
 }
 

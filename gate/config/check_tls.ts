@@ -16,7 +16,10 @@ export function checkTls(
 ): void {
   const { certificates } = parts, whole = parts.whole && parts.acme.whole;
   const layers = TlsLayers.of(parts, protocols, parts.names);
-  for (const route of parts.routes.items) checkEnding(route, layers, whole, protocols, findings);
+  for (const route of parts.routes.items) {
+    checkEnding(route, layers, whole, protocols, findings);
+    if (parts.listeners.whole) warnOfNoWayBack(route, layers, parts, findings);
+  }
   if (whole) checkSameLayer(parts.routes.items, layers, findings);
   checkUpstreams(parts.routes.items, findings);
   const ending = parts.routes.items.filter(({ value }) =>
@@ -57,9 +60,38 @@ function checkEnding(
     );
   }
   if (whole && !index.covers(host)) {
-    findings.error([...path, "tls"], `Cannot end TLS here: ${lacking(host)} in certificates`);
+    findings.error(
+      [...path, "tls"],
+      `Cannot end TLS here: ${lacking(host)} in certificates; ${remedy(host)}`,
+    );
   }
 }
+
+/** Who asks in clear is sent to https, where nobody may listen; unless TLS ends at a proxy in front, which says so. */
+function warnOfNoWayBack(
+  { path, value }: Located<RouteConfiguration>,
+  layers: TlsLayers,
+  { listeners }: TlsParts,
+  findings: Findings,
+): void {
+  const { tls, http, listener } = value;
+  if (!tls || !http || layers.listenersOf(value).length > 0) return;
+  const proxied = Array.from(listeners.items.values()).some(({ value: { name, trustedProxies } }) =>
+    trustedProxies && name === (listener ?? name)
+  );
+  if (proxied) return;
+  const nobody = listener === undefined ? "no listener has tls and http" : `${listener} has not tls and http`;
+  findings.warn(
+    [...path, "tls"],
+    `requests in clear are sent to https, and ${nobody}: who comes back finds nobody`,
+  );
+}
+
+/** Where a certificate comes from. */
+const remedy = (host: string): string =>
+  host.includes("*")
+    ? "a wildcard takes a file, or acme.names of the names below it"
+    : `acme orders one, and ugate dev-cert ${host} makes one for trying out`;
 
 /** Who asks for clients' certificates has to end TLS. */
 function checkClients(

@@ -1,6 +1,5 @@
 /** The configuration as the engines match it. */
-import { formatTarget, normalName } from "../address.ts";
-import type { Target } from "../contracts.ts";
+import { formatTarget, normalName, type Target } from "../address.ts";
 import { type EndpointHealth, MOST_ENDPOINTS } from "../health.ts";
 import type { LogFormat } from "../log_line.ts";
 import { type ConnectionLimits, MOST_LISTENERS, MOST_RESERVED } from "../limits.ts";
@@ -33,6 +32,7 @@ export interface Compiling {
   readonly users: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Under which engines know a set of users. */
   readonly setName: Believing["setName"];
+  readonly digestsOf: Believing["digestsOf"];
   /** `auto` as it was decided. */
   readonly format: LogFormat;
   /** Keys and roots of the files that the configuration names. */
@@ -65,6 +65,7 @@ const ALONE = (): Compiling => ({
   numbering: makeNumbering(),
   users: {},
   setName: () => "",
+  digestsOf: () => ({}),
   format: "json",
   credentials: NO_CREDENTIALS,
   issued: [],
@@ -73,8 +74,8 @@ const ALONE = (): Compiling => ({
 /** Plain data. Throws GateError where there is more than the tables hold. */
 export function compileSnapshot(config: Configuration, compiling = ALONE()): Snapshot {
   const { routes, listeners, policy, certificates, issuers, limits, log } = config;
-  const { version, numbering, users, setName, format, credentials, issued } = compiling;
-  const labels = routeLabels(routes), believing = { setName, issuers };
+  const { version, numbering, users, setName, digestsOf, format, credentials, issued } = compiling;
+  const labels = routeLabels(routes), believing = { setName, digestsOf, issuers };
   return {
     version,
     listeners: Object.fromEntries(
@@ -99,7 +100,7 @@ export function compileSnapshot(config: Configuration, compiling = ALONE()): Sna
     reserved: Object.entries(limits.reserve).map(([protocol, slots]) => (
       { protocol, slots, number: numbering.reserved.of(protocol) }
     )),
-    log: { format, connections: logs(log.level, "info") },
+    log: { format, connections: logs(log.level, "info"), layers: logs(log.level, "debug") },
     own: ownAddresses(config),
     hostAddresses: hostAddresses(config),
   };

@@ -1,6 +1,8 @@
 /** The configuration as everything else sees it: typed, complete and checked. Times in ms, sizes in bytes. */
 import type { Challenge } from "../acme/messages.ts";
-import type { Limits, RequestRules, Target } from "../contracts.ts";
+import type { Target } from "../address.ts";
+import type { Limits } from "../contracts.ts";
+import type { RequestRules } from "../requests.ts";
 import type { Issuer } from "../key_set.ts";
 import type { CertificateFacts } from "./certificate.ts";
 import type { PolicyRule, RouteRule } from "../snapshot.ts";
@@ -59,6 +61,8 @@ export interface ListenerConfiguration {
   readonly name: string;
   /** The host "" stands for every address of the machine, v4 and v6. Port 0 takes a free one, as tests need it. */
   readonly addresses: readonly Target[];
+  /** Where each of them is written: `ugate.yaml:12:5 listeners.web.address`. */
+  readonly places: readonly string[];
   /** Registry names; `["tcp"]` for a plain forward. */
   readonly protocols: readonly string[];
   readonly fallback?: Target;

@@ -1,5 +1,5 @@
 /** What routes need of this machine to serve content: directories of files, and libraries that compress. */
-import type { Coding } from "../contracts.ts";
+import type { Coding } from "../requests.ts";
 import { missingCoder } from "../engine/coders.ts";
 import type { RouteConfiguration } from "./configuration.ts";
 import type { Findings } from "./problems.ts";

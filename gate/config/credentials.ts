@@ -18,6 +18,7 @@ import type {
   UpstreamTlsConfiguration,
 } from "./configuration.ts";
 import { type BaseOf, namedPath } from "./named_path.ts";
+import { lacksCertificate, lacksKey } from "./pem_kind.ts";
 import type { Findings } from "./problems.ts";
 import type { Located, Part } from "./read.ts";
 import type { ReferencedFiles } from "./references.ts";
@@ -148,6 +149,10 @@ class Reader {
   async #keyPair(certPath: Path, cert: string, keyPath: Path, key: string): Promise<KeyPair | undefined> {
     const [chain, secret] = [await this.#text(certPath, cert), await this.#text(keyPath, key)];
     if (chain === undefined || secret === undefined) return undefined;
+    const [noChain, noKey] = [lacksCertificate(chain), lacksKey(secret)];
+    if (noChain) this.#findings.error(certPath, noChain);
+    if (noKey) this.#findings.error(keyPath, noKey);
+    if (noChain ?? noKey) return undefined;
     const keyPair = { chain, key: secret };
     const tried = attempt(() => tryKeyPair(keyPair));
     if (tried === undefined) return quickest(keyPair);
@@ -157,7 +162,7 @@ class Reader {
 
   async roots(path: Path, file: string): Promise<string | undefined> {
     const pem = await this.#text(path, file);
-    const wrong = pem === undefined ? undefined : attempt(() => tryRoots(pem));
+    const wrong = pem === undefined ? undefined : lacksCertificate(pem) ?? attempt(() => tryRoots(pem));
     const count = (pem ?? "").split(BEGIN).length - 1;
     if (count > MANY_ROOTS) {
       this.#findings.warn(path, `${count} roots hold an engine up whenever it first needs a certificate`);

@@ -1,6 +1,5 @@
 /** What a new configuration changes, in sentences for who changed it. */
-import { formatTarget } from "../address.ts";
-import type { Target } from "../contracts.ts";
+import { formatTarget, type Target } from "../address.ts";
 import type {
   Configuration,
   DnsConfiguration,

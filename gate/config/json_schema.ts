@@ -2,8 +2,10 @@
 import { z } from "zod";
 import type { Protocols } from "../contracts.ts";
 import { ACTIONS } from "./filter_schema.ts";
-import { file, layer, limits, protocol, route } from "./schema.ts";
+import { route } from "./route_schema.ts";
+import { file, limits } from "./schema.ts";
 import { oneOfWords } from "./shapes.ts";
+import { layer, protocol } from "./value_schema.ts";
 
 /** What may be written, before the environment is put in; names of protocols are those of the registry. */
 export function jsonSchema(protocols: Protocols): object {

@@ -3,9 +3,10 @@ import type { PolicyRule } from "../snapshot.ts";
 import type { ListenerConfiguration, RouteConfiguration } from "./configuration.ts";
 import type { Findings } from "./problems.ts";
 import { areRight, type Located, type Part, readRightKeys } from "./read.ts";
+import { REQUEST_KEYS, route as routeSchema } from "./route_schema.ts";
 import * as schema from "./schema.ts";
 import { backendsOf, requestMatch, routedHost } from "./sections.ts";
-import { nodeAt, type Path } from "./tree.ts";
+import { type Node, nodeAt, type Path } from "./tree.ts";
 
 type Right<T, K extends keyof T> = Located<Partial<Pick<T, K>>>;
 
@@ -35,16 +36,20 @@ export function routeMatches(
   routes: Part<Located<RouteConfiguration>[]>,
   findings: Findings,
 ): Part<Located<RouteMatch>[]> {
-  const { shape } = schema.route;
+  const { shape } = routeSchema;
   const matches: Located<RouteMatch>[] = [...routes.items];
   const unclear: Path[] = [];
   for (const path of routes.leftOut) {
-    if (!areRight(shape, MATCHING, path, findings)) unclear.push(path);
+    const { listener, protocol, host, tls, to, ...keys } = readRightKeys(shape, path, findings);
+    const written = REQUEST_KEYS.some((key) => nodeAt(findings.root, [...path, key]));
+    const schemes = to === undefined ? schemesIn(nodeAt(findings.root, [...path, "to"])) : [];
+    // Targets decide whether it is for requests: of these nobody knows.
+    const hidden = !written && schemes.some((scheme) => !HANDLED.has(scheme));
+    if (hidden || !areRight(shape, MATCHING, path, findings)) unclear.push(path);
     else {
-      const { listener, protocol, host, tls, to, ...keys } = readRightKeys(shape, path, findings);
       const backends = to && backendsOf(to);
-      const written = schema.REQUEST_KEYS.some((key) => nodeAt(findings.root, [...path, key]));
-      const http = written || backends?.some((one) => one.http) ? {} : undefined;
+      const handled = written || schemes.length > 0 || backends?.some((one) => one.http);
+      const http = handled ? {} : undefined;
       const match = {
         place: findings.locate(path),
         ...{ listener, protocol, tls, http },
@@ -61,6 +66,16 @@ export function routeMatches(
     items: matches.sort((a, b) => order(a) - order(b)),
     leftOut: unclear,
   };
+}
+
+const HANDLED: ReadonlySet<string> = new Set(["http", "https"]);
+
+/** Those that are written of a route's targets, in lower case. */
+function schemesIn(node: Node | undefined): string[] {
+  if (node?.kind === "list") return node.items.flatMap(schemesIn);
+  if (node?.kind === "map") return schemesIn(node.entries.get("to")?.value);
+  const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(node?.text ?? "") ?? [];
+  return scheme === undefined ? [] : [scheme.toLowerCase()];
 }
 
 /** Every rule of which it is certain whom it may meet, in their order. */

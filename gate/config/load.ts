@@ -93,11 +93,12 @@ export async function parseConfiguration(
   const wants = acmeWants({ ...sections, ...read }, protocols);
   checkTls({ ...sections, ...read, ...wants }, protocols, findings);
   const routes = await readContentOf(sections, findings, baseOf);
+  const settings = nodeOf(sections, findings, baseOf);
   const references = await named.references();
   if (problems.length > 0) throw new ConfigurationError(problems.sort(byPlace), references);
   const digest = node && { digest: node.digest };
   const config = configurationOf(
-    { ...sections, routes, node: { ...sections.node, ...digest } },
+    { ...sections, routes, node: { ...settings, ...digest } },
     { ...read, issuers },
     wants,
     env,
@@ -117,6 +118,14 @@ export async function parseConfiguration(
     warnings: findings.warnings,
     shown: effective(shown(root), config),
   };
+}
+
+/** What is kept is found again, from wherever the gate is started. */
+function nodeOf({ node }: Sections, findings: Findings, baseOf: BaseOf): Sections["node"] {
+  const { state } = node;
+  return state === undefined
+    ? node
+    : { ...node, state: namedPath(["node", "state"], state, findings, baseOf) };
 }
 
 /** The code for certificates is loaded where one is named. */

@@ -16,6 +16,9 @@ export function baseIn(texts: readonly ConfigurationText[]): BaseOf {
 
 /** The absolute path of what is written at `path`: a relative one is from where the text is that names it. */
 export function namedPath(path: Path, file: string, findings: Findings, baseOf: BaseOf): string {
-  const source = nodeAt(findings.root, path)?.source.file ?? "";
-  return absolute(file.startsWith("/") ? file : `${baseOf(source)}/${file}`);
+  return pathFrom(nodeAt(findings.root, path)?.source.file ?? "", file, baseOf);
 }
+
+/** The same of what the text of `source` names. */
+export const pathFrom = (source: string, file: string, baseOf: BaseOf): string =>
+  absolute(file.startsWith("/") ? file : `${baseOf(source)}/${file}`);

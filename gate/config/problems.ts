@@ -103,6 +103,12 @@ export class Findings {
     if (this.warnings.length < MOST_FOUND) this.warnings.push(`${this.locate(path)}: ${message}`);
   }
 
+  /** Whether the text at the path may be repeated as it is: it has no secret, and is not the environment's. */
+  isShown(path: Path): boolean {
+    const node = nodeAt(this.root, path);
+    return node?.kind === "scalar" && node.raw === node.text && !isSecret(path);
+  }
+
   /** What stands at the path, for a sentence: never a secret, and `${NAME}` as it is. */
   written(path: Path, part?: string): string {
     const node = nodeAt(this.root, path);

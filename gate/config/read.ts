@@ -36,7 +36,8 @@ function report(issue: Issue, around: Path, findings: Findings): void {
     const glued = issue.code === "invalid_type" && issue.expected === "object" && isGlued(node);
     findings.expected(path, glued ? `${expected}, with a space after each colon` : expected);
   } else if (issue.code === "custom" && issue.params) {
-    findings.expected(path, issue.message.replace(/^expected /, ""), issue.params.part);
+    const { part, meant } = issue.params, shows = meant !== undefined && findings.isShown(path);
+    findings.expected(path, shows ? meant : issue.message.replace(/^expected /, ""), part);
   } else {
     findings.error(path, issue.message);
   }
@@ -44,7 +45,7 @@ function report(issue: Issue, around: Path, findings: Findings): void {
 
 /** `to:127.0.0.1:80`, which is one text to YAML. */
 function isGlued(node: Node | undefined): boolean {
-  return node?.kind === "scalar" && /^\w+:\S/.test(node.text ?? "");
+  return node?.kind === "scalar" && /^\w+:(?!\/\/)\S/.test(node.text ?? ""); // and no URL
 }
 
 /** Of the forms a value may have, the one that was tried: its issues are inside the value, or about its text. */
@@ -124,7 +125,7 @@ export function readList<S extends z.ZodType>(
   const items: Located<z.output<S>>[] = [];
   const node = nodeAt(findings.root, [section]);
   if (node === undefined) return { whole: true, items, leftOut: [] };
-  if (node.kind !== "list") findings.expected([section], "a list");
+  if (node.kind !== "list") findings.expected([section], "a list, each item behind a dash");
   const length = node.kind === "list" ? node.items.length : 0;
   const leftOut: Path[] = [];
   for (let i = 0; i < length; i++) {

@@ -5,6 +5,7 @@ import type { Environment } from "./environment.ts";
 import type { ConfigurationText } from "./files.ts";
 import { LastGood } from "./last_good.ts";
 import type { Loaded, Parse } from "./load.ts";
+import { baseIn, pathFrom } from "./named_path.ts";
 import type { ConfigurationError } from "./problems.ts";
 import type { ConfigurationSource } from "./source.ts";
 import { nodeAt } from "./tree.ts";
@@ -50,7 +51,7 @@ async function stateOf(texts: readonly ConfigurationText[], env: Environment): P
   for (const { file, text } of texts) {
     const root = readTree(file, text, env, []) ?? readTree(file, await beforeFault(text), env, []);
     const state = root && nodeAt(root, ["node", "state"]);
-    if (state?.kind === "scalar" && state.text) return state.text;
+    if (state?.kind === "scalar" && state.text) return pathFrom(file, state.text, baseIn(texts));
   }
   return defaultState(env);
 }

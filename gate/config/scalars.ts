@@ -1,5 +1,4 @@
 /** What the texts of a configuration mean. Each reader answers the value, or what it expected instead. */
-import type { Coding, RetryReason, Target } from "../contracts.ts";
 import {
   formatIp,
   isUnixHost,
@@ -8,17 +7,24 @@ import {
   parseCidr,
   parseIp,
   parseTarget,
+  type Target,
 } from "../address.ts";
 import { IDENTITY, readIdentityName } from "../identity/identity.ts";
+import type { Coding, RetryReason } from "../requests.ts";
 import { parseHash } from "../password_hash.ts";
+import { addressMeant, backendMeant, durationMeant, sizeMeant, targetMeant, urlMeant } from "./meant.ts";
 import { regexFault } from "./regex_check.ts";
+import { wellWritten } from "../path_spelling.ts";
 import { readingsOf } from "../request_path.ts";
 import type { HostAddress } from "./configuration.ts";
 import { BYTES, MILLISECONDS } from "./units.ts";
 
-/** What a text should have been; `got` is the wrong part of it, where that is not the whole. */
+/**
+ * What a text should have been; `got` is the wrong part of it, where that is not the whole; `meant` says the same with
+ * the text itself in it, for where that may be shown.
+ */
 export class Mistake {
-  constructor(readonly expected: string, readonly got?: string) {}
+  constructor(readonly expected: string, readonly got?: string, readonly meant?: string) {}
 }
 export type Reading<T> = T | Mistake;
 
@@ -35,7 +41,7 @@ export const CODINGS = ["zstd", "gzip"] as const satisfies readonly Coding[];
 export const RETRY_REASONS: readonly RetryReason[] = ["connect", 502, 503, 504];
 export const RETRY = `one of ${RETRY_REASONS.join(", ")}`;
 export const LISTEN = 'an address such as ":443", "127.0.0.1:443", "[::1]:443", "unix:/path" or "unix:@name"';
-export const PATTERN = "a name, *.name or * (an address is none)";
+export const PATTERN = "one name, *.name or * (an address is none)";
 export const NAME = "a name of letters, digits, dashes, underscores and dots";
 export const DURATION = "a duration such as 500ms, 3s, 2m or 1h, at most 500h";
 export const ISSUER = "the URL of an issuer, as https://login.example.com";
@@ -54,8 +60,8 @@ const LONGEST = 500 * MILLISECONDS.h;
 const LONGEST_SECRET = 255;
 
 export function readTarget(text: string): Reading<Target> {
-  const scheme = text.includes("://") ? ", without a scheme" : "";
-  return parseTarget(text) ?? badPort(text, 1) ?? new Mistake(TARGET + scheme);
+  const expected = text.includes("://") ? `${TARGET}, without a scheme` : TARGET;
+  return parseTarget(text) ?? badPort(text, 1) ?? new Mistake(expected, undefined, targetMeant(text));
 }
 
 /** `host:port`, or `http://host:port` where connections are handled as HTTP, and `https://` where they go on in TLS. */
@@ -68,8 +74,10 @@ export interface Backend {
 export function readBackend(text: string): Reading<Backend> {
   const scheme = [HTTP_SCHEME, HTTPS_SCHEME].find((each) => text.startsWith(each)) ?? "";
   const target = readTarget(text.slice(scheme.length)), http = scheme !== "";
-  if (target instanceof Mistake) return target.got || !http ? target : new Mistake(BACKEND);
-  return { target, http, secure: scheme === HTTPS_SCHEME };
+  if (!(target instanceof Mistake)) return { target, http, secure: scheme === HTTPS_SCHEME };
+  if (target.got) return target;
+  const expected = !http && text.includes("://") ? `${BACKEND}, without another scheme` : BACKEND;
+  return new Mistake(expected, undefined, http ? urlMeant(text, scheme) : backendMeant(text));
 }
 
 /** Whom a certificate has to be for: a normal name, or an IP literal. */
@@ -87,7 +95,7 @@ export function readCheckPath(text: string): Reading<string> {
 export function readMirror(text: string): Reading<Target> {
   const backend = readBackend(text);
   if (backend instanceof Mistake) return backend.got ? backend : new Mistake(MIRROR);
-  return backend.http ? backend.target : new Mistake(MIRROR);
+  return backend.http && !backend.secure ? backend.target : new Mistake(MIRROR);
 }
 
 export function readRetryReason(text: string): Reading<RetryReason> {
@@ -103,7 +111,11 @@ export function readPrefix(text: string): Reading<{ readonly prefix: string }> {
 
 export function readPath(text: string): Reading<string> {
   const path = /^\/[\x21-\x7e]*$/.test(text) && !/[?#]/.test(text) ? readingsOf(text) : undefined;
-  return path?.normal ?? new Mistake(PATH);
+  if (!path) return new Mistake(PATH);
+  const written = wellWritten(text);
+  return written.toUpperCase() === text.toUpperCase()
+    ? path.normal
+    : new Mistake(`${written}: only what has to be is escaped`);
 }
 
 export function readRegex(text: string): Reading<string> {
@@ -134,10 +146,13 @@ export function readListen(text: string): Reading<Target> {
   const wrongPort = badPort(text, 0);
   if (wrongPort) return wrongPort;
   const [, quoted, bare, port] = /^(?:\[([^\]]+)\]|([^:]*)):([0-9]+)$/.exec(text) ?? [];
-  if (port === undefined) return new Mistake(LISTEN);
+  if (port === undefined) return new Mistake(LISTEN, undefined, addressMeant(text));
   if (bare === "") return { host: "", port: Number(port) };
   const ip = quoted?.includes(":") === false ? undefined : parseIp(quoted ?? bare);
-  return ip === undefined ? new Mistake(LISTEN) : { host: formatIp(ip), port: Number(port) };
+  if (ip !== undefined) return { host: formatIp(ip), port: Number(port) };
+  return new Mistake(
+    bare && normalName(bare) ? `${LISTEN} (names are none: 127.0.0.1 is this machine)` : LISTEN,
+  );
 }
 
 function badPort(text: string, least: number): Mistake | undefined {
@@ -185,7 +200,10 @@ export function readName(text: string): Reading<string> {
 }
 
 export function readPattern(text: string): Reading<string> {
-  return normalPattern(text) ?? new Mistake(PATTERN);
+  const pattern = normalPattern(text);
+  if (pattern !== undefined) return pattern;
+  const extra = text.includes("://") ? ", without a scheme" : /:[0-9]+$/.test(text) ? ", without a port" : "";
+  return new Mistake(PATTERN + extra);
 }
 
 export function readDomain(text: string): Reading<string> {
@@ -224,13 +242,13 @@ export function readPorts(text: string): Reading<readonly [number, number]> {
 export function readDuration(text: string, least = 1): Reading<number> {
   const [, count, unit] = /^([0-9]{1,10})(ms|s|m|h)$/.exec(text) ?? [];
   const ms = Number(count) * MILLISECONDS[unit as keyof typeof MILLISECONDS];
-  return ms >= least && ms <= LONGEST ? ms : new Mistake(DURATION);
+  return ms >= least && ms <= LONGEST ? ms : new Mistake(DURATION, undefined, durationMeant(text));
 }
 
 export function readSize(text: string): Reading<number> {
   const [, count, unit] = /^([0-9]{1,10})(B|KiB|MiB|GiB)$/.exec(text) ?? [];
   const bytes = Number(count) * BYTES[unit as keyof typeof BYTES];
-  return Number.isSafeInteger(bytes) ? bytes : new Mistake(SIZE);
+  return Number.isSafeInteger(bytes) ? bytes : new Mistake(SIZE, undefined, sizeMeant(text));
 }
 
 /** Taken for a password, a hash that leaked would be one. */

@@ -1,36 +1,27 @@
 /** The keys of ugate.yaml: names, shapes, defaults, meanings. What keys mean together is in check_*.ts. */
 import { z } from "zod";
 import { DISCOVERY_SOURCES, LOG_FORMATS, LOG_LEVELS } from "./configuration.ts";
-import { ACTIONS, filterRelations, filters } from "./filter_schema.ts";
+import { acme, certificate, issuer } from "./identity_schema.ts";
+import { route } from "./route_schema.ts";
 import * as scalars from "./scalars.ts";
-import { Mistake } from "./scalars.ts";
 import { duration, flag, integer, keys, list, oneOf, oneOrMany, related, scalar, size } from "./shapes.ts";
-
-const text = (expected: string) => scalar(expected, (written) => written || new Mistake(expected));
-const name = scalar(scalars.NAME, scalars.readName);
-/** Which names there are the registry says: see json_schema.ts. */
-export const protocol = text("the name of a protocol");
-export const layer = text("the name of a protocol");
-const domain = scalar("a name", scalars.readDomain);
-const user = scalar("a user name without a colon", scalars.readUser);
-const target = scalar(scalars.TARGET, scalars.readTarget);
-const backend = scalar(scalars.BACKEND, scalars.readBackend);
-const CONTENT = size(0, 1024 ** 4);
-const issuerUrl = scalar(scalars.ISSUER, scalars.readIssuer);
-const keySource = scalar(scalars.KEY_SOURCE, scalars.readKeySource);
-const claims = z.record(z.string().min(1), text("a text"), { error: "expected a map of claims and values" });
-const listen = scalar(scalars.LISTEN, scalars.readListen);
-const cidrs = oneOrMany(scalar("a network such as 10.0.0.0/8 or fd00::/8", scalars.readCidr));
-const pattern = scalar(scalars.PATTERN, scalars.readPattern);
-/** Port ranges may be numbers for a reader of YAML. */
-const ports = scalar('a port or a range such as 443 or "8000-8999"', scalars.readPorts, {
-  anyOf: [{ type: "integer", minimum: 1, maximum: 65535 }, { type: "string" }],
-});
-const CONNECTIONS = integer(1, 10_000_000);
-const pemFile = (what: string) => {
-  const expected = `the path of a file with ${what} in PEM`;
-  return scalar(expected, (path) => path === "" || path.includes("\n") ? new Mistake(expected) : path);
-};
+import {
+  cidrs,
+  CONNECTIONS,
+  CONTENT,
+  domain,
+  layer,
+  listen,
+  name,
+  pattern,
+  pemFile,
+  ports,
+  protocol,
+  target,
+  text,
+  user,
+  users,
+} from "./value_schema.ts";
 
 export const node = related(
   keys({
@@ -41,7 +32,10 @@ export const node = related(
     ],
     trustDomain: ["the trust domain of identities", domain.prefault("cluster.local")],
     namespace: ["the namespace of identities", name.prefault("default")],
-    state: ["where the gate keeps what has to outlive it", text("a directory").optional()],
+    state: [
+      "where the gate keeps what has to outlive it; a relative path is from this file",
+      text("a directory").optional(),
+    ],
     key: [
       "its private key, in place of the one made at the first start: PEM or OpenSSH's format, without a passphrase",
       pemFile("a private key").optional(),
@@ -54,12 +48,6 @@ export const node = related(
   }),
   { right: (has) => !has("certificate") || has("key"), error: "needs key", key: "certificate" },
 ).prefault({});
-
-const users = z.record(
-  user,
-  scalar("a password, or a hash as `ugate hash` prints it", scalars.readPassword),
-  { error: "expected a map of user names and passwords" },
-).refine((users) => Object.keys(users).length > 0, { error: "expected at least one" });
 
 export const listener = related(
   keys({
@@ -96,204 +84,6 @@ export const listener = related(
     right: (has) => !has("fallback") || !has("to"),
     error: "excludes to: nothing is sniffed",
     key: "fallback",
-  },
-);
-
-const exact = scalar(scalars.PATH, scalars.readPath);
-const regex = scalar(scalars.REGEX, scalars.readRegex);
-/** Numbers and flags are texts here, and may be written as what they look like. */
-const ANY_SCALAR = { anyOf: [{ type: "string" }, { type: "number" }, { type: "boolean" }] };
-const named = (what: string, value: z.ZodType<string>) =>
-  z.record(z.string(), value, { error: `expected a map of ${what} and values` })
-    .refine((map) => Object.keys(map).length > 0, { error: "expected at least one" });
-const headerMatches = named(
-  "header names",
-  scalar("the value of a header", scalars.readFieldValue, ANY_SCALAR),
-);
-const queryMatches = named("parameters", scalar("a text", (written) => written, ANY_SCALAR));
-const pathForms = related(
-  keys({
-    exact: ["this path alone", exact.optional()],
-    regex: ["the paths in which it matches somewhere", regex.optional()],
-  }),
-  { right: (has) => has("exact") !== has("regex"), error: "expected either exact or regex" },
-);
-const checkPath = scalar(scalars.CHECK_PATH, scalars.readCheckPath);
-const mirror = scalar(scalars.MIRROR, scalars.readMirror);
-/** Statuses may be numbers for a reader of YAML. */
-const retryReason = scalar(scalars.RETRY, scalars.readRetryReason, {
-  anyOf: [
-    ...[{ type: "integer", enum: scalars.RETRY_REASONS.slice(1) }, {
-      enum: scalars.RETRY_REASONS.map(String),
-    }],
-    { type: "string", pattern: "\\$\\{" },
-  ],
-});
-const weighted = keys({
-  to: ["where connections go", backend],
-  weight: ["its share, beside those of the others", integer(1, 1000).prefault("1")],
-});
-const TO = `expected ${scalars.BACKEND}, a list of them, or a list of { to, weight }`;
-
-export const certificate = keys({
-  cert: ["the certificate, whose names it is for, and those behind it", pemFile("certificates")],
-  key: ["its private key, without a passphrase", pemFile("a private key")],
-});
-
-export const acme = keys({
-  email: ["whom the authority writes to", scalar(scalars.EMAIL, scalars.readEmail).optional()],
-  directory: [
-    "the authority's ACME directory; by default Let's Encrypt's, whose terms are agreed to by this key",
-    scalar(scalars.DIRECTORY, scalars.readDirectory).prefault(scalars.LETS_ENCRYPT),
-  ],
-  ca: [
-    "who vouches for the directory itself, in place of Mozilla's roots",
-    pemFile("root certificates").optional(),
-  ],
-  names: [
-    "names to get certificates for beside the hosts of routes that end TLS",
-    list(scalar(scalars.EXACT_NAME, scalars.readExactName)).optional(),
-  ],
-});
-
-const upstreamTls = related(
-  keys({
-    ca: [
-      "who vouches for the certificates of https:// targets, in place of this system's roots",
-      pemFile("root certificates").optional(),
-    ],
-    serverName: [
-      "whom they have to be, in place of each target's host",
-      scalar(scalars.SERVER_NAME, scalars.readServerName).optional(),
-    ],
-    certificate: ["who this gate is to them, where they ask", pemFile("certificates").optional()],
-    key: ["the private key of that, without a passphrase", pemFile("a private key").optional()],
-    insecure: ["true: whoever answers is believed", flag().prefault("false")],
-  }),
-  { right: (has) => !has("certificate") || has("key"), error: "needs key", key: "certificate" },
-  { right: (has) => !has("key") || has("certificate"), error: "needs certificate", key: "key" },
-);
-
-export const issuer = keys({
-  issuer: ["who signs the tokens: exactly as their `iss` has it", issuerUrl],
-  jwks: ["its public keys, a JWK Set: fetched from a URL, or a file", keySource],
-  audiences: [
-    "whom its tokens have to be for, where the route does not say",
-    list(text("an audience")).optional(),
-  ],
-});
-
-export const auth = related(
-  keys({
-    basic: ["user names and passwords (Basic)", users.optional()],
-    jwt: [
-      "which bearer tokens are taken",
-      keys({
-        issuer: ["the one of issuers that has to have signed it", issuerUrl],
-        audiences: ["whom it has to be for, one of these", list(text("an audience")).optional()],
-        claims: ["what it has to say, all of these", claims.prefault({})],
-      }).optional(),
-    ],
-    certificate: ["true: who has a certificate that the listener's roots vouch for", flag().optional()],
-  }),
-  {
-    right: (has) => has("basic") || has("jwt") || has("certificate"),
-    error: "expected basic, jwt or certificate",
-  },
-  {
-    right: (has) => !has("basic") || !has("jwt"),
-    error: "excludes basic: a request has one Authorization",
-    key: "jwt",
-  },
-);
-
-/** What says something of requests, and nothing of bytes that go on as they came. */
-const requestKeys = {
-  path: [
-    "the only paths it is for, where it is handled as HTTP: a prefix of whole segments, { exact } or { regex }",
-    z.union([scalar(scalars.PATH, scalars.readPrefix), pathForms], {
-      error: `expected ${scalars.PATH}, or { exact }, or { regex }`,
-    }).optional(),
-  ],
-  encodedSlash: [
-    "keep: an encoded slash in a path is a character as any other; else such a path is refused",
-    oneOf(["refuse", "keep"]).optional(),
-  ],
-  method: [
-    "the only methods it is for",
-    oneOrMany(scalar(scalars.METHOD, scalars.readMethod)).optional(),
-  ],
-  headers: ["the headers that a request has to have, with these very values", headerMatches.optional()],
-  query: ["the parameters that a request has to have, with these very values", queryMatches.optional()],
-  timeout: ["how long the target may take to answer a request", duration().optional()],
-  bodySize: ["the size of a request's content, in place of limits.bodySize", CONTENT.optional()],
-  ...filters,
-  files: [
-    "the directory whose files are served below the matched prefix, in place of a target",
-    text("a directory").optional(),
-  ],
-  compress: [
-    "how content may be compressed for clients, the best first",
-    list(oneOf(scalars.CODINGS)).optional(),
-  ],
-  rateLimit: [
-    "how often each source may ask; others get 429",
-    keys({
-      requests: ["so many at once", integer(1, 1_000_000)],
-      per: ["and as many again in this time, one after the other", duration()],
-    }).optional(),
-  ],
-  retries: [
-    "how often a request is sent again that failed, where that is safe",
-    keys({
-      attempts: ["times it is sent again", integer(1, 10).prefault("2")],
-      on: ["what is tried again", list(retryReason).prefault(["connect", "502", "503"])],
-    }).optional(),
-  ],
-  mirror: ["where a copy of each request goes, whose answer is thrown away", mirror.optional()],
-  auth: ["who may make requests: all that is given has to be proven", auth.optional()],
-} as const;
-export const REQUEST_KEYS = Object.keys(requestKeys) as (keyof typeof requestKeys)[];
-
-const routeKeys = keys({
-  listener: ["the only listener it is for", name.optional()],
-  protocol: ["the only protocol it is for", protocol.optional()],
-  host: ["the only names it is for (SNI, Host)", pattern.optional()],
-  sources: ["the only clients it serves; others are closed", cidrs.optional()],
-  to: [
-    "where connections go; several targets are balanced",
-    z.union([backend, list(z.union([backend, weighted], { error: TO }))], { error: TO }).optional(),
-  ],
-  tls: [
-    "terminate: TLS ends here, and what is inside goes on; without `to` it comes in again",
-    oneOf(["terminate"]).optional(),
-  ],
-  ...requestKeys,
-  upstreamTls: ["how its https:// targets are spoken to", upstreamTls.optional()],
-  proxyProtocol: ["the PROXY header that is written to the target", oneOf(["v1", "v2"]).optional()],
-  check: [
-    "the active health check of its targets: a TCP connect, or with a path an HTTP GET",
-    keys({
-      interval: ["the time between checks", duration().prefault("5s")],
-      timeout: ["how long one may take", duration().prefault("2s")],
-      path: ["what is asked by HTTP, and has to be answered with 2xx or 3xx", checkPath.optional()],
-    }).optional(),
-  ],
-});
-
-export const route = related(
-  routeKeys,
-  {
-    right: (has) => has("to") || has("tls") || ACTIONS.some(has),
-    error: `${TO}, or tls: terminate, or ${ACTIONS.join(", ")}, got nothing`,
-    key: "to",
-  },
-  ...filterRelations,
-  { right: (has) => has("to") || !has("check"), error: "needs to: what is checked", key: "check" },
-  {
-    right: (has) => has("to") || !has("proxyProtocol"),
-    error: "needs to: where the header is written",
-    key: "proxyProtocol",
   },
 );
 
@@ -389,6 +179,7 @@ const listenOrOff = scalar(
   `${scalars.LISTEN}, or off`,
   (written) => written === "off" ? undefined : scalars.readListen(written),
 );
+
 export const admin = keys({
   address: ["where the admin page is: loopback, or a unix socket", listenOrOff.prefault("127.0.0.1:15000")],
   metrics: ["where metrics and health are answered to anyone who asks", listenOrOff.prefault("off")],

@@ -1,6 +1,7 @@
 /** The tree as typed parts. What is wrong is reported and left out, so that the checks go on with the rest. */
 import type { z } from "zod";
-import type { FilesSite, Limits } from "../contracts.ts";
+import type { Limits } from "../contracts.ts";
+import type { FilesSite } from "../requests.ts";
 import { asOctets } from "../request_query.ts";
 import type { NamedValue, PathMatch, PolicyRule } from "../snapshot.ts";
 import type {
@@ -12,19 +13,21 @@ import type {
 import type { Findings } from "./problems.ts";
 import { type Located, type Part, readList, readNamed, readPart, readRightKeys } from "./read.ts";
 import { readName, readPattern } from "./scalars.ts";
+import * as identity from "./identity_schema.ts";
+import { route as routeSchema } from "./route_schema.ts";
 import * as schema from "./schema.ts";
 import { suggestion } from "./suggest.ts";
-import { nodeAt } from "./tree.ts";
+import { nodeAt, type Path } from "./tree.ts";
 
 export interface Sections {
   readonly node: z.output<typeof schema.node>;
   readonly listeners: Part<Map<string, Located<ListenerConfiguration>>>;
   /** Plain forwards first. */
   readonly routes: Part<Located<RouteConfiguration>[]>;
-  readonly certificates: Part<Located<z.output<typeof schema.certificate>>[]>;
+  readonly certificates: Part<Located<z.output<typeof identity.certificate>>[]>;
   /** Not whole: it is written, and wrong. */
-  readonly acme: { readonly whole: boolean; readonly value?: z.output<typeof schema.acme> };
-  readonly issuers: Part<Located<z.output<typeof schema.issuer>>[]>;
+  readonly acme: { readonly whole: boolean; readonly value?: z.output<typeof identity.acme> };
+  readonly issuers: Part<Located<z.output<typeof identity.issuer>>[]>;
   readonly hosts: Part<Map<string, Located<HostConfiguration>>>;
   readonly policy: Part<Located<PolicyRule>[]>;
   readonly limits: Limits;
@@ -38,17 +41,20 @@ export function readSections(findings: Findings): Sections {
   const limits = readKeys(schema.limits, "limits", findings);
   const listeners = readNamed(schema.listener, "listeners", readName, findings);
   const forwards = Array.from(listeners.items).flatMap(([name, from]) => forwardOf(name, from, findings));
-  const routes = mapPart(readList(schema.route, "routes", findings), ({ path, value }) => ({
+  const routes = mapPart(readList(routeSchema, "routes", findings), ({ path, value }) => ({
     path,
     value: routeOf(findings.locate(path), value),
   }));
   return {
     node: readOrDefault(schema.node, "node", findings),
-    listeners: mapNamed(listeners, (name, value) => listenerOf(name, value, limits.sniffTimeout)),
+    listeners: mapNamed(listeners, (name, value, path) => {
+      const places = value.address.map((_, i) => findings.locate(findings.item([...path, "address"], i)));
+      return { ...listenerOf(name, value, limits.sniffTimeout), places };
+    }),
     routes: { ...routes, items: [...forwards, ...routes.items] },
-    certificates: readList(schema.certificate, "certificates", findings),
+    certificates: readList(identity.certificate, "certificates", findings),
     acme: readAcme(findings),
-    issuers: readList(schema.issuer, "issuers", findings),
+    issuers: readList(identity.issuer, "issuers", findings),
     hosts: mapNamed(readNamed(schema.host, "hosts", readPattern, findings), hostOf),
     policy: mapPart(readList(schema.rule, "policy", findings), ({ path, value }) => ({
       path,
@@ -67,7 +73,7 @@ export function readSections(findings: Findings): Sections {
 
 function readAcme(findings: Findings): Sections["acme"] {
   if (nodeAt(findings.root, ["acme"]) === undefined) return { whole: true };
-  const value = readPart(schema.acme, ["acme"], findings);
+  const value = readPart(identity.acme, ["acme"], findings);
   return { whole: value !== undefined, value };
 }
 
@@ -100,9 +106,9 @@ function mapPart<A, B>(part: Part<A[]>, map: (item: A) => B): Part<B[]> {
   return { ...part, items: part.items.map(map) };
 }
 
-function mapNamed<A, B>(part: Part<Map<string, Located<A>>>, map: (name: string, value: A) => B) {
+function mapNamed<A, B>(part: Part<Map<string, Located<A>>>, map: (name: string, value: A, path: Path) => B) {
   const items = Array.from(part.items, ([name, { path, value }]) => {
-    return [name, { path, value: map(name, value) }] as const;
+    return [name, { path, value: map(name, value, path) }] as const;
   });
   return { ...part, items: new Map<string, Located<B>>(items) };
 }
@@ -111,7 +117,7 @@ function listenerOf(
   name: string,
   { address, protocols, to, proxyProtocol, sniffTimeout, ...rest }: z.output<typeof schema.listener>,
   defaultTimeout: number,
-): ListenerConfiguration {
+): Omit<ListenerConfiguration, "places"> {
   return {
     ...rest,
     name,
@@ -137,7 +143,7 @@ function forwardOf(
 /** Handled as HTTP where its targets say so; the checks see that all of them do. */
 function routeOf(
   place: string,
-  { to, path, encodedSlash, method, headers, query, ...keys }: z.output<typeof schema.route>,
+  { to, path, encodedSlash, method, headers, query, ...keys }: z.output<typeof routeSchema>,
 ): RouteConfiguration {
   const { redirect, respond, rewrite, requestHeaders, responseHeaders, ...others } = keys;
   const { timeout, bodySize, files: directory, compress, rateLimit, retries, mirror, auth, ...rest } = others;
@@ -161,7 +167,7 @@ function filesOf(directory: string, path: RequestKeys["path"]): FilesSite {
 }
 
 type RequestKeys = Pick<
-  Partial<z.output<typeof schema.route>>,
+  Partial<z.output<typeof routeSchema>>,
   "path" | "encodedSlash" | "method" | "headers" | "query"
 >;
 
@@ -193,7 +199,7 @@ export const routedHost = (
 ): string | undefined => tls === undefined ? host : host ?? "*";
 
 /** One target, or a list of them, weighted or not; undefined: none. */
-export function backendsOf(to: z.output<typeof schema.route>["to"]): RouteConfiguration["to"] {
+export function backendsOf(to: z.output<typeof routeSchema>["to"]): RouteConfiguration["to"] {
   if (to === undefined) return [];
   return (Array.isArray(to) ? to : [to]).map((one) => {
     const { target, http, secure } = "to" in one ? one.to : one, weight = "to" in one ? one.weight : 1;

@@ -12,13 +12,17 @@ export function scalar<T>(expected: string, read: (text: string) => Reading<T>, 
   return z.string({ error: `expected ${expected}` }).transform((text, context): T => {
     const value = read(text);
     if (!(value instanceof Mistake)) return value;
-    context.addIssue({ code: "custom", message: `expected ${value.expected}`, params: { part: value.got } });
+    context.addIssue({
+      code: "custom",
+      message: `expected ${value.expected}`,
+      params: { part: value.got, meant: value.meant },
+    });
     return z.NEVER;
   }).meta({ description: expected, ...json });
 }
 
 export function oneOf<const T extends string>(words: readonly T[]) {
-  const expected = `one of ${words.join(", ")}`;
+  const expected = words.length === 1 ? words[0] : `one of ${words.join(", ")}`;
   const read = (text: string) => words.find((word) => word === text) ?? new Mistake(expected);
   return scalar(expected, read, oneOfWords(words));
 }
@@ -60,6 +64,9 @@ export function size(least: number, most: number) {
   return scalar(scalars.SIZE, read, { pattern: "^[0-9]+(B|KiB|MiB|GiB)$|\\$\\{" });
 }
 
+/** Of so many keys a map's own are told where something else stands in its place. */
+const MOST_NAMED = 5;
+
 /** A key: what it is for, and what may stand there. */
 type Described = readonly [meaning: string, schema: z.ZodType];
 
@@ -76,12 +83,15 @@ export function keys<const S extends Readonly<Record<string, Described>>>(descri
     error: ({ code, keys }) =>
       code === "unrecognized_keys"
         ? (keys as string[]).map((key) => `unknown key${suggestion(key, known)}`).join("\n")
-        : "expected a map",
+        : `expected a map${known.length <= MOST_NAMED ? ` of ${known.join(", ")}` : ""}`,
   });
 }
 
-export function list<T extends z.core.SomeType>(item: T) {
-  return z.array(item, { error: "expected a list" }).min(1, { error: "expected at least one" });
+export function list<T extends z.ZodType>(item: T) {
+  const error = item.description === undefined
+    ? "expected a list"
+    : `expected a list, each ${item.description}`;
+  return z.array(item, { error }).min(1, { error: "expected at least one" });
 }
 
 /** The meaning, and the form of the text where it is one. */
@@ -95,7 +105,7 @@ function describe(meaning: string, schema: z.ZodType): z.ZodType {
 /** A list in any case, of what may be a list itself. */
 export function oneOrMany<T extends z.ZodType>(item: T) {
   const one = item.transform((value: z.output<T>): z.output<T>[] => [value]);
-  return z.union([one, list(item)], { error: "expected one, or a list of them" });
+  return z.union([one, list(item)], { error: `expected ${item.description ?? "one"}, or a list of them` });
 }
 
 /** What keys of one map need or exclude; told beside every other mistake of that map. */

@@ -1,9 +1,12 @@
-/** "Did you mean": the known word nearest to one that is not. */
+/** "Did you mean": the known word nearest to one that is not, or what stands here for one of other programs. */
+import { insteadOf } from "./foreign_words.ts";
 
 /** What follows a complaint about `word`: `; did you mean "address"?`, or which words there are, or nothing. */
 export function suggestion(word: string, known: readonly string[]): string {
   const [key] = word.split(":", 1);
   if (key.length < word.length && known.includes(key)) return `; a space is missing after "${key}:"`;
+  const instead = insteadOf(word, known);
+  if (instead !== undefined) return `; ${instead}`;
   const near = nearest(word, known);
   if (near !== undefined) return `; did you mean "${near}"?`;
   return known.length > 0 && known.length <= 16 ? `; expected one of ${known.join(", ")}` : "";

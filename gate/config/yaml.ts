@@ -28,7 +28,8 @@ const SYNTAX: Record<ErrorCode, string> = {
   BAD_INDENT: "the indentation does not fit what is around it, or a brace or bracket is missing",
   BAD_PROP_ORDER: "an anchor or tag in the wrong place",
   BAD_SCALAR_START: "a text that begins with this character needs quotes",
-  BLOCK_AS_IMPLICIT_KEY: "a list or map inside one line needs brackets or braces",
+  BLOCK_AS_IMPLICIT_KEY:
+    "this key stands further right than those it belongs to, or in one line with another one (braces hold several)",
   BLOCK_IN_FLOW: "a list or map of lines cannot stand inside brackets or braces",
   DUPLICATE_KEY: "this key is given twice",
   IMPOSSIBLE: "not YAML",
@@ -60,11 +61,15 @@ export function readYaml(text: string): YamlReading {
     if (!(thrown instanceof Enough)) throw thrown;
   }
   return {
-    faults: faults.found.map(({ code, offset }) => {
+    faults: faults.found.filter(isFirst).map(({ code, offset }) => {
       return { message: messageOf(code, text.slice(offset, offset + 80)), at: lines.linePos(offset) };
     }),
   };
 }
+
+/** At one place the parser stumbles over one mistake several times. */
+const isFirst = (fault: { offset: number }, at: number, all: readonly { offset: number }[]): boolean =>
+  all.findIndex(({ offset }) => offset === fault.offset) === at;
 
 function messageOf(code: ErrorCode, there: string): string {
   return code === "MISSING_CHAR" && GLUED.test(there) ? GLUED_KEY : SYNTAX[code];

@@ -2,7 +2,7 @@
  * Accepts on one listening socket, which other engines may watch too. When descriptors run out it takes one connection
  * with a spare descriptor only to close it, so that the peer learns at once, and pauses: nothing spins.
  */
-import type { Target } from "../contracts.ts";
+import type { Target } from "../address.ts";
 import { AF_UNIX, ECONNABORTED, EINTR, EMFILE, ENFILE, ENOBUFS, ENOMEM } from "./layout.ts";
 import { EPOLLEXCLUSIVE, EPOLLIN, SOCK_CLOEXEC, SOCK_NONBLOCK } from "./layout.ts";
 import { after, again, unwatch, watch, type Watcher } from "./loop.ts";

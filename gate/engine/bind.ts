@@ -1,6 +1,5 @@
 /** Listening sockets: made once for each address on the main thread, shared by all engines. */
-import type { Target } from "../contracts.ts";
-import { formatTarget, isUnixHost } from "../address.ts";
+import { formatTarget, isUnixHost, type Target } from "../address.ts";
 import { type Failure, GateError } from "../errors.ts";
 import { AF_INET6, AF_UNIX, EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EMFILE } from "./layout.ts";
 import { ENFILE, ENOBUFS, ENOENT, ENOMEM, ENOTDIR, EROFS, errnoName } from "./layout.ts";

@@ -1,9 +1,11 @@
-/** Bytes that wait: copies in, views out, in order. Whoever fills it bounds it. */
+/** Bytes that wait: copies in, or lent for a moment, views out, in order. Whoever fills it bounds it. */
 const NOTHING = new Uint8Array(0);
 
 export class ByteQueue {
   #chunks: Uint8Array[] = [];
   #size = 0;
+  /** The first bytes are somebody else's. */
+  #lent = false;
 
   get size(): number {
     return this.#size;
@@ -12,8 +14,24 @@ export class ByteQueue {
   /** Copies `size` bytes from `at`. */
   push(bytes: Uint8Array, at: number, size: number): void {
     if (size === 0) return;
+    this.own();
     this.#chunks.push(bytes.slice(at, at + size));
     this.#size += size;
+  }
+
+  /** Into an empty queue: `size` bytes from `at` where they are, until own() or the next push. */
+  lend(bytes: Uint8Array, at: number, size: number): void {
+    if (size === 0) return;
+    this.#chunks.push(bytes.subarray(at, at + size));
+    this.#size = size;
+    this.#lent = true;
+  }
+
+  /** What was lent is given back: what is left of it is copied. */
+  own(): void {
+    if (!this.#lent) return;
+    this.#lent = false;
+    if (this.#size > 0) this.#chunks[0] = this.#chunks[0].slice();
   }
 
   /** What is first, a view; empty when there is nothing. */

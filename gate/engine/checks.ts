@@ -2,8 +2,9 @@
  * Active health checks: a TCP connect to every endpoint of the routes that ask for it, or a GET that has to be answered
  * well. One engine does them for all.
  */
-import { formatTarget, isUnixHost } from "../address.ts";
-import type { Destination, Stream, Target } from "../contracts.ts";
+import { formatTarget, isUnixHost, type Target } from "../address.ts";
+import type { Destination } from "../contracts.ts";
+import type { Stream } from "../streams.ts";
 import { asGateError, GateError } from "../errors.ts";
 import type { EndpointChanged, Health } from "../health.ts";
 import type { RouteEndpoint, RouteRule } from "../snapshot.ts";

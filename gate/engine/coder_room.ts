@@ -1,5 +1,5 @@
 /** The two places of a thread that coders read from and write to: their addresses never change. */
-import type { Coding } from "../contracts.ts";
+import type { Coding } from "../requests.ts";
 import { GateError } from "../errors.ts";
 
 /** Octets that one call may take. */
@@ -16,7 +16,9 @@ export function addressOf(buffer: Uint8Array<ArrayBuffer>): bigint {
 }
 
 /** Where the libraries are looked for: by name, as the system has them. */
-export const LIBRARIES: Readonly<Record<Coding, string>> = { gzip: "libz.so.1", zstd: "libzstd.so.1" };
+const LIBRARIES: Readonly<Record<Coding, string>> = { gzip: "libz.so.1", zstd: "libzstd.so.1" };
+
+const PACKAGES: Readonly<Record<Coding, string>> = { gzip: "zlib1g", zstd: "libzstd1" };
 
 /** Throws GateError `internal` where there is none. */
 export function openLibrary<S extends Deno.ForeignLibraryInterface>(
@@ -30,7 +32,7 @@ export function openLibrary<S extends Deno.ForeignLibraryInterface>(
     throw new GateError(
       "internal",
       "gate",
-      `Cannot compress with ${what}: there is no ${file} on this machine`,
+      `Cannot compress with ${what}: there is no ${file} on this machine (Debian: ${PACKAGES[what]})`,
       thrown,
     );
   }

@@ -3,7 +3,7 @@
  * the others up. A thread has one place for what goes in and one for what comes out; a coder is made when it is first
  * needed, and used again.
  */
-import type { Coding } from "../contracts.ts";
+import type { Coding } from "../requests.ts";
 import { asGateError } from "../errors.ts";
 import { openLibrary } from "./coder_room.ts";
 import { makeGzip } from "./gzip.ts";

@@ -2,7 +2,7 @@
  * Exactly so many bytes from one stream to the other; both stay with their owner. Between raw sockets they are spliced,
  * elsewhere they go through the joints.
  */
-import type { Joint, Pace, Stream, Taker } from "../contracts.ts";
+import type { Joint, Pace, Progress, Stream, Taker } from "../streams.ts";
 import { asGateError, GateError, type Side } from "../errors.ts";
 import { CopyClock, tooSlow } from "./copy_clock.ts";
 import type { Descriptor, Mover } from "./descriptor.ts";
@@ -16,11 +16,19 @@ const NOTHING = new Uint8Array(0);
 
 /**
  * Answers how many bytes that were. Rejects with "closed" where `from` ends first, with "timeout" where the pace is not kept, and with the reset of either.
- * `bytes` Infinity: up to the end.
+ * `bytes` Infinity: up to the end. `watch` gets what tells how far it is, before anything moves.
  */
-export async function copyBytes(from: Stream, to: Stream, bytes: number, pace?: Pace): Promise<number> {
+export async function copyBytes(
+  from: Stream,
+  to: Stream,
+  bytes: number,
+  pace?: Pace,
+  watch?: (progress: Progress) => void,
+): Promise<number> {
   if (bytes <= 0) return 0;
-  if (from instanceof Socket && to instanceof Socket) return await spliceBytes(from, to, bytes, pace);
+  if (from instanceof Socket && to instanceof Socket) {
+    return await spliceBytes(from, to, bytes, pace, watch);
+  }
   if (!from.joint || !to.joint) {
     throw new GateError("internal", "gate", "Cannot copy: a stream has neither a socket nor a joint");
   }
@@ -32,7 +40,7 @@ export async function copyBytes(from: Stream, to: Stream, bytes: number, pace?: 
     source.leave();
     throw thrown;
   }
-  const moved = await jointBytes(source, sink, bytes, sideOf(from), sideOf(to), pace);
+  const moved = await jointBytes(source, sink, bytes, sideOf(from), sideOf(to), pace, watch);
   await refusedGone(to, pace);
   return moved;
 }
@@ -54,9 +62,15 @@ const tooShort = (from: Socket | undefined, bytes: number): GateError =>
 
 const sideOf = (stream: Stream): Side => "side" in stream ? stream.side as Side : "gate";
 
-function spliceBytes(from: Socket, to: Socket, bytes: number, pace: Pace | undefined): Promise<number> {
+function spliceBytes(
+  from: Socket,
+  to: Socket,
+  bytes: number,
+  pace: Pace | undefined,
+  watch: ((progress: Progress) => void) | undefined,
+): Promise<number> {
   return new Promise((resolve, reject) => {
-    new SpliceCopy(from, to, bytes, pace, (moved, reason) => {
+    new SpliceCopy(from, to, bytes, pace, watch, (moved, reason) => {
       if (reason) reject(reason);
       else resolve(moved);
     });
@@ -77,6 +91,7 @@ class SpliceCopy implements Mover {
     to: Socket,
     bytes: number,
     pace: Pace | undefined,
+    watch: ((progress: Progress) => void) | undefined,
     done: (moved: number, reason?: GateError) => void,
   ) {
     const held = from.unread(), first = held.subarray(0, Math.min(held.length, bytes));
@@ -96,6 +111,7 @@ class SpliceCopy implements Mover {
         (reason) => this.#finish(reason),
       );
     }
+    watch?.(this.#flow);
     from.mover = to.mover = this;
     this.#pump();
   }
@@ -149,6 +165,7 @@ function jointBytes(
   source: Side,
   sink: Side,
   pace: Pace | undefined,
+  watch: ((progress: Progress) => void) | undefined,
 ): Promise<number> {
   return new Promise((resolve, reject) => {
     const copy = new JointCopy(from, to, bytes, (reason) => {
@@ -159,6 +176,7 @@ function jointBytes(
       if (reason) reject(reason);
       else resolve(copy.moved);
     });
+    watch?.(copy);
     const clock = pace && new CopyClock(pace, source, sink, () => copy, (reason) => copy.broke(reason));
     from.join(copy, bytes);
     to.join(copy.sink, 0);

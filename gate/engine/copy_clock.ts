@@ -1,12 +1,11 @@
 /** Whether a copy keeps its pace: one deadline that is looked at again, and costs nothing for each batch. */
-import type { Pace } from "../contracts.ts";
-import { GateError, type Side } from "../errors.ts";
+import type { Pace, Progress } from "../streams.ts";
+import { atLimit, GateError, type Side } from "../errors.ts";
 import type { Expiring } from "./deadlines.ts";
 import { deadlines, now } from "./loop.ts";
 
 /** What a copy is doing. */
-export interface Progress {
-  readonly moved: number;
+export interface Pacing extends Progress {
   /** The sink does not take what was read. */
   readonly stuck: boolean;
 }
@@ -15,7 +14,7 @@ export class CopyClock implements Expiring {
   readonly #pace: Pace;
   readonly #source: Side;
   readonly #sink: Side;
-  readonly #progress: () => Progress;
+  readonly #progress: () => Pacing;
   readonly #late: (reason: GateError) => void;
   readonly #slot = deadlines.claim(this);
   readonly #began = now;
@@ -27,7 +26,7 @@ export class CopyClock implements Expiring {
     pace: Pace,
     source: Side,
     sink: Side,
-    progress: () => Progress,
+    progress: () => Pacing,
     late: (reason: GateError) => void,
   ) {
     this.#pace = pace;
@@ -64,5 +63,8 @@ export class CopyClock implements Expiring {
   }
 }
 
-export const tooSlow = (side: Side, what: string): GateError =>
-  new GateError("timeout", side, `Cannot pass content on: the ${side} ${what}`);
+/** Content does not keep its pace; a client's slowness is counted. */
+export function tooSlow(side: Side, what: string): GateError {
+  const reason = new GateError("timeout", side, `Cannot pass content on: the ${side} ${what}`);
+  return side === "client" ? atLimit("bodyTimeout", reason) : reason;
+}

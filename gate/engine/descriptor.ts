@@ -15,7 +15,7 @@ import {
   EPOLLRDHUP,
 } from "./layout.ts";
 import { errnoName, ETIMEDOUT, MSG_NOSIGNAL, SHUT_WR } from "./layout.ts";
-import { promiseResolved, unwatch, watch, type Watcher } from "./loop.ts";
+import { again, promiseResolved, unwatch, watch, type Watcher } from "./loop.ts";
 import { closeOwned, disown } from "./owned.ts";
 import { errno, libc, resetAndClose, socketError } from "./sys.ts";
 
@@ -45,6 +45,8 @@ export class Descriptor implements Watcher {
   reason: GateError | undefined;
   #reader: (() => void) | undefined;
   #writer: (() => void) | undefined;
+  /** Called at the event itself; the others only resolve promises. */
+  #poller: (() => void) | undefined;
 
   constructor(fd: number, readonly side: Side, public family: number) {
     this.fd = fd;
@@ -57,9 +59,12 @@ export class Descriptor implements Watcher {
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) this.readable = true;
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) this.writable = true;
     if (this.mover) return this.mover.moved(this, events);
-    const waited = this.#reader !== undefined || this.#writer !== undefined;
+    const poller = this.readable ? this.#poller : undefined;
+    const waited = poller !== undefined || this.#reader !== undefined || this.#writer !== undefined;
+    if (poller) this.#poller = undefined;
     if (this.readable) this.wakeReader();
     if (this.writable) this.wakeWriter();
+    if (poller) return poller();
     if (!waited && events & (EPOLLHUP | EPOLLERR) && this.onGone) {
       const told = this.onGone;
       this.onGone = undefined;
@@ -72,12 +77,19 @@ export class Descriptor implements Watcher {
     return new Promise((wake) => this.#reader = wake);
   }
 
+  /** Calls `wake` once then, from the loop. */
+  whenReadable(wake: () => void): void {
+    this.#poller = wake;
+  }
+
   untilWritable(): Promise<void> {
     return new Promise((wake) => this.#writer = wake);
   }
 
   wakeReader(): void {
-    const wake = this.#reader;
+    const wake = this.#reader, poller = this.#poller;
+    this.#poller = undefined;
+    if (poller) again(poller); // whoever is at work here is not interrupted
     if (!wake) return;
     this.#reader = undefined;
     promiseResolved();

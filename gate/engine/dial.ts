@@ -2,9 +2,8 @@
  * Happy Eyeballs v2 (RFC 8305): addresses of both families take turns, the next one starts when one failed or 250 ms
  * passed, the first that stands wins and the others are closed.
  */
-import type { Target } from "../contracts.ts";
+import { formatTarget, type Target } from "../address.ts";
 import { asGateError, atLimit, type Failure, GateError } from "../errors.ts";
-import { formatTarget } from "../address.ts";
 import type { Expiring } from "./deadlines.ts";
 import type { Descriptor, Mover } from "./descriptor.ts";
 import {

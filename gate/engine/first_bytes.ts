@@ -1,5 +1,5 @@
 /** Looks at the first bytes of a raw connection until a parser decides, without a promise while they are waited for. */
-import type { Phase } from "../contracts.ts";
+import type { Phase } from "../streams.ts";
 import type { GateError } from "../errors.ts";
 import type { Descriptor, Mover } from "./descriptor.ts";
 import type { Socket } from "./socket.ts";

@@ -2,7 +2,7 @@
  * What a layer hands over for one of its streams: kept until it is read by the promise forms, or passed on to the
  * taker of a joint. What is kept is bounded by the stream's window, for only what was used is told as delivered.
  */
-import type { Taker } from "../contracts.ts";
+import type { Taker } from "../streams.ts";
 import { asGateError, type GateError } from "../errors.ts";
 import { ByteQueue } from "./byte_queue.ts";
 import { again, promiseResolved } from "./loop.ts";
@@ -21,6 +21,7 @@ export class Inbox implements Taker {
   #told = false;
   #toldBroke = false;
   #reader: (() => void) | undefined;
+  #poller: (() => void) | undefined;
   #writer: (() => void) | undefined;
 
   /** `abort` resets the layer's stream: when a target cannot read what it was passed. */
@@ -32,10 +33,18 @@ export class Inbox implements Taker {
       this.#left -= now;
       this.#target!.take(bytes, at, now);
     }
-    this.queue.push(bytes, at + now, size - now);
+    if (this.#poller && this.queue.size === 0) this.queue.lend(bytes, at + now, size - now);
+    else this.queue.push(bytes, at + now, size - now);
   }
 
+  /** Who polls may use what came where it lies: nothing of a message that comes whole is copied. */
   flush(): void {
+    const poller = this.#poller;
+    if (poller) {
+      this.#poller = undefined;
+      poller();
+      return this.queue.own();
+    }
     if (!this.#target) return this.wakeReader();
     this.#target.flush();
     this.#endWhenFull();
@@ -54,8 +63,9 @@ export class Inbox implements Taker {
 
   broke(reason: GateError): void {
     this.reason ??= reason;
+    this.queue.own();
     if (this.#target) return this.#tellBroke(this.#target, reason);
-    const told = this.#reader || this.#writer ? undefined : this.onGone;
+    const told = this.#reader || this.#poller || this.#writer ? undefined : this.onGone;
     this.wakeReader();
     this.wakeWriter();
     told?.(reason);
@@ -63,6 +73,7 @@ export class Inbox implements Taker {
 
   /** Passes on to `to`, what is kept first, at most `bytes` in all; told in a later turn. */
   join(to: Taker, bytes: number): void {
+    this.queue.own();
     this.#target = to;
     this.#left = bytes;
     this.#told = this.#toldBroke = false;
@@ -84,9 +95,15 @@ export class Inbox implements Taker {
     return new Promise((wake) => this.#writer = wake);
   }
 
+  /** Calls `wake` once then: as bytes come, when all of them are handed over, else from the loop. */
+  whenReadable(wake: () => void): void {
+    this.#poller = wake;
+  }
+
   wakeReader(): void {
-    const wake = this.#reader;
-    this.#reader = undefined;
+    const wake = this.#reader, poller = this.#poller;
+    this.#reader = this.#poller = undefined;
+    if (poller) again(poller);
     if (!wake) return;
     promiseResolved();
     wake();

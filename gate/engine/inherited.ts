@@ -2,8 +2,7 @@
  * Listening sockets that a service manager bound before the program began (socket activation). They stay its own: it
  * listens on while no gate runs, so nobody is refused, and their files are not ours to remove.
  */
-import { formatTarget } from "../address.ts";
-import type { Target } from "../contracts.ts";
+import { formatTarget, type Target } from "../address.ts";
 import { GateError } from "../errors.ts";
 import type { ListeningSocket } from "./bind.ts";
 import { AF_INET, AF_INET6, AF_UNIX, F_GETFL, F_SETFD, F_SETFL, FD_CLOEXEC, IPPROTO_IPV6 } from "./layout.ts";

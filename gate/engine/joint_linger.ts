@@ -2,7 +2,7 @@
  * Closes a joint behind an answer: FIN, then what the peer still sends is thrown away for a moment, for a reset may
  * overtake the answer. What Linger is for a raw socket.
  */
-import type { Joint, Taker } from "../contracts.ts";
+import type { Joint, Taker } from "../streams.ts";
 import { GateError } from "../errors.ts";
 import type { Expiring } from "./deadlines.ts";
 import { LINGER_MOST, LINGER_TIME } from "./linger.ts";

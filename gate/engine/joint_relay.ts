@@ -2,7 +2,7 @@
  * A relay where at least one stream is layered. Bytes of a raw socket are received straight into the places where the
  * layer seals them; opened bytes are sent from where they were opened, and copied only when the kernel refuses them.
  */
-import type { Joint, Stream } from "../contracts.ts";
+import type { Joint, Stream } from "../streams.ts";
 import { asGateError, GateError } from "../errors.ts";
 import type { Expiring } from "./deadlines.ts";
 import { LayeredSide } from "./layered_side.ts";

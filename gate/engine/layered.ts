@@ -2,7 +2,7 @@
  * The promise forms over a stream that a layer unwrapped. A layer implements the synchronous `Core` once for each of
  * its streams; looking, reading and writing are the same for all of them and live here.
  */
-import type { Joint, Phase, Room, Stream, Taker } from "../contracts.ts";
+import type { Joint, Phase, Room, Stream, Taker } from "../streams.ts";
 import { GateError, type Side } from "../errors.ts";
 import { Inbox } from "./inbox.ts";
 import { JointLinger } from "./joint_linger.ts";
@@ -30,6 +30,8 @@ export class Layered implements Stream {
   readonly #core: Core;
   readonly #inbox: Inbox;
   #late = false;
+  /** Bytes that who polls asked for. */
+  #need = 1;
   #given = false;
   #finished = false;
   /** Why we let go of it. */
@@ -57,18 +59,33 @@ export class Layered implements Stream {
     this.#inbox.wakeReader();
   }
 
-  async look<T extends object | string | boolean>(
+  look<T extends object | string | boolean>(
     parse: (head: Uint8Array, phase: Phase) => T | number,
-  ): Promise<T> {
-    const { answer } = await this.#parsed((bytes, phase) => {
+  ): T | Promise<T> {
+    const shown = this.next((bytes, phase) => {
       const answer = parse(bytes, phase);
       return typeof answer === "number" ? answer : { used: 0, answer };
     });
-    return answer;
+    return shown instanceof Promise ? shown.then(({ answer }) => answer) : shown.answer;
   }
 
-  next<T extends { used: number }>(use: (bytes: Uint8Array, phase: Phase) => T | number): Promise<T> {
-    return this.#parsed(use);
+  next<T extends { used: number }>(use: (bytes: Uint8Array, phase: Phase) => T | number): T | Promise<T> {
+    const answer = this.#tryNext(use, 1);
+    return typeof answer === "number" ? this.#waitNext(use, answer) : answer;
+  }
+
+  poll<T extends { used: number }>(
+    use: (bytes: Uint8Array, phase: Phase) => T | number,
+    wake: () => void,
+  ): T | undefined {
+    const answer = this.#tryNext(use, this.#need);
+    if (typeof answer === "number") {
+      this.#need = answer;
+      this.#inbox.whenReadable(wake);
+      return undefined;
+    }
+    this.#need = 1;
+    return answer;
   }
 
   async read(into: Uint8Array): Promise<number | null> {
@@ -86,10 +103,10 @@ export class Layered implements Stream {
     return size;
   }
 
-  write(bytes: Uint8Array): void | Promise<void> {
+  write(bytes: Uint8Array, size = bytes.length): void | Promise<void> {
     if (this.#finished) throw new GateError("closed", "gate", "Cannot write: the stream was ended");
-    const sent = this.#put(bytes);
-    if (sent < bytes.length) return this.#putRest(bytes.slice(sent));
+    const sent = this.#put(bytes, size);
+    if (sent < size) return this.#putRest(bytes.slice(sent, size));
   }
 
   // deno-lint-ignore require-await -- the contract's promise carries the error
@@ -125,23 +142,35 @@ export class Layered implements Stream {
     new JointLinger(joint);
   }
 
-  async #parsed<T extends { used: number }>(
+  #tryNext<T extends { used: number }>(
     use: (bytes: Uint8Array, phase: Phase) => T | number,
-  ): Promise<T> {
+    need: number,
+  ): T | number {
     const { queue } = this.#inbox;
-    for (let need = 1;;) {
-      if (this.#closed) throw this.#closed;
-      const phase: Phase = this.#inbox.ended ? "ended" : this.#late ? "late" : "open";
-      if (queue.size >= need || phase !== "open") {
-        const answer = use(queue.all(), phase);
-        if (typeof answer !== "number") {
-          this.#use(answer.used);
-          return answer;
-        }
-        need = needed(answer, queue.size, phase, this.side);
+    if (this.#closed) throw this.#closed;
+    const phase: Phase = this.#inbox.ended ? "ended" : this.#late ? "late" : "open";
+    let wanted = need;
+    if (queue.size >= need || phase !== "open") {
+      const answer = use(queue.all(), phase);
+      if (typeof answer !== "number") {
+        this.#use(answer.used);
+        return answer;
       }
-      this.#check();
+      wanted = needed(answer, queue.size, phase, this.side);
+    }
+    this.#check();
+    return wanted;
+  }
+
+  async #waitNext<T extends { used: number }>(
+    use: (bytes: Uint8Array, phase: Phase) => T | number,
+    need: number,
+  ): Promise<T> {
+    for (;;) {
       await this.#inbox.untilReadable();
+      const answer = this.#tryNext(use, need);
+      if (typeof answer !== "number") return answer;
+      need = answer;
     }
   }
 
@@ -156,16 +185,16 @@ export class Layered implements Stream {
     if (reason) throw reason;
   }
 
-  /** As many bytes as there is room for now. */
-  #put(bytes: Uint8Array): number {
+  /** As many of the first `size` bytes as there is room for now. */
+  #put(bytes: Uint8Array, size = bytes.length): number {
     this.#check();
     let sent = 0;
-    while (sent < bytes.length) {
-      const room = this.#core.reserve(bytes.length - sent);
+    while (sent < size) {
+      const room = this.#core.reserve(size - sent);
       if (!room) break;
-      const size = fill(room, bytes, sent, bytes.length - sent);
-      this.#core.commit(size);
-      sent += size;
+      const filled = fill(room, bytes, sent, size - sent);
+      this.#core.commit(filled);
+      sent += filled;
     }
     return sent;
   }

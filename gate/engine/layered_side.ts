@@ -1,5 +1,5 @@
 /** The layered end of a joint relay: what its peer sends is handed to the other side where it was opened. */
-import type { Joint, Taker } from "../contracts.ts";
+import type { Joint, Taker } from "../streams.ts";
 import { asGateError, type GateError } from "../errors.ts";
 import type { JointRelay, Side } from "./joint_relay.ts";
 import { Outlet } from "./outlet.ts";

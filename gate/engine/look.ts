@@ -1,5 +1,5 @@
 /** What `look` and `next` have in common on raw and on layered streams. */
-import type { Phase } from "../contracts.ts";
+import type { Phase } from "../streams.ts";
 import { atLimit, GateError, type Side } from "../errors.ts";
 
 /** The most that `look` and `next` can be asked for, bytes. */

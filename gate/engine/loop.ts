@@ -28,8 +28,8 @@ export interface Watcher {
 export const EDGES = (EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET) >>> 0;
 
 const BATCH = 512;
-/** Yields to promises at least this often while events keep coming, ms. */
-const YIELD_INTERVAL = 2;
+/** Yields at least this often while events keep coming, ms: to promises of which nobody said that they were resolved. */
+const YIELD_INTERVAL = 10;
 /** After so long a turn is others', ms. */
 const LONG_TURN = 5;
 /** The longest sleep, ms: bounds how late a deadline is. */
@@ -38,7 +38,9 @@ const LONGEST_SLEEP = 250;
 const epoll = owned(libc.epoll_create1(0x80000));
 if (epoll < 0) throw new Error("Cannot start an engine: epoll_create1 failed");
 const size = layout.epollEventSize, dataOffset = layout.epollDataOffset;
-const events = new Uint8Array(size * BATCH), eventView = new DataView(events.buffer);
+/** As bytes for the kernel, and as words to read: structures and their fields lie on words. */
+const events = new Uint8Array(size * BATCH), words = new Int32Array(events.buffer);
+const wordsOfEvent = size / 4, dataWord = dataOffset / 4;
 const control = new Uint8Array(size), controlView = new DataView(control.buffer);
 
 const watchers: (Watcher | undefined)[] = [];
@@ -101,7 +103,11 @@ export function again(act: () => void): void {
  * Everybody else, and whoever looks whether this thread turns, waits for that.
  */
 export function giveWay(): Promise<void> | undefined {
-  if (!running || performance.now() - now < LONG_TURN) return undefined;
+  return running && performance.now() - now >= LONG_TURN ? nextTurn() : undefined;
+}
+
+/** The next turn, behind what goes on because of this one. */
+export function nextTurn(): Promise<void> {
   return new Promise((resolve) =>
     again(() => {
       promiseResolved();
@@ -128,26 +134,33 @@ export function beatInto(shared: SharedArrayBuffer, at: number): void {
 /** Until stop(). */
 export async function run(): Promise<void> {
   running = true;
-  let swept = 0, yielded = performance.now();
+  let yielded = performance.now();
   while (running) {
-    const count = libc.epoll_wait(epoll, events, BATCH, sleepTime());
-    const failed = count < 0 ? errno() : 0;
-    now = performance.now();
-    if (beats) beats[beat]++;
-    if (failed !== 0 && failed !== EINTR) throw new Error(`Cannot wait for events: ${errnoName(failed)}`);
-    for (let i = 0, at = 0; i < count; i++, at += size) dispatch(at);
-    if (eager.length > 0) { for (const act of eager.splice(0)) guarded(act); }
-    timers.fire(now, guarded);
-    if (now - swept >= SWEEP_INTERVAL) {
-      swept = now;
-      guarded(sweep);
-    }
+    turn();
     if (promisesWait || now - yielded > YIELD_INTERVAL) {
       promisesWait = false;
       yielded = now;
       await new Promise((done) => setImmediate(done));
     }
     for (const act of turnEnds) guarded(act); // what promises gathered leaves too, before the loop sleeps
+  }
+}
+
+let swept = 0;
+
+/** Sleeps until something happens, and does what is to be done. */
+function turn(): void {
+  const count = libc.epoll_wait(epoll, events, BATCH, sleepTime());
+  const failed = count < 0 ? errno() : 0;
+  now = performance.now();
+  if (beats) beats[beat]++;
+  if (failed !== 0 && failed !== EINTR) throw new Error(`Cannot wait for events: ${errnoName(failed)}`);
+  for (let i = 0, at = 0; i < count; i++, at += wordsOfEvent) dispatch(at);
+  if (eager.length > 0) { for (const act of eager.splice(0)) guarded(act); }
+  timers.fire(now, guarded);
+  if (now - swept >= SWEEP_INTERVAL) {
+    swept = now;
+    guarded(sweep);
   }
 }
 
@@ -159,11 +172,11 @@ function sleepTime(): number {
 }
 
 function dispatch(at: number): void {
-  const fd = eventView.getInt32(at + dataOffset, true);
+  const fd = words[at + dataWord];
   const watcher = watchers[fd];
-  if (watcher === undefined || generations[fd] !== eventView.getInt32(at + dataOffset + 4, true)) return;
+  if (watcher === undefined || generations[fd] !== words[at + dataWord + 1]) return;
   try {
-    watcher.onEvent(eventView.getUint32(at, true));
+    watcher.onEvent(words[at]);
   } catch (thrown) {
     report("event", thrown);
   }

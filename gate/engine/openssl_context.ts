@@ -4,7 +4,8 @@ import { GateError } from "../errors.ts";
 import { cString, type OpenSsl, openssl, takeError } from "./openssl_library.ts";
 import { eachCertificate, unusable, withBio } from "./openssl_certificates.ts";
 import { trustSystem } from "./openssl_roots.ts";
-import { sealTicketsHere, type TicketKey, ticketKeysOf } from "./openssl_tickets.ts";
+import { selectAlpn } from "./openssl_alpn.ts";
+import { TICKET_KEY_SIZE, type TicketKey, ticketKeysOf } from "./openssl_tickets.ts";
 
 /** A certificate, the intermediate ones behind it, and its private key: PEM. */
 export interface KeyPair {
@@ -48,7 +49,7 @@ export interface ClientSettings {
 export const liveContexts = { count: 0 };
 
 // ssl.h, tls1.h
-const CTRL_MODE = 33, CTRL_READ_AHEAD = 41, CTRL_SESSION_CACHE = 44;
+const CTRL_MODE = 33, CTRL_READ_AHEAD = 41, CTRL_SESSION_CACHE = 44, CTRL_TICKET_KEYS = 59;
 const CTRL_CHAIN_CERT = 89, CTRL_MIN_VERSION = 123;
 const MODE_MOVING_BUFFER = 2n, MODE_RELEASE_BUFFERS = 16n;
 const NO_TICKET = 1n << 14n, NO_COMPRESSION = 1n << 17n, NO_RENEGOTIATION = 1n << 30n;
@@ -64,7 +65,13 @@ const CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20";
 export class Context implements Disposable {
   readonly library: OpenSsl;
   #pointer: Deno.PointerObject;
-  #ticketKeys: readonly TicketKey[] = [];
+  /** The peer is asked for a certificate. */
+  asksCertificate = false;
+  /** Something is agreed on of what is spoken inside. */
+  hasAlpn = false;
+  #ticketKey: TicketKey | undefined;
+  /** Those that only open. */
+  olderTicketKeys: readonly TicketKey[] = [];
   /** Of the client's side: the last session with each server, by its name. */
   readonly #sessions = new Map<string, Deno.PointerObject>();
   #freed = false;
@@ -94,13 +101,29 @@ export class Context implements Disposable {
 
   /** New connections issue tickets under the first of these keys, and accept them under all. Throws "internal". */
   setTicketKeys(keys: Uint8Array): void {
-    this.#ticketKeys = ticketKeysOf(keys);
-    sealTicketsHere(this.library, this.pointer);
+    const [newest, ...older] = ticketKeysOf(keys);
+    this.#ticketKey = newest;
+    this.olderTicketKeys = older;
+    this.#useTicketKey(newest);
   }
 
-  /** The newest first; none: no session is resumed. */
-  get ticketKeys(): readonly TicketKey[] {
-    return this.#ticketKeys;
+  /** Whether sessions are resumed. */
+  get hasTickets(): boolean {
+    return this.#ticketKey !== undefined;
+  }
+
+  /** Takes a step of a handshake whose ticket an older key sealed. */
+  openTicketUnder<T>(key: TicketKey, step: () => T): T {
+    this.#useTicketKey(key);
+    try {
+      return step();
+    } finally {
+      this.#useTicketKey(this.#ticketKey!);
+    }
+  }
+
+  #useTicketKey(key: TicketKey): void {
+    this.library.ssl.SSL_CTX_ctrl(this.pointer, CTRL_TICKET_KEYS, BigInt(TICKET_KEY_SIZE), key);
   }
 
   /** The session that a connection to this server may resume, if it still may: valid until the next one is kept. */
@@ -139,15 +162,20 @@ export function serverContext(settings: ServerSettings): Context {
     ssl.SSL_CTX_set_cipher_list(pointer, cString(CIPHERS));
     ssl.SSL_CTX_set_options(pointer, SERVER_PREFERENCE | PRIORITIZE_CHACHA | (ticketKeys ? 0n : NO_TICKET));
     useKeyPair(context, settings.keyPair);
+    ssl.SSL_CTX_set_num_tickets(pointer, 0n); // a connection issues its own
     if (ticketKeys) context.setTicketKeys(ticketKeys);
-    else ssl.SSL_CTX_set_num_tickets(pointer, 0n);
     const digest = createHash("sha256").update(JSON.stringify([settings.scope, asked])).digest();
     ssl.SSL_CTX_set_session_id_context(pointer, digest, digest.length);
     if (asked) {
+      context.asksCertificate = true;
       trust(context, asked.roots, (root) => ssl.SSL_CTX_add_client_CA(pointer, root));
       ssl.SSL_CTX_set_verify(pointer, VERIFY_PEER | (asked.require ? FAIL_WITHOUT_CERTIFICATE : 0), null);
     }
-    if (settings.alpn.length > 0) selectAlpn(context, settings.alpn);
+    context.hasAlpn = settings.alpn.length > 0;
+    if (context.hasAlpn) {
+      alpnList(settings.alpn); // throws
+      selectAlpn(context.library, pointer, settings.alpn);
+    }
   });
 }
 
@@ -155,12 +183,14 @@ export function serverContext(settings: ServerSettings): Context {
 export function clientContext({ roots, alpn, keyPair }: ClientSettings): Context {
   return filled(new Context(openssl(), false), (context) => {
     const { library: { ssl }, pointer } = context;
+    context.asksCertificate = true;
+    context.hasAlpn = alpn.length > 0;
     ssl.SSL_CTX_set_verify(pointer, roots === "any" ? VERIFY_NONE : VERIFY_PEER, null);
     if (roots === "system") trustSystem(context.library, pointer);
     else if (roots !== "any") trust(context, roots.pem, () => 1);
     if (keyPair) useKeyPair(context, keyPair);
     const wire = alpnList(alpn);
-    if (wire.length > 0) ssl.SSL_CTX_set_alpn_protos(pointer, wire, wire.length);
+    if (context.hasAlpn) ssl.SSL_CTX_set_alpn_protos(pointer, wire, wire.length);
   });
 }
 
@@ -236,47 +266,4 @@ function alpnList(names: readonly string[]): Uint8Array<ArrayBuffer> {
     );
   }
   return Uint8Array.from(encoded.flatMap((name) => [name.length, ...name]));
-}
-
-/** What contexts prefer, by the number that OpenSSL hands to the callback: lists are few, and never forgotten. */
-const preferences: string[] = [];
-let selecting: Deno.UnsafeCallback<typeof SELECT> | undefined;
-const SELECT = {
-  parameters: ["pointer", "pointer", "pointer", "pointer", "u32", "pointer"],
-  result: "i32",
-} as const;
-const SELECTED = 0, NONE_IN_COMMON = 2; // SSL_TLSEXT_ERR_OK, _ALERT_FATAL
-
-function selectAlpn({ library, pointer }: Context, names: readonly string[]): void {
-  const list = names.join("\n");
-  alpnList(names); // throws
-  if (!preferences.includes(list)) preferences.push(list);
-  const number = Deno.UnsafePointer.create(BigInt(preferences.indexOf(list) + 1));
-  selecting ??= new Deno.UnsafeCallback(SELECT, select);
-  library.ssl.SSL_CTX_set_alpn_select_cb(pointer, selecting.pointer, number);
-}
-
-/** Called inside SSL_do_handshake. The answer points into the client's own list, which outlives it. */
-function select(
-  _ssl: Deno.PointerValue,
-  out: Deno.PointerValue,
-  outSize: Deno.PointerValue,
-  offered: Deno.PointerValue,
-  size: number,
-  number: Deno.PointerValue,
-): number {
-  if (offered === null || out === null || outSize === null) return NONE_IN_COMMON;
-  const bytes = new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(offered, size));
-  const places = new Map<string, { at: number; length: number }>();
-  for (let at = 0; at < size; at += bytes[at] + 1) {
-    const name = bytes.subarray(at + 1, at + 1 + bytes[at]);
-    places.set(new TextDecoder().decode(name), { at: at + 1, length: name.length });
-  }
-  const wanted = preferences[Number(Deno.UnsafePointer.value(number)) - 1].split("\n");
-  const place = wanted.map((name) => places.get(name)).find((found) => found !== undefined);
-  if (!place) return NONE_IN_COMMON;
-  const address = Deno.UnsafePointer.value(offered) + BigInt(place.at);
-  new BigUint64Array(Deno.UnsafePointerView.getArrayBuffer(out, 8))[0] = address;
-  new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(outSize, 1))[0] = place.length;
-  return SELECTED;
 }

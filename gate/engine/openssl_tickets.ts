@@ -1,39 +1,14 @@
 /**
- * Tickets of TLS sessions under keys that threads share: sealed under the newest one, opened under any, so that other
- * keys cost nobody a full handshake. libssl by itself knows one key at a time.
+ * The keys of session tickets, which threads share: the newest seals, any opens, so that other keys cost nobody a full
+ * handshake. libssl knows one key of a context at a time, and works with that by itself.
  */
-import { randomFillSync } from "node:crypto";
 import { GateError } from "../errors.ts";
-import type { OpenSsl } from "./openssl_library.ts";
-import { textParameter } from "./openssl_parameters.ts";
 
-/** Bytes of a key: its name, and what seals and what authenticates a ticket (RFC 5077 4). */
+/** Bytes of a key: its name, and what authenticates and what seals a ticket (RFC 5077 4), as SSL_CTX_ctrl has them. */
 export const TICKET_KEY_SIZE = 80;
-const NAME = 16, CIPHER_KEY = 32, IV = 16;
+const NAME = 16;
 
-/** As bytes of their own. */
-export interface TicketKey {
-  readonly name: Uint8Array;
-  readonly cipher: Uint8Array<ArrayBuffer>;
-  readonly mac: Uint8Array<ArrayBuffer>;
-}
-
-const SEAL = {
-  parameters: ["pointer", "pointer", "pointer", "pointer", "pointer", "i32"],
-  result: "i32",
-} as const;
-// What the callback answers (SSL_CTX_set_tlsext_ticket_key_evp_cb).
-const FAILED = -1, UNKNOWN = 0, SEALED = 1, OPENED = 1, OPENED_BY_AN_OLD_ONE = 2;
-
-interface Sealing {
-  readonly library: OpenSsl;
-  readonly callback: Deno.UnsafeCallback<typeof SEAL>;
-  readonly parameters: Deno.PointerValue;
-}
-
-let sealing: Sealing | undefined;
-/** Of the connection whose handshake goes on, the newest first. */
-let current: readonly TicketKey[] = [];
+export type TicketKey = Uint8Array<ArrayBuffer>;
 
 /** One or several of 80 bytes, the newest first. Throws GateError "internal" for anything else. */
 export function ticketKeysOf(bytes: Uint8Array): readonly TicketKey[] {
@@ -41,51 +16,29 @@ export function ticketKeysOf(bytes: Uint8Array): readonly TicketKey[] {
     const state = `${bytes.length} bytes are no keys of ${TICKET_KEY_SIZE}`;
     throw new GateError("internal", "gate", `Cannot set ticket keys: ${state}`);
   }
-  return Array.from({ length: bytes.length / TICKET_KEY_SIZE }, (_, i) => {
-    const key = bytes.slice(i * TICKET_KEY_SIZE, (i + 1) * TICKET_KEY_SIZE);
-    const macAt = NAME + CIPHER_KEY;
-    return { name: key.subarray(0, NAME), cipher: key.slice(NAME, macAt), mac: key.slice(macAt) };
+  return Array.from(
+    { length: bytes.length / TICKET_KEY_SIZE },
+    (_, i) => Uint8Array.from(bytes.subarray(i * TICKET_KEY_SIZE, (i + 1) * TICKET_KEY_SIZE)),
+  );
+}
+
+/**
+ * Under which of these keys a ticket lies in a ClientHello: one begins with its key's name. Whoever writes a name elsewhere
+ * into a hello, or cuts one into two records, has a full handshake.
+ */
+export function keyNamedIn(
+  keys: readonly TicketKey[],
+  hello: Uint8Array,
+  at: number,
+  size: number,
+): TicketKey | undefined {
+  return keys.find((key) => {
+    const last = at + size - NAME;
+    for (let i = hello.indexOf(key[0], at); i >= 0 && i <= last; i = hello.indexOf(key[0], i + 1)) {
+      let same = 1;
+      while (same < NAME && hello[i + same] === key[same]) same++;
+      if (same === NAME) return true;
+    }
+    return false;
   });
-}
-
-/** Tickets of this context are sealed and opened here. */
-export function sealTicketsHere(library: OpenSsl, context: Deno.PointerObject): void {
-  sealing ??= {
-    library,
-    callback: new Deno.UnsafeCallback(SEAL, seal),
-    parameters: Deno.UnsafePointer.of(textParameter("digest", "SHA256")),
-  };
-  library.ssl.SSL_CTX_set_tlsext_ticket_key_evp_cb(context, sealing.callback.pointer);
-}
-
-/** To be called before each step of a handshake: these are the connection's keys. */
-export function sealUnder(keys: readonly TicketKey[]): void {
-  current = keys;
-}
-
-/** Called inside SSL_do_handshake: readies the contexts of cipher and MAC with which libssl seals or opens a ticket. */
-function seal(
-  _ssl: Deno.PointerValue,
-  name: Deno.PointerValue,
-  iv: Deno.PointerValue,
-  cipher: Deno.PointerValue,
-  mac: Deno.PointerValue,
-  sealed: number,
-): number {
-  const { library: { crypto }, parameters } = sealing!;
-  if (name === null || iv === null || current.length === 0) return sealed ? FAILED : UNKNOWN;
-  const wanted = new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(name, NAME));
-  const at = sealed ? 0 : current.findIndex((key) => key.name.every((byte, i) => byte === wanted[i]));
-  if (at < 0) return UNKNOWN;
-  const key = current[at];
-  if (sealed) {
-    wanted.set(key.name);
-    randomFillSync(new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(iv, IV)));
-  }
-  const ready =
-    crypto.EVP_CipherInit_ex(cipher, crypto.EVP_aes_256_cbc(), null, key.cipher, iv, sealed) === 1 &&
-    crypto.EVP_MAC_init(mac, key.mac, BigInt(key.mac.length), parameters) === 1;
-  if (!ready) return FAILED;
-  if (sealed) return SEALED;
-  return at === 0 ? OPENED : OPENED_BY_AN_OLD_ONE;
 }

@@ -1,5 +1,5 @@
 /** Bytes on their way into a joint: placed while it has room, kept in order while it has none. */
-import type { Joint } from "../contracts.ts";
+import type { Joint } from "../streams.ts";
 import { ByteQueue } from "./byte_queue.ts";
 import { fill } from "./layered.ts";
 

@@ -2,7 +2,7 @@
  * A raw socket as a joint, for a layer that lies upon it: one receive and one send buffer for the thread, what is
  * committed leaves with the batch, what the kernel refuses is kept and closes `reserve` until it has left.
  */
-import type { Joint, Room, Stream, Taker } from "../contracts.ts";
+import type { Joint, Room, Stream, Taker } from "../streams.ts";
 import { asGateError, type GateError } from "../errors.ts";
 import { ByteQueue } from "./byte_queue.ts";
 import type { Descriptor, Mover } from "./descriptor.ts";

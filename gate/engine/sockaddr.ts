@@ -1,6 +1,5 @@
 /** Socket addresses: IPv4, IPv6 and unix, to and from what the kernel takes. */
-import { formatIp, type Ip, isUnixHost, isV4, parseIp, parseQuad } from "../address.ts";
-import type { Target } from "../contracts.ts";
+import { formatIp, type Ip, isUnixHost, isV4, parseIp, parseQuad, type Target } from "../address.ts";
 import { GateError } from "../errors.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "./layout.ts";
 import { libc } from "./sys.ts";

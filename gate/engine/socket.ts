@@ -1,5 +1,5 @@
 /** A raw stream: the promise forms over a kernel socket. */
-import type { Joint, Phase, Stream } from "../contracts.ts";
+import type { Joint, Phase, Stream } from "../streams.ts";
 import type { GateError } from "../errors.ts";
 import { Descriptor } from "./descriptor.ts";
 import { MSG_PEEK } from "./layout.ts";
@@ -9,6 +9,8 @@ import { RawJoint } from "./raw_joint.ts";
 const NOTHING = new Uint8Array(0);
 /** One of each per thread: what is in them is valid until the next await. */
 const peeked = new Uint8Array(LOOK_MAX), received = new Uint8Array(LOOK_MAX);
+/** Views of what was received, by their sizes: messages of one kind are often as long as the last one. */
+const VIEWS = 256, views: Uint8Array[] = [];
 /** Whose bytes `peeked` still shows: a second look in the same turn needs no system call. */
 let peekOwner: Socket | undefined, peekSize = 0, peekEnded = false;
 
@@ -18,6 +20,8 @@ export class Socket extends Descriptor implements Stream {
   /** Moved to a relay, a joint or another thread: disposing does nothing. */
   given = false;
   #late = false;
+  /** Bytes that who polls asked for. */
+  #need = 1;
   /** What a joint left unsent, on its way. */
   #leaving: Promise<void> | undefined;
 
@@ -79,6 +83,20 @@ export class Socket extends Descriptor implements Stream {
     return typeof answer === "number" ? this.#waitNext(use, answer) : answer;
   }
 
+  poll<T extends { used: number }>(
+    use: (bytes: Uint8Array, phase: Phase) => T | number,
+    wake: () => void,
+  ): T | undefined {
+    const answer = this.#tryNext(use, this.#need);
+    if (typeof answer === "number") {
+      this.#need = answer;
+      this.whenReadable(wake);
+      return undefined;
+    }
+    this.#need = 1;
+    return answer;
+  }
+
   async read(into: Uint8Array): Promise<number | null> {
     if (peekOwner === this) peekOwner = undefined;
     for (;;) {
@@ -96,10 +114,10 @@ export class Socket extends Descriptor implements Stream {
     }
   }
 
-  write(bytes: Uint8Array): void | Promise<void> {
-    if (this.#leaving) return this.#writeBehind(bytes.slice());
-    const sent = bytes.length === 0 ? 0 : this.send(bytes);
-    if (sent < bytes.length) return this.#writeRest(bytes.slice(Math.max(0, sent)));
+  write(bytes: Uint8Array, size = bytes.length): void | Promise<void> {
+    if (this.#leaving) return this.#writeBehind(bytes.slice(0, size));
+    const sent = size === 0 ? 0 : this.send(bytes, size);
+    if (sent < size) return this.#writeRest(bytes.slice(Math.max(0, sent), size));
   }
 
   async closeWrite(): Promise<void> {
@@ -166,7 +184,7 @@ export class Socket extends Descriptor implements Stream {
     this.open();
     for (;;) {
       if (size >= need || phase !== "open") {
-        const answer = use(size === bytes.length ? bytes : bytes.subarray(0, size), phase);
+        const answer = use(size === bytes.length ? bytes : viewOf(size), phase);
         if (typeof answer !== "number") {
           this.#hold(bytes, answer.used, size);
           return answer;
@@ -216,4 +234,10 @@ export class Socket extends Descriptor implements Stream {
       if (sent > 0) rest = rest.subarray(sent);
     }
   }
+}
+
+/** The first bytes of `received`. */
+function viewOf(size: number): Uint8Array {
+  const at = size & (VIEWS - 1), view = views[at];
+  return view?.length === size ? view : views[at] = received.subarray(0, size);
 }

@@ -2,7 +2,8 @@
  * Upstream connections between two messages, by the kind they are of (where they go, and how). How many are in use the
  * clients bound, each of which has one; so only idle ones are bounded here, and nobody waits for another's.
  */
-import type { Joint, Stream, Taker, Target } from "../contracts.ts";
+import type { Target } from "../address.ts";
+import type { Joint, Stream, Taker } from "../streams.ts";
 import { GateError } from "../errors.ts";
 import type { Expiring } from "./deadlines.ts";
 import type { Mover } from "./descriptor.ts";
@@ -12,9 +13,9 @@ import { deadlines, now } from "./loop.ts";
 import { Socket } from "./socket.ts";
 
 /** Idle ones of a kind, and of all kinds, that one thread keeps. */
-export const MOST_IDLE_OF_KIND = 1024, MOST_IDLE = 4096;
+const MOST_IDLE_OF_KIND = 1024, MOST_IDLE = 4096;
 /** How long one is kept idle, and how long it may live: names move. ms */
-export const IDLE_TIME = 60_000, LONGEST_LIFE = 600_000;
+const IDLE_TIME = 60_000, LONGEST_LIFE = 600_000;
 /** One that was idle for longer is looked at before it is used again: servers say farewell in words, too. ms */
 const FRESH = 1000;
 

@@ -1,4 +1,4 @@
-import type { Stream } from "../../gate/contracts.ts";
+import type { Stream } from "../../gate/streams.ts";
 import { asGateError } from "../../gate/errors.ts";
 
 /**

@@ -1,6 +1,5 @@
 /** What a client named: as a target, and as text that is safe to print. */
-import { canonicalHost, isUnixHost } from "../../gate/address.ts";
-import type { Target } from "../../gate/contracts.ts";
+import { canonicalHost, isUnixHost, type Target } from "../../gate/address.ts";
 
 const LONGEST_QUOTE = 64;
 

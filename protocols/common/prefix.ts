@@ -1,4 +1,4 @@
-import type { Verdict } from "../../gate/contracts.ts";
+import type { Verdict } from "../../gate/streams.ts";
 
 /** Whether `head` begins with `prefix`. */
 export function sniffPrefix(head: Uint8Array, prefix: Uint8Array): Verdict {

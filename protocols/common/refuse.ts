@@ -1,5 +1,7 @@
 /** The client is answered from the result of the dial: how every protocol tells it that there is none. */
-import type { Conn, Gate, Stream, Target } from "../../gate/contracts.ts";
+import type { Target } from "../../gate/address.ts";
+import type { Conn, Gate } from "../../gate/contracts.ts";
+import type { Stream } from "../../gate/streams.ts";
 import { asGateError, type GateError } from "../../gate/errors.ts";
 
 /** What a client reads in its protocol's own words: the reason's code, nothing of the inside. */

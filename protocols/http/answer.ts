@@ -1,5 +1,6 @@
 /** What the gate itself answers to a request: a status, one sentence, and the end of the connection. */
 import type { Failure, GateError } from "../../gate/errors.ts";
+import { dateLine } from "./date.ts";
 import { type OwnAnswer, writeOwnAnswer } from "./own_answer.ts";
 
 const encoder = new TextEncoder();
@@ -8,7 +9,7 @@ const encoder = new TextEncoder();
 const SENTENCE: Readonly<Record<Failure, string>> = {
   malformed: "The request cannot be understood.",
   unsupported: "The request asks for something that is not served here.",
-  unauthenticated: "A user name and a password are needed.",
+  unauthenticated: "A valid user name and password are needed.",
   denied: "The request is not allowed.",
   "no-route": "Nobody here knows this destination.",
   refused: "The destination refused the connection.",
@@ -21,8 +22,26 @@ const SENTENCE: Readonly<Record<Failure, string>> = {
 };
 /** Where the status tells more than the failure. */
 const SENTENCE_OF_STATUS: Readonly<Record<number, string>> = {
+  404: "Nothing is served here under this name and path.",
+  405: "This method is not allowed here.",
+  408: "The request did not come in time.",
+  413: "The request has more content than is allowed here.",
+  414: "The URL of the request is too long.",
+  421: "This connection is for another host: ask again on one of its own.",
   429: "There were too many requests: come again later.",
+  431: "The head of the request is too large.",
+  503: "There is no room for this now: come again later.",
 };
+/** What the destination said, or a proxy on the way there: the request was right. */
+const SENTENCE_OF_502: Partial<Readonly<Record<Failure, string>>> = {
+  malformed: "The destination gave no answer that can be understood.",
+  unsupported: "The destination gave no answer that can be understood.",
+  unauthenticated: "The destination cannot be reached.",
+  denied: "The destination cannot be reached.",
+};
+const BAD_GATEWAY = 502, UNAVAILABLE = 503;
+/** RFC 9110 10.2.3: for who is not told otherwise, seconds. */
+const COME_AGAIN = "Retry-After: 5";
 
 /** By failure; what differs from protocol to protocol is theirs to say. */
 export const STATUS: Readonly<Record<Failure, number>> = {
@@ -48,7 +67,10 @@ export function statusOf({ failure, side }: GateError, status: typeof STATUS): n
 }
 
 interface Words {
+  /** In place of the failure's own. */
   readonly sentence?: string;
+  /** What is said behind it. */
+  readonly told?: string;
   /** Whole lines of the head, without CRLF. */
   readonly fields?: readonly string[];
 }
@@ -57,10 +79,20 @@ interface Words {
 export function failureAnswer(
   status: number,
   failure: Failure,
-  { sentence = SENTENCE_OF_STATUS[status] ?? SENTENCE[failure], fields = [] }: Words = {},
+  { sentence = sentenceOf(status, failure), told, fields = [] }: Words = {},
 ): OwnAnswer {
-  const body = encoder.encode(`${failure}: ${sentence}\n`);
-  return { status, fields: ["Content-Type: text/plain; charset=utf-8", ...fields], body };
+  const text = told === undefined ? sentence : `${sentence.slice(0, -1)}: ${told}.`;
+  const again = status === UNAVAILABLE && !fields.some((line) => line.startsWith("Retry-After:"));
+  return {
+    status,
+    fields: ["Content-Type: text/plain; charset=utf-8", ...fields, ...again ? [COME_AGAIN] : []],
+    body: encoder.encode(`${failure}: ${text}\n`),
+  };
+}
+
+function sentenceOf(status: number, failure: Failure): string {
+  const ofUpstream = status === BAD_GATEWAY ? SENTENCE_OF_502[failure] : undefined;
+  return ofUpstream ?? SENTENCE_OF_STATUS[status] ?? SENTENCE[failure];
 }
 
 /** The same as a whole response behind which the connection ends. `head`: without its body, as HEAD wants it. */
@@ -69,5 +101,6 @@ export function plainAnswer(
   failure: Failure,
   { head = false, ...words }: Words & { readonly head?: boolean } = {},
 ): Uint8Array {
-  return writeOwnAnswer(failureAnswer(status, failure, words), { head, stays: false });
+  const answer = failureAnswer(status, failure, words);
+  return writeOwnAnswer({ ...answer, fields: [dateLine(), ...answer.fields] }, { head, stays: false });
 }

@@ -10,7 +10,7 @@ const SCHEMES = [["http", octets("http")], ["https", octets("https")]] as const;
 export function askedScheme({ head, bytes, exchange, conn }: Incoming): "http" | "https" {
   const line = exchange.client === undefined ? -1 : head.find(KIND.forwardedProto);
   if (line < 0) return schemeOf(conn);
-  const start = head.lines[4 * line + 2], end = head.lines[4 * line + 3];
+  const start = head.valueStart(line), end = head.valueEnd(line);
   const [told] = SCHEMES.find(([, name]) => isToken(bytes, start, end, name)) ?? [];
   return told ?? schemeOf(conn);
 }

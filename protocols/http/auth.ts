@@ -1,16 +1,15 @@
 /** `auth` of a route: what has to be proven of who makes a request, before anything else is done for it. */
 import { Buffer } from "node:buffer";
+import type { ClientCertificate, Conn, Gate } from "../../gate/contracts.ts";
 import type {
   AuthRule,
-  ClientCertificate,
-  Conn,
   Credentials,
-  Gate,
   PasswordRule,
+  Proven,
   TokenAnswer,
   TokenRule,
-} from "../../gate/contracts.ts";
-import { GateError } from "../../gate/errors.ts";
+} from "../../gate/requests.ts";
+import { GateError, telling } from "../../gate/errors.ts";
 import { basicCredentials } from "./basic.ts";
 import { mustWait, passwordNeeded, tokenNeeded, tokenRefused } from "./challenges.ts";
 import { clientAddress } from "./client_address.ts";
@@ -35,6 +34,8 @@ const MOST_PROOFS = 4096, MOST_REFUSALS = 1024;
 const proofs = new Proofs<Proof>(MOST_PROOFS);
 const refusals = new Proofs<{ readonly answer: TokenAnswer; readonly until: number }>(MOST_REFUSALS);
 const certificateLines = new WeakMap<ClientCertificate, Uint8Array>();
+/** What a certificate alone proves is the connection's. */
+const SHOWN: Proven = { expires: Infinity };
 /** Rules that were made: another snapshot has others, so what an earlier one believed is worth nothing. */
 let rules = 0;
 
@@ -50,8 +51,9 @@ export function authentication({ basic, jwt, certificate }: AuthRule): Authentic
   return {
     admit(request) {
       if (certificate) requireCertificate(request.conn);
-      if (basic) return provePassword(basic, rule, request);
+      if (basic) return provePassword(basic, rule, request); // who is being verified has nothing yet to lose
       if (jwt) return proveToken(jwt, rule, request);
+      request.conn.proven = SHOWN;
     },
     edit(edits, { head, exchange, conn }) {
       if (exchange.userLine) edits.add(exchange.userLine);
@@ -62,15 +64,19 @@ export function authentication({ basic, jwt, certificate }: AuthRule): Authentic
 }
 
 function requireCertificate({ peer: { clientCertificate } }: Conn): void {
-  if (clientCertificate && clientCertificate.der.length <= LONGEST_CERTIFICATE) return;
-  const why = clientCertificate
-    ? `its certificate has more than ${LONGEST_CERTIFICATE} bytes`
-    : "it has none";
-  throw new GateError(
-    "denied",
-    "client",
-    `Cannot serve a request: a client certificate is needed, and ${why}`,
-  );
+  const why = lackOf(clientCertificate);
+  if (why === undefined) return;
+  const needed = "a client certificate is needed";
+  throw telling(needed, new GateError("denied", "client", `Cannot serve a request: ${needed}, and ${why}`));
+}
+
+/** Of a certificate that the listener's roots vouch for. */
+function lackOf(certificate: ClientCertificate | undefined): string | undefined {
+  if (!certificate) return "it has none";
+  if (certificate.der.length > LONGEST_CERTIFICATE) {
+    return `its certificate has more than ${LONGEST_CERTIFICATE} bytes`;
+  }
+  return certificate.notAfter <= Date.now() ? "its certificate has expired" : undefined;
 }
 
 /** RFC 9440 2: a byte sequence of Structured Fields. */
@@ -119,15 +125,16 @@ function isKnown(asking: Asking): boolean {
   return proof !== undefined;
 }
 
-function prove({ exchange, where, value }: Asking, proof: Proof): void {
+function prove({ exchange, conn, where, value }: Asking, proof: Proof): void {
   exchange.given = { where, value, proof };
+  conn.proven = proof;
   exchange.user = proof.user;
   exchange.userLine = proof.line;
 }
 
-function remember(asking: Asking, user: string | undefined, until: number): void {
-  const line = user === undefined ? undefined : fieldLine("X-Forwarded-User", user);
-  const proof = { user, line, until };
+function remember(asking: Asking, proven: Proven, until: number): void {
+  const { user } = proven, line = user === undefined ? undefined : fieldLine("X-Forwarded-User", user);
+  const proof = { ...proven, line, until };
   proofs.set(proofKey(asking.where, asking.value), proof);
   prove(asking, proof);
 }
@@ -138,7 +145,7 @@ async function verifyPassword(rule: PasswordRule, given: Credentials, asking: As
     throw mustWait(thrown, 3);
   });
   if (!right) throw passwordNeeded(rule, "wrong user or password");
-  remember(asking, given.user, Infinity);
+  remember(asking, { user: given.user, digest: rule.digests[given.user], expires: Infinity }, Infinity);
 }
 
 function proveToken(rule: TokenRule, number: string, request: Incoming): void | Promise<void> {
@@ -164,14 +171,14 @@ async function verifyToken(rule: TokenRule, asking: Asking): Promise<void> {
     refusals.set(proofKey(where, value), { answer, until: Date.now() + REFUSAL_HOLDS });
     throw tokenRefused(answer);
   }
-  remember(asking, answer.subject, answer.until);
+  remember(asking, { user: answer.subject, token: rule, expires: answer.expires }, answer.until);
 }
 
 /** The value of the one Authorization there is; with two of them an upstream might read the other one. */
 function onlyAuthorization({ head, bytes }: Incoming): string | undefined {
   const line = head.find(KIND.authorization);
   if (line < 0 || head.find(KIND.authorization, line + 1) >= 0) return undefined;
-  const start = head.lines[4 * line + 2], end = head.lines[4 * line + 3];
+  const start = head.valueStart(line), end = head.valueEnd(line);
   if (end - start > LONGEST_VALUE) return undefined;
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1"); // interned nowhere
 }

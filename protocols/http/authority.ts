@@ -1,12 +1,11 @@
 /** Who a request asks for: the authority of RFC 3986 3.2, without user information. */
-import { parseIp } from "../../gate/address.ts";
-import type { Target } from "../../gate/contracts.ts";
+import { parseIp, type Target } from "../../gate/address.ts";
 import { namedTarget } from "../common/named.ts";
-import { type RequestHead, valuesOf } from "./head.ts";
+import { latin1 } from "./interned.ts";
+import type { MessageHead } from "./message_head.ts";
+import { namesHttps } from "./request_target.ts";
 
 const AUTHORITY = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]@/?#]+))(?::([0-9]{0,5}))?$/;
-const ABSOLUTE_FORM = /^(https?):\/\/([^/?#]*)/i;
-const DEFAULT_PORT = { http: 80, https: 443 };
 
 /** `host:port`, `[v6]:port`; with a `defaultPort` also without the port. undefined: not strictly that. */
 export function parseAuthority(text: string, defaultPort?: number): Target | undefined {
@@ -19,19 +18,12 @@ export function parseAuthority(text: string, defaultPort?: number): Target | und
   return namedTarget(v6 ?? name, port);
 }
 
-/** Whether a request's target is a URL: `http://host/path`. */
-export const isAbsolute = (target: string): boolean => ABSOLUTE_FORM.test(target);
-
 /**
- * The host a request is for (RFC 9112 3.2): of the absolute-form target, else of its one Host field. `target` is
- * undefined where an old or a strange request names none; false: it contradicts itself, or names no host.
+ * Whom a request is for (RFC 9112 3.2), by default at the port of its scheme. undefined: it names nobody, or nobody who
+ * could be dialed.
  */
-export function requestedHost({ target, version, fields }: RequestHead): Target | undefined | false {
-  const hosts = valuesOf(fields, "host");
-  if (hosts.length > 1 || (hosts.length === 0 && version === "1.1")) return false;
-  const absolute = ABSOLUTE_FORM.exec(target);
-  if (!absolute && !target.startsWith("/") && target !== "*") return false;
-  if (!absolute) return hosts[0] ? parseAuthority(hosts[0], DEFAULT_PORT.http) ?? false : undefined;
-  const scheme = absolute[1].toLowerCase() as keyof typeof DEFAULT_PORT;
-  return parseAuthority(absolute[2], DEFAULT_PORT[scheme]) ?? false;
+export function requestedTarget(head: MessageHead, bytes: Uint8Array): Target | undefined {
+  const { authorityStart, authorityEnd } = head;
+  if (authorityStart === authorityEnd) return undefined;
+  return parseAuthority(latin1(bytes, authorityStart, authorityEnd), namesHttps(head, bytes) ? 443 : 80);
 }

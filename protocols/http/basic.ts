@@ -1,6 +1,6 @@
 /** Basic credentials (RFC 7617), as Authorization and Proxy-Authorization have them. */
 import { Buffer } from "node:buffer";
-import type { Credentials } from "../../gate/contracts.ts";
+import type { Credentials } from "../../gate/requests.ts";
 
 const BASIC = /^basic +([A-Za-z0-9+/]{1,1024}={0,2})$/i;
 

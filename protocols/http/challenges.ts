@@ -1,5 +1,5 @@
 /** What a client is told that did not prove who it is: challenges (RFC 9110 11.6), and when to come again. */
-import type { PasswordRule, TokenAnswer } from "../../gate/contracts.ts";
+import type { PasswordRule, TokenAnswer } from "../../gate/requests.ts";
 import { asGateError, atLimit, type GateError } from "../../gate/errors.ts";
 import { RequestRefused } from "./own_answer.ts";
 
@@ -48,7 +48,7 @@ export function mustWait(thrown: unknown, seconds: number): GateError {
   const fields = [`Retry-After: ${throttled ? seconds : 5}`];
   const refused = new RequestRefused(throttled ? 429 : 503, fields, failure, side, message, reason.cause);
   refused.sentence = throttled
-    ? "Too many wrong credentials came from this address; wait a few seconds."
+    ? "Too many credentials came from this address; wait a few seconds."
     : "Credentials cannot be verified now.";
   return limit ? atLimit(limit, refused) : refused;
 }

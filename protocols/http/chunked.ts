@@ -7,10 +7,10 @@ import {
   MOST_CHUNK_EXCESS,
   MOST_FIELDS,
 } from "./faults.ts";
-import { fieldLines } from "./field_lines.ts";
+import { readFieldLines } from "./field_lines.ts";
 import { KIND } from "./field_kinds.ts";
 import { MessageHead, MORE, type REFUSED } from "./message_head.ts";
-import { CR, endOf, hasLineFeed, HEX, IN_VALUE, isIn } from "./octets.ts";
+import { CR, endOf, hasLineFeed, HEX, IN_VALUE, isFolded, isIn } from "./octets.ts";
 import { Ranges } from "./ranges.ts";
 import { lineEnd } from "./start_line.ts";
 
@@ -27,6 +27,7 @@ export const chunkPieces = (): Ranges => new Ranges(MOST_PIECES + MOST_FIELDS + 
 
 type Stage = "size" | "content" | "contentEnd" | "trailers" | "done";
 
+const NONE_GONE: readonly Uint8Array[] = [];
 /** The trailer section that is being looked at. */
 const SECTION = new MessageHead();
 
@@ -41,8 +42,15 @@ export class ChunkedBody {
   #looked = 0;
   #excess = 0;
 
-  /** `framed`: chunk lines and trailers go on with the content. `most`: octets of content that are allowed. */
-  constructor(readonly framed: boolean, readonly most = Infinity) {}
+  /**
+   * `framed`: chunk lines and trailers go on with the content, but for trailers of the names in `gone` (as isFolded has
+   * them). `most`: octets of content that are allowed.
+   */
+  constructor(
+    readonly framed: boolean,
+    readonly most = Infinity,
+    readonly gone: readonly Uint8Array[] = NONE_GONE,
+  ) {}
 
   /** Whether the last line of it was used. */
   get done(): boolean {
@@ -130,11 +138,11 @@ export class ChunkedBody {
   }
 
   #trailers(bytes: Uint8Array, from: number, to: number, pieces: Ranges): number {
-    const next = fieldLines(SECTION, bytes, from, Math.min(to, from + LONGEST_TRAILERS));
+    const next = readFieldLines(SECTION, bytes, from, Math.min(to, from + LONGEST_TRAILERS));
     if (next === MORE && to - from >= LONGEST_TRAILERS) return SECTION.refuse(FAULTS.longTrailers);
     if (next <= 0) return next;
     this.#stage = "done";
-    if (this.framed) addTrailers(pieces, next);
+    if (this.framed) addTrailers(bytes, pieces, next, this.gone);
     return next;
   }
 }
@@ -143,10 +151,12 @@ export class ChunkedBody {
  * The lines of the section that go on, and the empty line. Framing, hosts, credentials and claims have no place in
  * trailers (RFC 9110 6.5.1): a name that the gate knows is one it, or who comes behind it, could be misled by.
  */
-function addTrailers(pieces: Ranges, end: number): void {
-  const { lines, kinds, count } = SECTION;
+function addTrailers(bytes: Uint8Array, pieces: Ranges, end: number, gone: readonly Uint8Array[]): void {
+  const { kinds, count } = SECTION;
   for (let line = 0; line < count; line++) {
-    if (kinds[line] === KIND.other) pieces.add(lines[4 * line], lines[4 * line + 4]);
+    const start = SECTION.nameStart(line), nameEnd = SECTION.nameEnd(line);
+    if (kinds[line] !== KIND.other || gone.some((name) => isFolded(bytes, start, nameEnd, name))) continue;
+    pieces.add(start, SECTION.nameStart(line + 1));
   }
-  pieces.add(lines[4 * count], end);
+  pieces.add(SECTION.nameStart(count), end);
 }

@@ -67,13 +67,13 @@ export function dropNamedBy(
   connection: number,
   mayDrop: (kind: number) => boolean,
 ): void {
-  const { lines, kinds, drop, count } = head;
-  const end = lines[4 * connection + 3];
-  for (let at = elementStart(bytes, lines[4 * connection + 2], end); at < end;) {
+  const { kinds, drop, count } = head;
+  const end = head.valueEnd(connection);
+  for (let at = elementStart(bytes, head.valueStart(connection), end); at < end;) {
     const next = elementEnd(bytes, at, end), size = trimmedEnd(bytes, at, next) - at;
     for (let line = 0; line < count; line++) {
-      const name = lines[4 * line];
-      if (lines[4 * line + 1] - name !== size || !sameName(bytes, at, name, size)) continue;
+      const name = head.nameStart(line);
+      if (head.nameEnd(line) - name !== size || !sameName(bytes, at, name, size)) continue;
       if (mayDrop(kinds[line])) drop[line] = 1;
     }
     at = elementStart(bytes, next, end);

@@ -1,5 +1,7 @@
 /** Content on its way from one stream to the other: what came with its head went on with it, this is the rest. */
-import type { Gate, Pace, Phase, Stream } from "../../gate/contracts.ts";
+import type { Gate } from "../../gate/contracts.ts";
+import type { Pace, Phase, Progress, Stream } from "../../gate/streams.ts";
+import { tooSlow } from "../../gate/engine/copy_clock.ts";
 import { giveWay } from "../../gate/engine/loop.ts";
 import { GateError, type Side } from "../../gate/errors.ts";
 import { ChunkedBody, chunkPieces } from "./chunked.ts";
@@ -19,18 +21,25 @@ export class Content {
   body: Body = "none";
   /** Octets of it that still come, where its length is known. */
   left = 0;
-  /** Octets of it that went on; of chunks, with their lines. */
+  /** Octets of it that went on; of chunks, with their lines. What a copy moves comes to it when that is over. */
   moved = 0;
+  /** The copy that is under way. */
+  copying: Progress | undefined;
   /** Octets that `place` used. */
   used = 0;
   chunks: ChunkedBody | undefined;
 
-  /** `most`: octets of chunked content that are allowed. `framed`: chunks go on as such. */
-  begin(body: Body, length: number, framed: boolean, most = Infinity): void {
+  /** `most`, `framed` and `gone` as ChunkedBody has them. */
+  begin(body: Body, length: number, framed: boolean, most = Infinity, gone?: readonly Uint8Array[]): void {
     this.body = body;
     this.moved = this.used = 0;
     this.left = body === "length" ? length : body === "close" ? Infinity : 0;
-    this.chunks = body === "chunked" ? new ChunkedBody(framed, most) : undefined;
+    this.chunks = body === "chunked" ? new ChunkedBody(framed, most, gone) : undefined;
+  }
+
+  /** Octets of it that went on by now. */
+  get passed(): number {
+    return this.moved + (this.copying?.moved ?? 0);
   }
 
   get done(): boolean {
@@ -122,7 +131,7 @@ export async function passContent(
       step.end = true; // in the middle of a chunk's line
     }
     step.end &&= !content.done;
-    if (phase === "late") throw tooSlow(passing.side);
+    if (phase === "late") throw tooSlow(passing.side, "sends too slowly");
     return step;
   };
   while (!content.done) {
@@ -144,7 +153,9 @@ export async function passContent(
       await step.wrote;
     }
     const elapsed = performance.now() - began, { source, least } = passing.pace;
-    if (elapsed > source && content.moved < elapsed / 1000 * least) throw tooSlow(passing.side);
+    if (elapsed > source && content.moved < elapsed / 1000 * least) {
+      throw tooSlow(passing.side, "sends too slowly");
+    }
     const turn = giveWay();
     if (turn) await turn;
   }
@@ -153,10 +164,12 @@ export async function passContent(
 async function copySlice(from: Stream, to: Stream, content: Content, passing: Passing): Promise<void> {
   const size = content.body === "close" ? Infinity : Math.min(content.unread, SLICE);
   passing.waits("copy");
-  const moved = await passing.gate.copy(from, to, size, passing.pace);
-  content.skip(moved);
+  try {
+    await passing.gate.copy(from, to, size, passing.pace, (progress) => content.copying = progress);
+  } finally {
+    const moved = content.copying?.moved ?? 0;
+    content.copying = undefined;
+    content.skip(moved);
+  }
   if (size === Infinity) content.left = 0;
 }
-
-const tooSlow = (side: Side) =>
-  new GateError("timeout", side, `Cannot pass content on: the ${side} is too slow`);

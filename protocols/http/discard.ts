@@ -1,5 +1,6 @@
-/** A response that nobody wants, read to its end. */
-import type { Phase, Stream } from "../../gate/contracts.ts";
+/** A response that goes to no client: its head is waited for, its content is read to the end and thrown away. */
+import type { Phase, Stream } from "../../gate/streams.ts";
+import { giveWay } from "../../gate/engine/loop.ts";
 import { LOOK_MAX } from "../../gate/engine/look.ts";
 import { GateError } from "../../gate/errors.ts";
 import { Content } from "./content.ts";
@@ -8,6 +9,9 @@ import { MessageHead } from "./message_head.ts";
 import { parseResponse } from "./parse_head.ts";
 import { upstreamPersists } from "./persistence.ts";
 import { failureOf } from "./status.ts";
+
+/** Responses before the final one; octets of content, beyond which a new connection costs less. */
+const MOST_INTERIMS = 16, MOST_CONTENT = 1024 * 1024;
 
 /** One per thread: it holds during one synchronous call. */
 const HEAD = new MessageHead();
@@ -24,11 +28,12 @@ interface Answered {
 
 /** The final response's head; those before it are skipped. `asked`: ASKED bits. Rejects with GateError. */
 export async function awaitResponse(stream: Stream, asked: number): Promise<Answered> {
-  for (;;) {
+  for (let interims = 0, looked = 0; interims <= MOST_INTERIMS; interims++, looked = 0) {
     const { answered } = await stream.next((bytes: Uint8Array, phase: Phase) => {
       if (bytes.length === 0 && phase === "open") return 1;
-      const parsed = parseResponse(HEAD, bytes, 0, bytes.length, LOOK_MAX, asked);
+      const parsed = parseResponse(HEAD, bytes, 0, bytes.length, LOOK_MAX, asked, looked);
       if (typeof parsed === "number") {
+        looked = bytes.length;
         if (phase === "open") return parsed;
         throw new GateError(
           "closed",
@@ -41,6 +46,7 @@ export async function awaitResponse(stream: Stream, asked: number): Promise<Answ
     });
     if (answered) return answered;
   }
+  throw new GateError("malformed", "upstream", "Cannot get a response: too many interim ones");
 }
 
 const isInterim = (): boolean => HEAD.status < 200 && HEAD.body !== "tunnel";
@@ -51,10 +57,16 @@ function answeredBy(): Answered {
   return { status: HEAD.status, persists: upstreamPersists(HEAD), content };
 }
 
-/** Reads a whole response: whether its connection may serve another request. Rejects with GateError. */
+/**
+ * Reads a whole response, unless it is long: whether its connection may serve another request. Others get their turns
+ * meanwhile. Rejects with GateError.
+ */
 export async function discardResponse(stream: Stream, asked: number): Promise<boolean> {
   const { persists, content } = await awaitResponse(stream, asked);
   while (persists && !content.done) {
+    if (content.moved + content.unread > MOST_CONTENT) return false;
+    const turn = giveWay();
+    if (turn) await turn;
     await stream.next((bytes: Uint8Array, phase: Phase) => {
       if (bytes.length === 0 && phase === "open") return 1;
       content.place(bytes, 0, NOWHERE, 0, "upstream");

@@ -2,6 +2,7 @@
 import { dropNamedBy, namesH2c } from "./connection_options.ts";
 import { isForwardingClaim, isHopByHop, isIdentityClaim, KIND } from "./field_kinds.ts";
 import { type MessageHead, OPTION } from "./message_head.ts";
+import { isFolded } from "./octets.ts";
 
 /**
  * Marks what ends at this hop (RFC 9110 7.6.1) and clears every other mark: Connection and the fields it names,
@@ -9,12 +10,12 @@ import { type MessageHead, OPTION } from "./message_head.ts";
  * Connection names it; h2c never passes. Proxy-Authorization and Proxy-Authenticate stay: who may read them is the caller's to know.
  */
 export function dropHopByHop(head: MessageHead, bytes: Uint8Array, upgrade: boolean): void {
-  const { kinds, drop, lines, count } = head;
+  const { kinds, drop, count } = head;
   const passing = upgrade && head.upgrade;
   for (let line = 0; line < count; line++) {
     const kind = kinds[line];
     const passes = passing && kind === KIND.upgrade &&
-      !namesH2c(bytes, lines[4 * line + 2], lines[4 * line + 3]);
+      !namesH2c(bytes, head.valueStart(line), head.valueEnd(line));
     drop[line] = isHopByHop(kind) && !passes ? 1 : 0;
   }
   if ((head.options & OPTION.named) !== 0) dropNamed(head, bytes);
@@ -28,12 +29,17 @@ function dropNamed(head: MessageHead, bytes: Uint8Array): void {
 }
 
 /**
- * A Host or a length that an option names stays: without it the message would be another one. The fields of this hop
- * are judged already, and an Upgrade that goes on is always named.
+ * What no option takes away: without its Host or its length the message would be another one, and backends are told
+ * who asks, from where, and under which name, whatever a client says of that.
  */
-function mayBeNamed(kind: number): boolean {
-  return !isHopByHop(kind) && kind !== KIND.host && kind !== KIND.contentLength;
-}
+const TOLD: ReadonlySet<number> = new Set([
+  ...[KIND.host, KIND.contentLength, KIND.authorization, KIND.via],
+  ...[KIND.requestId, KIND.traceparent, KIND.tracestate],
+]);
+
+/** The fields of this hop, and claims, are judged apart; an Upgrade that goes on is always named. */
+const mayBeNamed = (kind: number): boolean =>
+  !isHopByHop(kind) && !isForwardingClaim(kind) && !TOLD.has(kind);
 
 /** Responses that must not have a Content-Length (RFC 9110 8.6), and have it all the same. */
 function isLengthless({ status, body, length }: MessageHead): boolean {
@@ -51,6 +57,14 @@ export function dropClaims(head: MessageHead, trusted: boolean): void {
 /** Marks every line of this kind. */
 export function dropKind(head: MessageHead, kind: number): void {
   for (let line = head.find(kind); line >= 0; line = head.find(kind, line + 1)) head.drop[line] = 1;
+}
+
+/** Marks every line of this name and of those that applications cannot tell from it; as isFolded has it. */
+export function dropFolded(head: MessageHead, bytes: Uint8Array, folded: Uint8Array): void {
+  const { drop, count } = head;
+  for (let line = 0; line < count; line++) {
+    if (isFolded(bytes, head.nameStart(line), head.nameEnd(line), folded)) drop[line] = 1;
+  }
 }
 
 /** Marks every line of this name, in lower case. */

@@ -1,5 +1,6 @@
 /** One request and its response, as far as it has to be known when their bytes are gone. */
-import type { RequestRecord, Routed, Target } from "../../gate/contracts.ts";
+import type { Target } from "../../gate/address.ts";
+import type { RequestRecord, Routed } from "../../gate/requests.ts";
 import { now } from "../../gate/engine/loop.ts";
 import type { GateError } from "../../gate/errors.ts";
 import { parseAuthority } from "./authority.ts";
@@ -52,6 +53,8 @@ export class Exchange {
   repeatable = false;
   /** How often it was sent again by the `retries` of its route. */
   retried = 0;
+  /** When the time for its answer is over, in the loop's time; 0: that has not begun. */
+  until = 0;
   routed: Routed | undefined;
   /** Its client named the target, as a proxy's does. */
   proxied = false;
@@ -69,6 +72,8 @@ export class Exchange {
   copy: MirrorCopy | undefined;
   /** The request's content is on its way. */
   sending = false;
+  /** Settles when it is through, or goes no further. */
+  sent: Promise<void> | undefined;
   /** Of the response; 0: there was none. */
   status = 0;
   waited: number | undefined;
@@ -104,12 +109,14 @@ export class Exchange {
       this.waited =
       this.agreed =
       this.coded =
+      this.sent =
         undefined;
     this.client = this.user = this.userLine = undefined;
     this.rules = NO_RULES;
     this.requestId = "";
     this.admitted =
       this.retried =
+      this.until =
       this.status =
       this.interims =
       this.down.moved =
@@ -127,7 +134,11 @@ export class Exchange {
 
   /** Nothing is known of the next one yet; what may be long of the last one is not kept until it comes. */
   forget(): void {
-    this.method = this.host = this.path = "";
+    this.method =
+      this.host =
+      this.path =
+      this.requestId =
+        "";
     this.asked = this.used = 0;
     this.persists = false;
     this.routed = undefined;
@@ -140,7 +151,7 @@ export class Exchange {
 
   /** Octets of the response's content, as the client got them. */
   get moved(): number {
-    return this.coded?.moved ?? this.down.moved;
+    return this.coded?.moved ?? this.down.passed;
   }
 
   /** The response's content is through. */
@@ -149,11 +160,19 @@ export class Exchange {
   }
 
   record(failure: GateError | undefined): RequestRecord {
-    const { method, host, path, requestId, status, began, waited, retried, user, client, up, moved } = this;
-    return {
-      ...{ method, host, path, requestId, status, began, waited, retried, user, client },
-      up: up.moved,
-      down: moved,
+    return { // without a spread, which would make another object for each request
+      method: this.method,
+      host: this.host,
+      path: this.path,
+      requestId: this.requestId,
+      status: this.status,
+      began: this.began,
+      waited: this.waited,
+      retried: this.retried,
+      up: this.up.passed,
+      down: this.moved,
+      user: this.user,
+      client: this.client,
       failure,
     };
   }

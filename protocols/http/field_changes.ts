@@ -1,16 +1,16 @@
 /** Fields that a route sets, adds and removes: in heads on their way, and in answers of the gate itself. */
 import type { FieldChanges } from "../../gate/filters.ts";
-import { dropName } from "./drop_lines.ts";
+import { dropFolded } from "./drop_lines.ts";
 import { type Edits, fieldLine } from "./edits.ts";
 import type { MessageHead } from "./message_head.ts";
 import { octets } from "./octets.ts";
 import type { OwnAnswer } from "./own_answer.ts";
 
 export function changingFields(changes: FieldChanges) {
-  const gone = namesGone(changes).map(octets);
+  const gone = goneOf(changes);
   const lines = fieldsOf(changes).map(([name, value]) => fieldLine(name, value));
   return (edits: Edits, head: MessageHead, bytes: Uint8Array): void => {
-    for (const name of gone) dropName(head, bytes, name);
+    for (const name of gone) dropFolded(head, bytes, name);
     for (const line of lines) edits.add(line);
   };
 }
@@ -23,6 +23,13 @@ export function changingAnswer(changes: FieldChanges) {
     return { ...answer, fields: [...kept, ...lines] };
   };
 }
+
+/**
+ * Names of fields that do not go on, in heads and in trailers, as isFolded has them: an application that cannot tell
+ * `X_Own` from `X-Own`, or puts trailers with the head, would take another's word for the route's.
+ */
+export const goneOf = (changes: FieldChanges): Uint8Array[] =>
+  namesGone(changes).map((name) => octets(name.replaceAll("_", "-")));
 
 /** Whole lines of a head, without CRLF. */
 export const linesOf = (fields: readonly (readonly [name: string, value: string])[]): string[] =>

@@ -70,6 +70,9 @@ export const KIND = Object.freeze(
   Object.fromEntries([["other", 0], ...NAMES.map(([kind], at) => [kind, at + 1])]),
 ) as Readonly<Record<Kind, number>>;
 
+/** How many there are. */
+export const KINDS = NAMES.length + 1;
+
 const LAST_HOP_BY_HOP = KIND.disguisedFraming;
 const LAST_IDENTITY = KIND.disguisedClaim;
 const LAST_CLAIM = KIND.realIp;

@@ -6,8 +6,7 @@ import { COLON, CR, endOf, HTAB, IN_TOKEN, IN_VALUE, LF, SP, trimmedEnd } from "
 import { lineEnd } from "./start_line.ts";
 
 /** Fills in the lines; where the empty line is over. */
-export function fieldLines(head: MessageHead, bytes: Uint8Array, from: number, to: number): number {
-  const { lines } = head;
+export function readFieldLines(head: MessageHead, bytes: Uint8Array, from: number, to: number): number {
   let at = from;
   for (let count = 0;; count++) {
     if (at === to) return MORE;
@@ -16,8 +15,7 @@ export function fieldLines(head: MessageHead, bytes: Uint8Array, from: number, t
     if (at === to) return MORE;
     if (bytes[at] !== COLON || at === name) {
       if (at > name || bytes[at] !== CR) return head.refuse(nameFault(bytes[at], at === name));
-      head.count = count;
-      lines[4 * count] = at;
+      head.endLines(count, at);
       findKinds(head, bytes);
       return lineEnd(head, bytes, at, to);
     }
@@ -28,18 +26,15 @@ export function fieldLines(head: MessageHead, bytes: Uint8Array, from: number, t
     const end = at = endOf(IN_VALUE, bytes, at, to);
     if (at + 1 >= to || bytes[at] !== CR || bytes[at + 1] !== LF) return lineEnd(head, bytes, at, to);
     at += 2;
-    const line = 4 * count;
-    lines[line] = name;
-    lines[line + 1] = colon;
-    lines[line + 2] = value;
-    lines[line + 3] = trimmedEnd(bytes, value, end);
+    head.setLine(count, name, colon, value, trimmedEnd(bytes, value, end));
   }
 }
 
 /** Of lines that are all well-formed: who is refused has cost no comparison. */
-function findKinds({ kinds, lines, count }: MessageHead, bytes: Uint8Array): void {
+function findKinds(head: MessageHead, bytes: Uint8Array): void {
+  const { count } = head;
   for (let line = 0; line < count; line++) {
-    kinds[line] = kindOf(bytes, lines[4 * line], lines[4 * line + 1]);
+    head.markKind(line, kindOf(bytes, head.nameStart(line), head.nameEnd(line)));
   }
 }
 

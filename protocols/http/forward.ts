@@ -4,6 +4,7 @@ import { LOOK_MAX } from "../../gate/engine/look.ts";
 import { MOST_OF_FIRST } from "./compress/coded_content.ts";
 import { compress } from "./compress/compressible.ts";
 import { placeFirst } from "./compress/pass_coded.ts";
+import { dateField } from "./date.ts";
 import { dropClaims, dropKind } from "./drop_lines.ts";
 import { Edits } from "./edits.ts";
 import type { Exchange } from "./exchange.ts";
@@ -64,6 +65,7 @@ export function forwardResponse(bytes: Uint8Array, exchange: Exchange, stays: bo
   exchange.upstreamStays = upstreamPersists(RESPONSE);
   EDITS.begin(RESPONSE, bytes, true);
   dropKind(RESPONSE, KIND.proxyAuthenticate);
+  if (RESPONSE.find(KIND.date) < 0) EDITS.add(dateField());
   EDITS.body = deliveredBody(RESPONSE, exchange.minor);
   for (const edit of exchange.rules.editResponse) edit(EDITS, RESPONSE, bytes);
   if (exchange.agreed !== undefined) compress(EDITS, RESPONSE, bytes, exchange);
@@ -75,6 +77,8 @@ export function forwardResponse(bytes: Uint8Array, exchange: Exchange, stays: bo
     exchange.tunnel ? "none" : RESPONSE.body,
     RESPONSE.length,
     body === "chunked" && !coded,
+    Infinity,
+    exchange.rules.goneOfResponse,
   );
   const end = room(writeResponse(RESPONSE, bytes, EDITS, OUT, 0));
   if (coded) {
@@ -86,7 +90,7 @@ export function forwardResponse(bytes: Uint8Array, exchange: Exchange, stays: bo
 /** Whether a head speaks of authentication that holds for the connection, and not for the message (RFC 4559 6). */
 export function bindsConnection(head: MessageHead, bytes: Uint8Array, kind: number): boolean {
   for (let line = head.find(kind); line >= 0; line = head.find(kind, line + 1)) {
-    const start = head.lines[4 * line + 2], end = head.lines[4 * line + 3];
+    const start = head.valueStart(line), end = head.valueEnd(line);
     for (const scheme of SCHEMES) {
       if (end - start >= scheme.length && isToken(bytes, start, start + scheme.length, scheme)) return true;
     }

@@ -6,7 +6,7 @@ import { isV4 } from "../../gate/ip.ts";
 import { dropKind } from "./drop_lines.ts";
 import type { Edits } from "./edits.ts";
 import { KIND } from "./field_kinds.ts";
-import { textOf } from "./interned.ts";
+import { valueOf } from "./field_values.ts";
 import type { MessageHead } from "./message_head.ts";
 import { octets } from "./octets.ts";
 
@@ -69,11 +69,28 @@ interface Told {
   readonly client: string;
 }
 
+/** The older way of telling who asks, which Forwarded (RFC 7239) is another word for. */
+const OLDER = [KIND.forwardedFor, KIND.realIp, KIND.forwardedProto, KIND.forwardedHost];
+
+/**
+ * What is better left out beside what a trusted proxy told. The port here is not that of its scheme and host; and a
+ * Forwarded that began here would call the proxy itself the client, to backends that prefer it to the others.
+ */
+function contrary(head: MessageHead): readonly number[] {
+  const has = (kind: number): boolean => head.find(kind) >= 0;
+  const kinds: number[] = [];
+  if (OLDER.some(has) && !has(KIND.forwarded)) kinds.push(KIND.forwarded);
+  if (has(KIND.forwardedProto) || has(KIND.forwardedHost)) kinds.push(KIND.forwardedPort);
+  return kinds;
+}
+
 /** Adds the same behind what a trusted proxy told: lists grow by this hop, and the rest stays as it was given. */
 export function addForwarded(head: MessageHead, bytes: Uint8Array, edits: Edits, told: Told): void {
+  const left = contrary(head);
   let lines = "";
   for (const field of ownFields(told.conn, told.host, told.minor)) {
     const [kind, name, value] = field;
+    if (left.includes(kind)) continue;
     if (kind === KIND.forwardedFor || kind === KIND.forwarded) {
       const given = valuesOf(head, bytes, kind).filter((list) => list !== "" && QUOTED_WELL.test(list));
       dropKind(head, kind);
@@ -87,7 +104,7 @@ export function addForwarded(head: MessageHead, bytes: Uint8Array, edits: Edits,
 function valuesOf(head: MessageHead, bytes: Uint8Array, kind: number): string[] {
   const values: string[] = [];
   for (let line = head.find(kind); line >= 0; line = head.find(kind, line + 1)) {
-    values.push(textOf(bytes, head.lines[4 * line + 2], head.lines[4 * line + 3]));
+    values.push(valueOf(head, bytes, line));
   }
   return values;
 }

@@ -34,15 +34,18 @@ export function frameRequest(head: MessageHead, bytes: Uint8Array): Fault | unde
 
 /** The same of a response to a request with these ASKED bits. */
 export function frameResponse(head: MessageHead, bytes: Uint8Array, asked: number): Fault | undefined {
-  const fault = readFraming(head, bytes);
+  const fault = readFraming(head, bytes), { status } = head;
+  if ((asked & ASKED.connect) !== 0 && status >= 200 && status < 300) {
+    head.body = "tunnel"; // whatever its fields say of content (RFC 9110 9.3.6)
+    return undefined;
+  }
   if (fault) return fault;
-  const { status } = head;
   if (status === 101) {
     if ((asked & ASKED.upgrade) === 0 || !head.upgrade) return FAULTS.switched;
     head.body = "tunnel";
-  } else if ((asked & ASKED.connect) !== 0 && status >= 200 && status < 300) head.body = "tunnel";
-  else if (status < 200 || status === 204 || status === 304 || (asked & ASKED.head) !== 0) head.body = "none";
-  else if (head.chunked) head.body = "chunked";
+  } else if (status < 200 || status === 204 || status === 304 || (asked & ASKED.head) !== 0) {
+    head.body = "none";
+  } else if (head.chunked) head.body = "chunked";
   else if (head.length < 0) head.body = "close";
   else head.body = head.length > 0 ? "length" : "none";
   return undefined;
@@ -50,12 +53,12 @@ export function frameResponse(head: MessageHead, bytes: Uint8Array, asked: numbe
 
 /** One look at every field that counts here. */
 function readFraming(head: MessageHead, bytes: Uint8Array): Fault | undefined {
-  const { kinds, lines, count } = head;
+  const { kinds, count } = head;
   let connection = 0, protocols = 0;
   for (let line = 0; line < count; line++) {
     const kind = kinds[line];
     if (kind === 0) continue;
-    const start = lines[4 * line + 2], end = lines[4 * line + 3];
+    const start = head.valueStart(line), end = head.valueEnd(line);
     let fault: Fault | undefined;
     if (kind === KIND.connection) {
       connection += end - start;

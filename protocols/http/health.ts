@@ -1,5 +1,5 @@
 /** What a health check asks of a backend. */
-import type { Stream } from "../../gate/contracts.ts";
+import type { Stream } from "../../gate/streams.ts";
 import { awaitResponse } from "./discard.ts";
 import { octets } from "./octets.ts";
 

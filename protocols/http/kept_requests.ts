@@ -1,21 +1,28 @@
 /** Requests as they were sent, while they may have to be sent again: in memory that is used again and again. */
-import { copyOctets } from "./octets.ts";
 
 /** Longer ones are rare, and get memory of their own. */
 const LONGEST = 2048;
 /** As many wait for an answer at one time. */
 const MOST = 1024;
 
-const free: Uint8Array[] = [];
+export interface KeptRequest {
+  readonly bytes: Uint8Array;
+  /** So many of them, the first ones. */
+  size: number;
+}
 
-/** A copy, to be given back by forgetRequest, or not at all. */
-export function keepRequest(request: Uint8Array): Uint8Array {
-  if (request.length > LONGEST) return request.slice();
-  const whole = free.pop() ?? new Uint8Array(LONGEST);
-  return whole.subarray(0, copyOctets(request, 0, request.length, whole, 0));
+const free: KeptRequest[] = [];
+
+/** A copy of the first `size` bytes, to be given back by forgetRequest, or not at all. */
+export function keepRequest(bytes: Uint8Array, size: number): KeptRequest {
+  if (size > LONGEST) return { bytes: bytes.slice(0, size), size };
+  const kept = free.pop() ?? { bytes: new Uint8Array(LONGEST), size };
+  kept.bytes.set(bytes.subarray(0, size));
+  kept.size = size;
+  return kept;
 }
 
 /** Nobody reads it any more. */
-export function forgetRequest(kept: Uint8Array): void {
-  if (kept.buffer.byteLength === LONGEST && free.length < MOST) free.push(new Uint8Array(kept.buffer));
+export function forgetRequest(kept: KeptRequest): void {
+  if (kept.bytes.length === LONGEST && free.length < MOST) free.push(kept);
 }

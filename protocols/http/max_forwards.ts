@@ -13,7 +13,7 @@ export function countForward(head: MessageHead, bytes: Uint8Array, edits: Edits)
   if (head.method !== "TRACE" && head.method !== "OPTIONS") return;
   const line = head.find(KIND.maxForwards);
   if (line < 0) return;
-  const hops = numberOf(bytes, head.lines[4 * line + 2], head.lines[4 * line + 3]);
+  const hops = numberOf(bytes, head.valueStart(line), head.valueEnd(line));
   if (hops === undefined) return; // it means nothing
   if (hops === 0) {
     throw new RequestRefused(501, [], "unsupported", "client", "Cannot pass a request on: Max-Forwards is 0");

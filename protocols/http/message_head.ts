@@ -1,5 +1,6 @@
 /** The head of one message as offsets into the bytes it was read from: made once per thread, filled again and again. */
 import { type Fault, MOST_FIELDS } from "./faults.ts";
+import { KINDS } from "./field_kinds.ts";
 import { isToken } from "./octets.ts";
 
 /** Parsers answer where they got to, or one of these. */
@@ -47,8 +48,8 @@ export class MessageHead {
 
   /** Fields, in the order they came. */
   count = 0;
-  /** Four for each: start and end of its name, start and end of its value. Behind the last, the empty line's start. */
-  readonly lines = new Int32Array(4 * (MOST_FIELDS + 1));
+  /** Four for each: see setLine. Behind the last, the empty line's start. */
+  readonly #lines = new Int32Array(4 * (MOST_FIELDS + 1));
   /** KIND of each. */
   readonly kinds = new Uint8Array(MOST_FIELDS);
   /** 1: the line does not go on. */
@@ -71,6 +72,10 @@ export class MessageHead {
   /** Why a parser answered REFUSED. */
   refusal: Fault | undefined;
 
+  /** Of each kind, the number of the last head that had it: most are asked for and not there. */
+  readonly #had = new Uint32Array(KINDS);
+  #number = 0;
+
   /** Keeps the reason; the parsers' shortest way out. */
   refuse(fault: Fault): typeof REFUSED {
     this.refusal = fault;
@@ -78,6 +83,7 @@ export class MessageHead {
   }
 
   reset(start: number): void {
+    this.#number++;
     this.start = start;
     this.count = this.status = this.options = 0;
     this.authorityStart = this.authorityEnd = 0;
@@ -91,8 +97,47 @@ export class MessageHead {
         false;
   }
 
+  /** Where the line begins; of line `count`, the empty one behind all. */
+  nameStart(line: number): number {
+    return this.#lines[4 * line];
+  }
+
+  /** Where its colon stands. */
+  nameEnd(line: number): number {
+    return this.#lines[4 * line + 1];
+  }
+
+  /** Where its value begins, without the whitespace around it. */
+  valueStart(line: number): number {
+    return this.#lines[4 * line + 2];
+  }
+
+  valueEnd(line: number): number {
+    return this.#lines[4 * line + 3];
+  }
+
+  setLine(line: number, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
+    const lines = this.#lines, at = 4 * line;
+    lines[at] = nameStart;
+    lines[at + 1] = nameEnd;
+    lines[at + 2] = valueStart;
+    lines[at + 3] = valueEnd;
+  }
+
+  /** The lines are `count`, and the empty one begins at `start`. */
+  endLines(count: number, start: number): void {
+    this.count = count;
+    this.#lines[4 * count] = start;
+  }
+
+  markKind(line: number, kind: number): void {
+    this.kinds[line] = kind;
+    this.#had[kind] = this.#number;
+  }
+
   /** The first line of this kind from line `from` on, or -1. */
   find(kind: number, from = 0): number {
+    if (this.#had[kind] !== this.#number >>> 0) return -1;
     for (let line = from; line < this.count; line++) {
       if (this.kinds[line] === kind) return line;
     }
@@ -102,7 +147,7 @@ export class MessageHead {
   /** The first line of this name, in lower case, from line `from` on, or -1. */
   findName(bytes: Uint8Array, name: Uint8Array, from = 0): number {
     for (let line = from; line < this.count; line++) {
-      if (isToken(bytes, this.lines[4 * line], this.lines[4 * line + 1], name)) return line;
+      if (isToken(bytes, this.nameStart(line), this.nameEnd(line), name)) return line;
     }
     return -1;
   }

@@ -2,8 +2,9 @@
  * Copies of requests on their way to a mirror. Nobody waits for them: what the mirror does not take in time is dropped,
  * and so is all beyond a bound. They are what the upstream gets, octet by octet.
  */
-import type { Gate, Target } from "../../gate/contracts.ts";
-import { after } from "../../gate/engine/loop.ts";
+import type { Target } from "../../gate/address.ts";
+import type { Gate } from "../../gate/contracts.ts";
+import { after, promiseResolved } from "../../gate/engine/loop.ts";
 import { asGateError, GateError } from "../../gate/errors.ts";
 import { discardResponse } from "./discard.ts";
 import type { Exchange } from "./exchange.ts";
@@ -74,6 +75,7 @@ export class Mirror {
   }
 
   send(copy: MirrorCopy): void {
+    promiseResolved(); // an idle connection is there at once
     if (this.#busy >= MOST_AT_ONCE) this.#waiting.push(copy);
     else void this.#sendAll(copy);
   }

@@ -58,6 +58,15 @@ export function isToken(bytes: Uint8Array, start: number, end: number, lower: Ui
   return true;
 }
 
+/** The same of a name, `_` standing for `-` in it: `folded` is in lower case and has no `_`. */
+export function isFolded(bytes: Uint8Array, start: number, end: number, folded: Uint8Array): boolean {
+  if (end - start !== folded.length) return false;
+  for (let at = 0; at < folded.length; at++) {
+    if (FOLDED[bytes[start + at]] !== folded[at]) return false;
+  }
+  return true;
+}
+
 /** Whether the octets from `start` on are exactly `expected`. The caller knows that so many are there. */
 export function startsWith(bytes: Uint8Array, start: number, expected: Uint8Array): boolean {
   for (let at = 0; at < expected.length; at++) {

@@ -4,12 +4,12 @@
  */
 import type { Fault } from "./faults.ts";
 import { FAULTS } from "./faults.ts";
-import { fieldLines } from "./field_lines.ts";
+import { readFieldLines } from "./field_lines.ts";
 import { frameRequest, frameResponse } from "./framing.ts";
 import { type MessageHead, MORE } from "./message_head.ts";
 import { hasLineFeed } from "./octets.ts";
 import { readTarget } from "./request_target.ts";
-import { methodOf, requestLine, statusLine } from "./start_line.ts";
+import { methodOf, readRequestLine, readStatusLine } from "./start_line.ts";
 
 /**
  * Reads the request head that `bytes` has from `from` to `to` into `head`: the head, why it is refused, or the octets
@@ -28,9 +28,9 @@ export function parseRequest(
   const last = Math.min(to, from + limit);
   head.reset(from);
   head.targetStart = 0;
-  let at = requestLine(head, bytes, from, last);
+  let at = readRequestLine(head, bytes, from, last);
   const inLine = at === MORE && head.targetStart > 0;
-  if (at > 0) at = fieldLines(head, bytes, at, last);
+  if (at > 0) at = readFieldLines(head, bytes, at, last);
   if (at === MORE) return wantMore(from, to, limit, inLine ? FAULTS.longTarget : FAULTS.longHead);
   if (at < 0) return head.refusal!;
   head.method = methodOf(bytes, head.start, head.methodEnd);
@@ -50,8 +50,8 @@ export function parseResponse(
   if (isEarly(bytes, from, to, limit, looked)) return to - from + 1;
   const last = Math.min(to, from + limit);
   head.reset(from);
-  let at = statusLine(head, bytes, from, last);
-  if (at > 0) at = fieldLines(head, bytes, at, last);
+  let at = readStatusLine(head, bytes, from, last);
+  if (at > 0) at = readFieldLines(head, bytes, at, last);
   if (at === MORE) return wantMore(from, to, limit, FAULTS.longHead);
   if (at < 0) return head.refusal!;
   return frameResponse(head, bytes, asked) ?? ended(head, from, at);

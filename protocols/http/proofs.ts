@@ -4,6 +4,7 @@
  */
 import { Buffer } from "node:buffer";
 import { hash, randomFillSync } from "node:crypto";
+import type { Proven } from "../../gate/requests.ts";
 import { GateError } from "../../gate/errors.ts";
 
 /** What is remembered holds until then, ms since the epoch. */
@@ -12,8 +13,7 @@ interface Lasting {
 }
 
 /** Who was proven, and the line that tells it upstream. */
-export interface Proof extends Lasting {
-  readonly user: string | undefined;
+export interface Proof extends Lasting, Proven {
   readonly line: Uint8Array | undefined;
 }
 

@@ -2,18 +2,17 @@
  * Requests for whole URLs, as the client of a forward proxy sends them (RFC 9112 3.2.2): the target is the client's word,
  * which policy judges, each time; users are asked for who they are.
  */
-import { Buffer } from "node:buffer";
-import type { Conn, Routed } from "../../gate/contracts.ts";
-import { GateError } from "../../gate/errors.ts";
+import type { Conn } from "../../gate/contracts.ts";
+import type { Routed } from "../../gate/requests.ts";
+import { GateError, telling } from "../../gate/errors.ts";
 import { KIND } from "./field_kinds.ts";
-import type { MessageHead } from "./message_head.ts";
+import { valuesOf } from "./field_values.ts";
 import { logInToProxy } from "./proxy_login.ts";
+import { namesHttps } from "./request_target.ts";
 import type { Incoming, Rules } from "./rules.ts";
 
 /** The registry name of the proxy for everything else: who lists both is a proxy for requests too. */
-const BESIDE = "connect";
-/** Behind `http`. */
-const SECURE = 0x73;
+export const BESIDE = "connect";
 
 /** Whether requests for URLs are proxied at the listener of this connection now. */
 export const proxies = ({ protocols }: Conn): boolean => protocols.includes(BESIDE);
@@ -38,22 +37,13 @@ function authenticate({ head, bytes, exchange, conn, gate }: Incoming): Promise<
 /** Throws GateError where it may not go there. */
 function judge({ head, bytes, exchange, conn, gate }: Incoming): void {
   const { target } = exchange;
-  if ((bytes[head.targetStart + "http".length] | 0x20) === SECURE) {
+  if (namesHttps(head, bytes)) {
     const state = "https:// goes through CONNECT";
-    throw new GateError("unsupported", "client", `Cannot proxy a request: ${state}`);
+    throw telling(state, new GateError("unsupported", "client", `Cannot proxy a request: ${state}`));
   }
   if (!target) {
-    throw new GateError("malformed", "client", "Cannot proxy a request: its URL has no valid host");
+    const state = "its URL has no valid host";
+    throw telling(state, new GateError("malformed", "client", `Cannot proxy a request: ${state}`));
   }
   exchange.routed = gate.proxied(target, conn, exchange.client);
-}
-
-/** Not by way of the texts that are remembered: these are secrets. */
-function valuesOf(head: MessageHead, bytes: Uint8Array, kind: number): string[] {
-  const values: string[] = [];
-  for (let line = head.find(kind); line >= 0; line = head.find(kind, line + 1)) {
-    const start = head.lines[4 * line + 2], end = head.lines[4 * line + 3];
-    values.push(Buffer.from(bytes.subarray(start, end)).toString("latin1"));
-  }
-  return values;
 }

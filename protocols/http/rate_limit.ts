@@ -10,10 +10,9 @@ export const limitRate: Admit = (request) => {
   if (source === "unix") return; // nobody is behind it that could be told apart
   const wait = request.gate.rate(request.exchange.routed!, source);
   if (wait === 0) return;
-  const fields = [`Retry-After: ${Math.ceil(wait / 1000)}`];
+  const seconds = Math.ceil(wait / 1000), fields = [`Retry-After: ${seconds}`];
   const state = `${source} comes more often than its route allows`;
-  throw atLimit(
-    "rateLimit",
-    new RequestRefused(429, fields, "exhausted", "client", `Cannot serve a request: ${state}`),
-  );
+  const refused = new RequestRefused(429, fields, "exhausted", "client", `Cannot serve a request: ${state}`);
+  refused.sentence = `There were too many requests: come again in ${seconds} s.`;
+  throw atLimit("rateLimit", refused);
 };

@@ -1,7 +1,8 @@
 /** Requests that are sent elsewhere. */
-import { GateError } from "../../gate/errors.ts";
+import { GateError, telling } from "../../gate/errors.ts";
 import type { Redirect } from "../../gate/filters.ts";
 import { replacePath } from "../../gate/path_prefix.ts";
+import { encoding } from "../../gate/path_spelling.ts";
 import { askedScheme } from "./asked_scheme.ts";
 import type { OwnAnswer } from "./own_answer.ts";
 import { queryOf } from "./rewrite.ts";
@@ -10,7 +11,7 @@ import type { Incoming } from "./rules.ts";
 const DEFAULT_PORT = { http: 80, https: 443 };
 const NOTHING = new Uint8Array(0);
 /** What may come in a target and is no part of a URI; clients make a slash of a backslash. */
-const NOT_IN_URI = /["<>\\^`{|}]/g;
+const encoded = encoding(/["<>\\^`{|}]/);
 
 export const redirecting =
   (redirect: Redirect, prefix: string | undefined) => (request: Incoming): OwnAnswer => {
@@ -29,7 +30,7 @@ export const redirecting =
 function locationOf(redirect: Redirect, prefix: string | undefined, request: Incoming): string {
   const { scheme, host, port, path: by } = redirect, { path } = request.exchange;
   const way = by === undefined ? path : replacePath(path, prefix, by);
-  const to = `${way === "*" ? "/" : way}${queryOf(request)}`.replace(NOT_IN_URI, encodeURIComponent);
+  const to = encoded(`${way === "*" ? "/" : way}${queryOf(request)}`);
   if (scheme === undefined && host === undefined && port === undefined) return to;
   return originOf(redirect, request) + to;
 }
@@ -39,7 +40,10 @@ function originOf(redirect: Redirect, request: Incoming): string {
   const { exchange } = request;
   const [, name, digits] = /^(\[.*\]|[^:]*):?([0-9]*)$/.exec(exchange.host)!;
   const { host = name } = redirect, asked = askedScheme(request), { scheme = asked } = redirect;
-  if (host === "") throw new GateError("malformed", "client", "Cannot redirect a request: it names no host");
+  if (host === "") {
+    const state = "it names no host";
+    throw telling(state, new GateError("malformed", "client", `Cannot redirect a request: ${state}`));
+  }
   const stays = scheme === asked && digits !== "" ? Number(digits) : DEFAULT_PORT[scheme];
   const { port = stays } = redirect;
   return `${scheme}://${host}${port === DEFAULT_PORT[scheme] ? "" : `:${port}`}`;

@@ -1,8 +1,10 @@
 /** A request as routes ask for it: what they want to know is read from its head when they do. */
-import type { Requested, Target } from "../../gate/contracts.ts";
-import { queryParameters } from "../../gate/request_query.ts";
+import type { Target } from "../../gate/address.ts";
+import type { Requested } from "../../gate/requests.ts";
+import { queryParameter } from "../../gate/request_query.ts";
 import type { Exchange } from "./exchange.ts";
 import { isForwardingClaim, isIdentityClaim } from "./field_kinds.ts";
+import { valueOf } from "./field_values.ts";
 import { REQUEST } from "./forward.ts";
 import { textOf } from "./interned.ts";
 import { octets } from "./octets.ts";
@@ -17,7 +19,7 @@ export class RequestAsked implements Requested {
   method = "";
   source: string | undefined;
   #bytes = NOTHING as Uint8Array;
-  #parameters: Map<string, string> | undefined;
+  #query: string | undefined;
 
   of({ target, path, method, client }: Exchange, bytes: Uint8Array): this {
     this.target = target;
@@ -25,7 +27,7 @@ export class RequestAsked implements Requested {
     this.method = method;
     this.source = client;
     this.#bytes = bytes;
-    this.#parameters = undefined;
+    this.#query = undefined;
     return this;
   }
 
@@ -33,7 +35,7 @@ export class RequestAsked implements Requested {
   forget(): void {
     this.path = "";
     this.#bytes = NOTHING;
-    this.#parameters = undefined;
+    this.#query = undefined;
   }
 
   /** Claims of who the client is, and where it came from unless a trusted proxy says so, are not there. */
@@ -43,7 +45,7 @@ export class RequestAsked implements Requested {
     for (let line = REQUEST.findName(bytes, lower); line >= 0;) {
       const kind = REQUEST.kinds[line];
       if (!isIdentityClaim(kind) && (this.source !== undefined || !isForwardingClaim(kind))) {
-        const text = textOf(bytes, REQUEST.lines[4 * line + 2], REQUEST.lines[4 * line + 3]);
+        const text = valueOf(REQUEST, bytes, line);
         value = value === undefined ? text : `${value}, ${text}`;
       }
       line = REQUEST.findName(bytes, lower, line + 1);
@@ -52,8 +54,8 @@ export class RequestAsked implements Requested {
   }
 
   query(name: string): string | undefined {
-    this.#parameters ??= queryParameters(queryOf(this.#bytes));
-    return this.#parameters.get(name);
+    this.#query ??= queryOf(this.#bytes);
+    return queryParameter(this.#query, name);
   }
 }
 

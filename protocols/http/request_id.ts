@@ -6,7 +6,7 @@ import type { Edits } from "./edits.ts";
 import { KIND } from "./field_kinds.ts";
 import { textOf } from "./interned.ts";
 import type { MessageHead } from "./message_head.ts";
-import { copyOctets, octets } from "./octets.ts";
+import { copyOctets } from "./octets.ts";
 
 const ID_SIZE = 16, PARENT_SIZE = 8;
 const LONGEST_ID = 128;
@@ -14,15 +14,40 @@ const LONGEST_ID = 128;
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:$|-)/;
 const ID = /^[\x21-\x7e]+$/;
 
-/** Made before it is needed: a system call serves a hundred requests. Its hexadecimal digits, as text and as octets. */
-const random = Buffer.alloc(4096);
+/** Made before it is needed: a system call serves hundreds of requests. Its hexadecimal digits, as text and as octets. */
+const random = Buffer.alloc(256 * (ID_SIZE + PARENT_SIZE));
 const digits = new Uint8Array(2 * random.length);
 const encoder = new TextEncoder();
+const words = new Uint32Array(digits.buffer), WORDS_OF_ID = 2 * ID_SIZE / 4;
 let text = "", next = digits.length;
 
-const idLine = octets(`X-Request-Id: ${"0".repeat(2 * ID_SIZE)}\r\n`);
-const traceLine = octets(`traceparent: 00-${"0".repeat(2 * ID_SIZE)}-${"0".repeat(2 * PARENT_SIZE)}-00\r\n`);
 const ID_AT = "X-Request-Id: ".length, TRACE_AT = "traceparent: 00-".length;
+const PARENT_AT = TRACE_AT + 2 * ID_SIZE + 1;
+const idLine = lineWith(`X-Request-Id: ${"0".repeat(2 * ID_SIZE)}\r\n`, ID_AT);
+const traceLine = lineWith(
+  `traceparent: 00-${"0".repeat(2 * ID_SIZE)}-${"0".repeat(2 * PARENT_SIZE)}-00\r\n`,
+  TRACE_AT,
+);
+
+interface Line {
+  readonly octets: Uint8Array;
+  /** Of its id. */
+  readonly words: Uint32Array;
+}
+
+/** A line whose place for an id begins with a word of memory, so that it is written a word at a time. */
+function lineWith(line: string, idAt: number): Line {
+  const shift = (4 - idAt % 4) % 4, memory = new Uint8Array(4 * Math.ceil((shift + line.length) / 4));
+  encoder.encodeInto(line, memory.subarray(shift));
+  return {
+    octets: memory.subarray(shift, shift + line.length),
+    words: new Uint32Array(memory.buffer, shift + idAt, WORDS_OF_ID),
+  };
+}
+
+function writeId(line: Line, from: number): void {
+  for (let i = 0, word = from / 4; i < WORDS_OF_ID; i++) line.words[i] = words[word + i];
+}
 
 /** Sees that the request has both, and answers its id. Lines that are added are valid until the next call. */
 export function nameRequest(head: MessageHead, bytes: Uint8Array, edits: Edits): string {
@@ -32,15 +57,15 @@ export function nameRequest(head: MessageHead, bytes: Uint8Array, edits: Edits):
   const fresh = takeDigits(2 * (ID_SIZE + PARENT_SIZE)), parent = fresh + 2 * ID_SIZE;
   if (given === undefined) {
     dropKind(head, KIND.requestId);
-    copyOctets(digits, fresh, parent, idLine, ID_AT);
-    edits.add(idLine);
+    writeId(idLine, fresh);
+    edits.add(idLine.octets);
   }
   if (!traced) {
     dropKind(head, KIND.traceparent);
     dropKind(head, KIND.tracestate);
-    copyOctets(digits, fresh, parent, traceLine, TRACE_AT);
-    copyOctets(digits, parent, parent + 2 * PARENT_SIZE, traceLine, TRACE_AT + 2 * ID_SIZE + 1);
-    edits.add(traceLine);
+    writeId(traceLine, fresh);
+    copyOctets(digits, parent, parent + 2 * PARENT_SIZE, traceLine.octets, PARENT_AT);
+    edits.add(traceLine.octets);
   }
   return given ?? text.slice(fresh, parent);
 }
@@ -55,7 +80,7 @@ function only(
 ): string | undefined {
   const line = head.find(kind);
   if (line < 0 || head.find(kind, line + 1) >= 0) return undefined;
-  const start = head.lines[4 * line + 2], end = head.lines[4 * line + 3];
+  const start = head.valueStart(line), end = head.valueEnd(line);
   if (end - start > longest) return undefined;
   const text = textOf(bytes, start, end);
   return valid.test(text) ? text : undefined;

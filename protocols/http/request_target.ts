@@ -8,6 +8,8 @@ import { COLON, octets, SLASH, startsWith, TOKEN } from "./octets.ts";
 const ASTERISK = 0x2a;
 const QUESTION = 0x3f;
 const HTTP = octets("http");
+/** Behind `http`. */
+const SECURE = 0x73;
 const AFTER_SCHEME = octets("://");
 
 /** Finds the form and whom the request is for; undefined: all is well. */
@@ -60,9 +62,13 @@ function schemeEnd(bytes: Uint8Array, start: number, end: number): number {
     if (TOKEN[bytes[start + i]] !== HTTP[i]) return start;
   }
   let at = start + HTTP.length;
-  if (bytes[at] !== COLON && TOKEN[bytes[at]] === 0x73) at++;
+  if (bytes[at] !== COLON && TOKEN[bytes[at]] === SECURE) at++;
   return startsWith(bytes, at, AFTER_SCHEME) ? at + AFTER_SCHEME.length : start;
 }
+
+/** Whether the target is a URL of https. */
+export const namesHttps = ({ form, targetStart }: MessageHead, bytes: Uint8Array): boolean =>
+  form === "absolute" && TOKEN[bytes[targetStart + HTTP.length]] === SECURE;
 
 /**
  * Exactly one valid Host, which HTTP/1.0 may leave out (RFC 9112 3.2). Beside an authority in the target it is ignored
@@ -72,7 +78,7 @@ function readHost(head: MessageHead, bytes: Uint8Array): Fault | undefined {
   const line = head.find(KIND.host);
   if (line < 0) return head.minor === 0 ? undefined : FAULTS.noHost;
   if (head.find(KIND.host, line + 1) >= 0) return FAULTS.manyHosts;
-  const start = head.lines[4 * line + 2], end = head.lines[4 * line + 3];
+  const start = head.valueStart(line), end = head.valueEnd(line);
   const named = head.authorityEnd > 0;
   if (!isAuthority(bytes, start, end) && !(named && start === end)) return FAULTS.host;
   if (!named) {

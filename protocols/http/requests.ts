@@ -1,7 +1,7 @@
 /** The client's side of an exchange: its request is read, finds its way, and goes upstream. */
-import type { Phase, Stream } from "../../gate/contracts.ts";
+import type { Phase, Stream } from "../../gate/streams.ts";
 import { LOOK_MAX } from "../../gate/engine/look.ts";
-import { asGateError, atLimit, GateError } from "../../gate/errors.ts";
+import { asGateError, atLimit, GateError, telling } from "../../gate/errors.ts";
 import { challengeAnswer } from "./acme_challenge.ts";
 import { toldClient } from "./client_address.ts";
 import { passContent } from "./content.ts";
@@ -90,6 +90,7 @@ export class RequestSide {
     const session = this.#session, { exchange, conn, gate } = session;
     this.#incoming.bytes = bytes;
     if (session.upstream) return this.#send(bytes, session.upstream);
+    if (REQUEST.method === "CONNECT" && proxies(conn)) return this.#step.is("connect", REQUEST.start);
     if (gate.challenged && !exchange.routed && this.#isChallenge(bytes)) return this.#step.is("own");
     if (!exchange.routed) this.#route(bytes);
     if (this.#waits()) return this.#step.is("admit");
@@ -136,7 +137,7 @@ export class RequestSide {
     exchange.rules = exchange.proxied ? PROXY_RULES : rulesOf(routed.http);
     const most = routed.http.bodySize ?? conn.limits.bodySize ?? Infinity;
     if (REQUEST.body === "length" && REQUEST.length > most) throw tooLarge(most);
-    exchange.up.begin(content, REQUEST.length, true, most);
+    exchange.up.begin(content, REQUEST.length, true, most, exchange.rules.goneOfRequest);
   }
 
   /** Whether a rule of the route has to be waited for; one may answer. Throws GateError where one refuses. */
@@ -156,18 +157,17 @@ export class RequestSide {
   #send(bytes: Uint8Array, upstream: Stream): Step {
     const session = this.#session, { exchange, conn, gate } = session;
     const size = forwardRequest(bytes, this.#incoming, this.#lines);
-    const request = OUT.subarray(0, size);
     session.stale = exchange.repeatable && gate.reused(conn);
     const whole = exchange.routed!.http.retries !== undefined && exchange.idempotent && exchange.up.done;
-    session.repeat = session.stale || whole ? keepRequest(request) : undefined;
+    session.repeat = session.stale || whole ? keepRequest(OUT, size) : undefined;
     conn.record.up += exchange.used;
     let wrote: void | Promise<void> = undefined;
     try {
-      wrote = upstream.write(request);
+      wrote = upstream.write(OUT, size);
     } catch (thrown) {
       exchange.upFailure = asGateError(thrown); // the response, or its absence, tells more
     }
-    if (exchange.rules.mirror && !REQUEST.upgrade) this.#copy(request, exchange.rules.mirror);
+    if (exchange.rules.mirror && !REQUEST.upgrade) this.#copy(OUT.subarray(0, size), exchange.rules.mirror);
     return this.#step.is("sent", exchange.used, wrote);
   }
 
@@ -180,9 +180,10 @@ export class RequestSide {
   /** The rest of the request's content. Never rejects: who waits for the response hears of it. */
   async passUp(wrote: void | Promise<void>, upstream: Stream): Promise<void> {
     const exchange = this.#session.exchange, conn = this.#session.conn, { bodyTimeout } = conn.limits;
-    const before = exchange.up.moved, { copy } = exchange;
+    const { copy } = exchange, { moving } = this.#session;
     exchange.copy = undefined;
     conn.deadline(0);
+    moving.begin("up");
     try {
       if (wrote instanceof Promise) {
         this.#session.awaitRoom(upstream, "upstream");
@@ -214,12 +215,15 @@ export class RequestSide {
       if (exchange.sending) exchange.upFailure = reason; // else it is sent to another upstream already
       if (reason.side === "client") upstream.abort(reason);
     }
-    conn.record.up += exchange.up.moved - before;
+    moving.end("up");
   }
 }
 
 const tooLarge = (most: number) =>
-  atLimit(
-    "bodySize",
-    new GateError("malformed", "client", `Cannot serve a request: more than ${most} bytes`),
+  telling(
+    `at most ${most} bytes`,
+    atLimit(
+      "bodySize",
+      new GateError("malformed", "client", `Cannot serve a request: more than ${most} bytes`),
+    ),
   );

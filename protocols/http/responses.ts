@@ -1,6 +1,6 @@
 /** The upstream's side of an exchange: its response is read, and goes to the client. */
-import type { Phase, Stream } from "../../gate/contracts.ts";
-import { now } from "../../gate/engine/loop.ts";
+import type { Phase, Stream } from "../../gate/streams.ts";
+import { nextTurn, now } from "../../gate/engine/loop.ts";
 import { LOOK_MAX } from "../../gate/engine/look.ts";
 import { asGateError, GateError } from "../../gate/errors.ts";
 import { passCoded } from "./compress/pass_coded.ts";
@@ -23,28 +23,36 @@ export class ResponseSide {
   #looked = 0;
   /** Another upstream is dialed for a request that was sent before. */
   #dialing = false;
+  /** It came while content was on its way still: what has gone already is noticed in a turn. */
+  #early = false;
 
   constructor(session: Session) {
     this.#session = session;
   }
 
-  /** Until the head of the final response has gone to the client. */
-  async respond(): Promise<void> {
+  /** A response is waited for. */
+  begin(): void {
     this.#looked = 0;
-    this.#dialing = false;
-    const exchange = this.#session.exchange;
-    for (let again = false;;) {
+    this.#dialing = this.#early = false;
+  }
+
+  /** Until the head of the final response has gone to the client. `first` reads in place of the stream's next. */
+  async respond(first?: () => Step): Promise<void> {
+    const exchange = this.#session.exchange, next = () => this.#session.current.next(this.read);
+    for (let again = false, read: () => Step | Promise<Step> = first ?? next;; read = next) {
       try {
         if (again) await this.#again();
-        const read = this.#session.current.next(this.#read);
-        const { what, wrote } = read instanceof Promise ? await read : read;
+        const came = read();
+        const { what, wrote } = came instanceof Promise ? await came : came;
         if (wrote instanceof Promise) {
           this.#session.awaitRoom(this.#session.client, "client");
           await wrote;
         }
         if (what === "answered") return;
+        if (what === "early") await nextTurn();
+        if (what === "ahead") await exchange.sent;
         again = what === "again";
-        if (again || what === "interim") continue;
+        if (again || what === "interim" || what === "early" || what === "ahead") continue;
         throw new GateError(
           "closed",
           "upstream",
@@ -84,10 +92,11 @@ export class ResponseSide {
       : await gate.again(routed, conn, exchange.retried, session.until);
     this.#dialing = false;
     session.awaitResponse(true);
-    await session.upstream.write(session.repeat!);
+    await session.upstream.write(session.repeat!.bytes, session.repeat!.size);
   }
 
-  #read = (bytes: Uint8Array, phase: Phase): Step | number => {
+  /** For `next` of the upstream's stream. */
+  readonly read = (bytes: Uint8Array, phase: Phase): Step | number => {
     const exchange = this.#session.exchange;
     if (bytes.length > 0) exchange.heard = true;
     else return phase === "open" ? 1 : this.#step.is("cut");
@@ -99,8 +108,20 @@ export class ResponseSide {
     this.#looked = 0;
     if (answer !== RESPONSE) throw failureOf(answer as Fault, "upstream", "the response head");
     if (RESPONSE.status < 200 && RESPONSE.body !== "tunnel") return this.#passInterim(bytes);
+    if (exchange.sending && RESPONSE.body === "tunnel") return this.#switchBehindContent();
+    if (exchange.sending && !this.#early) {
+      this.#early = true;
+      return this.#step.is("early");
+    }
     return this.#passResponse(bytes);
   };
+
+  /** RFC 9110 7.8: nobody changes the protocol in the middle of a message; what of it is on its way would get lost. */
+  #switchBehindContent(): Step {
+    const { upFailure } = this.#session.exchange;
+    if (upFailure) throw upFailure;
+    return this.#step.is("ahead");
+  }
 
   /** RFC 9110 15.2: HTTP/1.0 knows none. */
   #passInterim(bytes: Uint8Array): Step {
@@ -113,7 +134,7 @@ export class ResponseSide {
       if (exchange.sending) this.#session.conn.patience(this.#session.conn.limits.bodyTimeout);
     }
     if (exchange.minor === 0) return this.#step.is("interim", RESPONSE.used);
-    const wrote = this.#session.client.write(OUT.subarray(0, forwardInterim(bytes)));
+    const wrote = this.#session.client.write(OUT, forwardInterim(bytes));
     return this.#step.is("interim", RESPONSE.used, wrote);
   }
 
@@ -128,13 +149,12 @@ export class ResponseSide {
     exchange.answered = true;
     exchange.waited = now - exchange.began;
     conn.record.down += size;
-    const wrote = this.#session.client.write(OUT.subarray(0, size));
+    const wrote = this.#session.client.write(OUT, size);
     return this.#step.is("answered", RESPONSE.used + exchange.down.used, wrote);
   }
 
   async passDown(upstream: Stream): Promise<void> {
     const { idleTimeout, bodyTimeout } = this.#session.conn.limits, { exchange, client } = this.#session;
-    const before = exchange.moved;
     const passing: Passing = {
       gate: this.#session.gate,
       pace: { source: idleTimeout, sink: bodyTimeout, least: 0 },
@@ -146,11 +166,12 @@ export class ResponseSide {
         else this.#session.awaitContent(upstream);
       },
     };
+    this.#session.moving.begin("down");
     try {
       if (exchange.coded) await passCoded(upstream, client, exchange.coded, passing);
       else await passContent(upstream, client, exchange.down, passing);
     } finally {
-      this.#session.conn.record.down += exchange.moved - before;
+      this.#session.moving.end("down");
     }
   }
 }

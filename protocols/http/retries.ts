@@ -1,5 +1,5 @@
 /** `retries`: whether a request that came to nothing is sent again. What is not safe to repeat never is. */
-import type { RetryReason } from "../../gate/contracts.ts";
+import type { RetryReason } from "../../gate/requests.ts";
 import { now } from "../../gate/engine/loop.ts";
 import type { Failure, GateError } from "../../gate/errors.ts";
 import type { Session } from "./session.ts";
@@ -10,8 +10,8 @@ const UNREACHED: ReadonlySet<Failure> = new Set(["refused", "unreachable", "time
 
 /** After a dial that failed: nothing of the request was sent. The time is the route's for an answer, or that of a dial. */
 export function mayDialAgain(session: Session, reason: GateError): boolean {
-  const { exchange, conn } = session, { timeout = conn.limits.dialTimeout } = exchange.routed!.http;
-  session.until = exchange.began + timeout;
+  const { exchange, conn } = session, { timeout } = exchange.routed!.http;
+  exchange.until = exchange.began + (timeout ?? conn.limits.dialTimeout);
   return isUnreached(reason) && mayRetry(session, "connect");
 }
 
@@ -32,8 +32,8 @@ export function mayRepeat(session: Session, status: number): boolean {
 
 const isUnreached = ({ failure, side }: GateError): boolean => side === "upstream" && UNREACHED.has(failure);
 
-function mayRetry({ exchange, until }: Session, reason: RetryReason | number): boolean {
-  const retries = exchange.routed!.http.retries;
-  return retries !== undefined && exchange.retried < retries.attempts && now < until &&
+function mayRetry(session: Session, reason: RetryReason | number): boolean {
+  const { exchange } = session, retries = exchange.routed!.http.retries;
+  return retries !== undefined && exchange.retried < retries.attempts && now < session.until &&
     retries.on.some((on) => on === reason);
 }

@@ -1,10 +1,12 @@
 /** What a route asks of its requests beside where they go: made ready once for each snapshot of its configuration. */
-import type { Coding, Conn, Gate, RequestRules } from "../../gate/contracts.ts";
+import type { Conn, Gate } from "../../gate/contracts.ts";
+import type { Coding, RequestRules } from "../../gate/requests.ts";
 import { type Authentication, authentication } from "./auth.ts";
 import { agreement } from "./compress/accept_encoding.ts";
 import type { Edits } from "./edits.ts";
 import type { Exchange } from "./exchange.ts";
-import { changingAnswer, changingFields } from "./field_changes.ts";
+import { forbids, forbidsCoding } from "./compress/compressible.ts";
+import { changingAnswer, changingFields, goneOf } from "./field_changes.ts";
 import { admitReading } from "./file_requests.ts";
 import type { MessageHead } from "./message_head.ts";
 import { Mirror } from "./mirror.ts";
@@ -14,6 +16,7 @@ import { redirecting } from "./redirect.ts";
 import { fixedAnswer } from "./respond.ts";
 import { rewriting } from "./rewrite.ts";
 import { secureOnly } from "./secure_only.ts";
+import { untraced } from "./untraced.ts";
 
 /** A request whose head is there. Head and bytes are valid during the synchronous call only. */
 export interface Incoming {
@@ -40,6 +43,9 @@ export interface Rules {
   /** On the way to the upstream and back: behind what the gate itself changes. */
   readonly editRequest: readonly ((edits: Edits, request: Incoming) => void)[];
   readonly editResponse: readonly ((edits: Edits, response: MessageHead, bytes: Uint8Array) => void)[];
+  /** Names of fields that have no place in trailers either, as isFolded has them. */
+  readonly goneOfRequest?: readonly Uint8Array[];
+  readonly goneOfResponse?: readonly Uint8Array[];
 }
 
 /** Of a request without a route. */
@@ -67,25 +73,34 @@ function makeRules(http: RequestRules): Rules {
       ...change ? [(edits: Edits, { head, bytes }: Incoming) => change(edits, head, bytes)] : [],
     ],
     editResponse: responseHeaders ? [changingFields(responseHeaders)] : [],
+    goneOfRequest: requestHeaders && goneOf(requestHeaders),
+    goneOfResponse: responseHeaders && goneOf(responseHeaders),
     mirror: mirror && new Mirror(mirror),
   };
 }
 
 function admitting(
-  { rateLimit, secureOnly: secure, files, compress }: RequestRules,
+  { rateLimit, secureOnly: secure, files, compress, requestHeaders, responseHeaders }: RequestRules,
   proven: Authentication | undefined,
 ): Admit[] {
+  const change = changing(responseHeaders);
   const admit: Admit[] = [];
   if (rateLimit) admit.push(limitRate);
-  if (secure) admit.push(secureOnly);
+  if (secure) {
+    admit.push((request) => {
+      const answer = secureOnly(request); // where to go is not the route's to say
+      return answer && { ...answer, fields: [...answer.fields, ...change({ ...answer, fields: [] }).fields] };
+    });
+  }
   if (proven) admit.push(proven.admit);
+  if (requestHeaders?.set || requestHeaders?.add) admit.push(untraced);
   if (files) admit.push(admitReading);
-  if (compress) admit.push(agreeWith(compress));
+  if (compress && !(responseHeaders && forbidsCoding(responseHeaders))) admit.push(agreeWith(compress));
   return admit;
 }
 
 function answering({ redirect, respond, responseHeaders, prefix }: RequestRules): Rules["answer"] {
-  const change = responseHeaders ? changingAnswer(responseHeaders) : (answer: OwnAnswer) => answer;
+  const change = changing(responseHeaders);
   if (respond) {
     const answer = change(fixedAnswer(respond));
     return () => answer;
@@ -94,10 +109,16 @@ function answering({ redirect, respond, responseHeaders, prefix }: RequestRules)
   return send && ((request) => change(send(request)));
 }
 
+/** What the route says in each of its own answers. */
+function changing(responseHeaders: RequestRules["responseHeaders"]) {
+  const change = responseHeaders && changingAnswer(responseHeaders);
+  return <T extends OwnAnswer | undefined>(answer: T): T => answer && change ? change(answer) as T : answer;
+}
+
 /** Refuses nobody: what the client can decode is known while its head is there. */
 function agreeWith(offered: readonly Coding[]): Admit {
   const agreed = agreement(offered);
   return ({ head, bytes, exchange }) => {
-    exchange.agreed = agreed(head, bytes);
+    exchange.agreed = forbids(head, bytes) ? "identity" : agreed(head, bytes);
   };
 }

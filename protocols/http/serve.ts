@@ -1,53 +1,131 @@
-/** Requests of one connection, one after the other: each is routed, sent to an upstream, and answered from there. */
+/**
+ * Requests of one connection, one after the other: each is routed, sent to an upstream, and answered from there. Where
+ * nothing has to be waited for but a head, that is two calls of the loop and no promise; all else is awaited.
+ */
 import type { Conn, Gate } from "../../gate/contracts.ts";
-import { giveWay } from "../../gate/engine/loop.ts";
+import type { Stream } from "../../gate/streams.ts";
+import { giveWay, promiseResolved } from "../../gate/engine/loop.ts";
 import { asGateError, atLimit, GateError } from "../../gate/errors.ts";
 import { failureAnswer } from "./answer.ts";
 import { dateLine } from "./date.ts";
-import { type OwnAnswer, RequestRefused, writeOwnAnswer } from "./own_answer.ts";
+import { type OwnAnswer, writeOwnAnswer } from "./own_answer.ts";
+import { BESIDE } from "./proxied.ts";
 import { RequestSide } from "./requests.ts";
 import { ResponseSide } from "./responses.ts";
 import { mayDialAgain } from "./retries.ts";
-import { Session, type What } from "./session.ts";
+import { Session, type Step, type What } from "./session.ts";
 import { statusOfFailure } from "./status.ts";
 import { endsSoon, skipPresent, skipRest } from "./unread.ts";
 
-/** Until the client's connection is over, or has become a relay. Rejects with what broke it. */
-export async function serveRequests(conn: Conn, gate: Gate): Promise<void> {
-  const session = new Session(conn, gate), server = new Server(session);
+/** `over` hears once that the client's connection is over, or has become a relay; or what broke it. */
+export function serveRequests(
+  conn: Conn,
+  gate: Gate,
+  over: Over = (thrown) => conn.served(thrown),
+): void {
+  const session = new Session(conn, gate);
   conn.onAbort = (reason) => session.dropUpstream(reason);
   conn.patience(conn.limits.headTimeout);
-  try {
-    while (await server.serveOne()) {
-      conn.idle(conn.limits.keepAlive);
-      const turn = giveWay(); // the next request may be there already, and the one behind it
-      if (turn) await turn;
-    }
-  } finally {
-    session.dropUpstream(new GateError("closed", "gate", "Cannot go on: the client is gone"));
-  }
+  new Server(session, over).begin();
 }
+
+type Over = (thrown?: unknown) => void;
 
 class Server {
   readonly #session: Session;
   readonly #requests: RequestSide;
   readonly #responses: ResponseSide;
+  readonly #over: Over;
+  /** Who has the request, and is polled for the response. */
+  #asked: Stream | undefined;
 
-  constructor(session: Session) {
+  constructor(session: Session, over: Over) {
     this.#session = session;
+    this.#over = over;
     this.#requests = new RequestSide(session);
     this.#responses = new ResponseSide(session);
   }
 
-  /** Whether another request may follow on this connection. */
-  async serveOne(): Promise<boolean> {
+  /** Another request may come. */
+  begin(): void {
+    this.#requests.begin();
+    this.#pollClient();
+  }
+
+  readonly #pollClient = (): void => {
+    const session = this.#session;
+    try {
+      const step = session.client.poll(this.#requests.read, this.#pollClient);
+      if (step === undefined) return;
+      if (step.what !== "sent" || step.wrote || !session.exchange.up.done) {
+        return void this.#settle(this.#serveOne(step));
+      }
+      session.awaitResponse();
+      this.#responses.begin();
+      this.#asked = session.upstream;
+      this.#pollUpstream();
+    } catch (thrown) {
+      this.#end(thrown);
+    }
+  };
+
+  readonly #pollUpstream = (): void => {
+    const exchange = this.#session.exchange;
+    let step: Step | undefined;
+    try {
+      step = this.#asked!.poll(this.#responses.read, this.#pollUpstream);
+    } catch (thrown) {
+      return void this.#settle(this.#responded(() => {
+        throw thrown;
+      }));
+    }
+    if (step === undefined) return;
+    const whole = step.what === "answered" && !step.wrote && !exchange.tunnel && exchange.delivered;
+    if (whole) this.#complete();
+    else void this.#settle(this.#responded(() => step));
+  };
+
+  #complete(): void {
+    try {
+      this.#goOn(this.#finish());
+    } catch (thrown) {
+      this.#end(thrown);
+    }
+  }
+
+  /** What had to be awaited goes on without promises. */
+  async #settle(served: Promise<boolean>): Promise<void> {
+    promiseResolved(); // it may be settled already
+    try {
+      const stays = await served;
+      const turn = stays ? giveWay() : undefined; // the next request may be there already, and the one behind it
+      if (turn) await turn;
+      this.#goOn(stays);
+    } catch (thrown) {
+      this.#end(thrown);
+    }
+  }
+
+  #goOn(stays: boolean): void {
+    const { conn } = this.#session;
+    if (!stays) return this.#end();
+    conn.idle(conn.limits.keepAlive);
+    this.begin();
+  }
+
+  #end(thrown?: unknown): void {
+    this.#session.dropUpstream(new GateError("closed", "gate", "Cannot go on: the client is gone"));
+    this.#over(thrown);
+  }
+
+  /** From what came of the client's head on; whether another request may follow on this connection. */
+  async #serveOne(first: Step): Promise<boolean> {
     const session = this.#session, requests = this.#requests;
-    requests.begin();
-    for (;;) {
-      const read = session.client.next(requests.read);
+    for (let read: Step | Promise<Step> = first;; read = session.client.next(requests.read)) {
       const { what, wrote } = read instanceof Promise ? await read : read;
       if (what === "sent") return await this.#exchanged(wrote);
       if (what === "own") return await this.#answer(requests.own!);
+      if (what === "connect") return await this.#handOver();
       if (what !== "dial" && what !== "admit") return await this.#ended(what);
       session.conn.deadline(0); // the gate bounds the dial, and whoever makes a rule wait
       try {
@@ -64,20 +142,34 @@ class Server {
   }
 
   /** The request has begun to go upstream. */
-  async #exchanged(wrote: void | Promise<void>): Promise<boolean> {
+  #exchanged(wrote: void | Promise<void>): Promise<boolean> {
     const exchange = this.#session.exchange;
     if (wrote instanceof Promise || !exchange.up.done) {
       exchange.sending = true;
-      void this.#requests.passUp(wrote, this.#session.upstream!);
+      exchange.sent = this.#requests.passUp(wrote, this.#session.upstream!);
     } else this.#session.awaitResponse();
+    this.#responses.begin();
+    return this.#responded();
+  }
+
+  /** From the upstream's head on, which `read` reads. */
+  async #responded(read?: () => Step): Promise<boolean> {
+    const exchange = this.#session.exchange;
     try {
-      await this.#responses.respond();
+      await this.#responses.respond(read);
       if (exchange.tunnel) return this.#tunnel();
       if (!exchange.delivered) await this.#responses.passDown(this.#session.current);
     } catch (thrown) {
       return await this.#broken(asGateError(thrown));
     }
     return this.#finish();
+  }
+
+  /** A client of the proxy asks for a tunnel behind its requests. */
+  async #handOver(): Promise<false> {
+    const { conn, gate } = this.#session;
+    await gate.handOver(conn, BESIDE);
+    return false;
   }
 
   #tunnel(): false {
@@ -134,9 +226,8 @@ class Server {
     const { exchange } = this.#session;
     this.#session.dropUpstream(reason);
     const status = this.#requests.fault?.fault ?? statusOfFailure(reason, exchange.routed === undefined);
-    const words = reason instanceof RequestRefused ? reason : {};
     // Who would have been answered may be gone: the reason stays the one to record.
-    const answer = failureAnswer(status, reason.failure, words);
+    const answer = failureAnswer(status, reason.failure, reason);
     if (await this.#write(answer, unused, reason).catch(() => false)) return true;
     throw reason;
   }
@@ -169,10 +260,10 @@ class Server {
 
   /** Throws the rest of the request's content away; whether all of it came. */
   async #skipRest(): Promise<boolean> {
-    const { exchange: { up }, conn, client } = this.#session;
+    const { exchange: { up }, conn, client, gate } = this.#session;
     if (up.done) return true;
     conn.patience(conn.limits.bodyTimeout);
-    const before = up.moved, all = await skipRest(client, up);
+    const before = up.moved, all = await skipRest(client, up, () => gate.hit("bodyTimeout"));
     conn.record.up += up.moved - before;
     return all;
   }

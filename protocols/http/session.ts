@@ -1,9 +1,11 @@
 /** What the two directions of a client's connection share: the exchange, the upstream, and the one deadline. */
-import type { Conn, Gate, Stream } from "../../gate/contracts.ts";
+import type { Conn, Gate } from "../../gate/contracts.ts";
+import type { Stream } from "../../gate/streams.ts";
 import { now } from "../../gate/engine/loop.ts";
 import { atLimit, GateError, type Side } from "../../gate/errors.ts";
 import { Exchange } from "./exchange.ts";
-import { forgetRequest } from "./kept_requests.ts";
+import { forgetRequest, type KeptRequest } from "./kept_requests.ts";
+import { Moving } from "./moving.ts";
 
 /** What came of a look at the bytes of a client or an upstream. */
 export type What =
@@ -13,9 +15,12 @@ export type What =
   | "refused"
   | "admit"
   | "own"
+  | "connect"
   | "dial"
   | "sent"
   | "interim"
+  | "early"
+  | "ahead"
   | "again"
   | "answered";
 
@@ -37,13 +42,12 @@ export class Step {
 export class Session {
   readonly client: Stream;
   readonly exchange = new Exchange();
+  readonly moving: Moving;
   upstream: Stream | undefined;
   /** The request as it was sent, while it may have to be sent again. */
-  repeat: Uint8Array | undefined;
+  repeat: KeptRequest | undefined;
   /** The upstream carried others before: it may have ended just when this request was sent. */
   stale = false;
-  /** When the time for an answer is over, however often it is tried; in the loop's time. */
-  until = 0;
   /** Authentication holds for the upstream's connection: nobody else gets it. */
   own = false;
   /** Requests that were answered. */
@@ -51,6 +55,7 @@ export class Session {
 
   constructor(readonly conn: Conn, readonly gate: Gate) {
     this.client = conn.stream;
+    conn.moving = this.moving = new Moving(this.exchange, conn.record);
   }
 
   /** The upstream of this exchange. */
@@ -71,12 +76,19 @@ export class Session {
     this.upstream = undefined;
   }
 
+  /** When the time for an answer to this request is over, however often it is tried; in the loop's time. */
+  get until(): number {
+    const { timeout = this.conn.limits.idleTimeout } = this.exchange.routed!.http;
+    return this.exchange.until ||= now + timeout;
+  }
+
   /** From the request's end to the response's head; `again`: the time that is left of that. */
   awaitResponse(again = false): void {
-    const { timeout = this.conn.limits.idleTimeout } = this.exchange.routed!.http;
-    if (!again) this.until = now + timeout;
-    this.conn.deadline(Math.max(1, this.until - now), () => this.upstream?.abort(silent("upstream")));
+    if (!again) this.exchange.until = 0;
+    this.conn.deadline(Math.max(1, this.until - now), this.#unanswered);
   }
+
+  readonly #unanswered = (): void => this.upstream?.abort(silent("upstream"));
 
   /** Bytes of the response's content. */
   awaitContent(upstream: Stream): void {

@@ -20,7 +20,7 @@ export function lineEnd(head: MessageHead, bytes: Uint8Array, at: number, to: nu
 }
 
 /** The request line; one empty line before it is skipped (RFC 9112 2.2), for old clients end a body with one. */
-export function requestLine(head: MessageHead, bytes: Uint8Array, from: number, to: number): number {
+export function readRequestLine(head: MessageHead, bytes: Uint8Array, from: number, to: number): number {
   let start = from;
   if (start < to && bytes[start] === CR) {
     start = lineEnd(head, bytes, start, to);
@@ -75,7 +75,7 @@ function readVersion(head: MessageHead, bytes: Uint8Array, at: number): boolean 
 }
 
 /** The status line. A reason may be missing, and its space too. */
-export function statusLine(head: MessageHead, bytes: Uint8Array, from: number, to: number): number {
+export function readStatusLine(head: MessageHead, bytes: Uint8Array, from: number, to: number): number {
   const digits = afterHttp(head, bytes, from, to, FAULTS.noStatusLine);
   if (digits <= 0) return digits;
   if (!readVersion(head, bytes, digits)) return head.refuse(FAULTS.version);

@@ -28,10 +28,15 @@ export function statusOfFailure(reason: GateError, routing: boolean): number {
   return limit === "bodySize" ? 413 : STATUSES[failure][side];
 }
 
+/** Statuses that do not say all of it. */
+const TELLING: ReadonlySet<Fault["fault"]> = new Set([400, 501, 505]);
+
 /** A head or content that cannot be read, as a failure of who sent it. */
 export function failureOf({ fault, state }: Fault, side: Side, what: string): GateError {
   const failure = fault === 501 || fault === 505 ? "unsupported" : "malformed";
   const reason = new Failed(failure, side, `Cannot read ${what}: ${state}`);
   if (side !== "client") return reason;
-  return fault === 431 ? atLimit("headSize", reason) : fault === 413 ? atLimit("bodySize", reason) : reason;
+  if (TELLING.has(fault)) reason.told = state;
+  if (fault === 413) return atLimit("bodySize", reason);
+  return fault === 414 || fault === 431 ? atLimit("headSize", reason) : reason;
 }

@@ -1,5 +1,5 @@
 /** Content of requests that the gate answers itself: a little of it is thrown away, so that the connection goes on. */
-import type { Phase, Stream } from "../../gate/contracts.ts";
+import type { Phase, Stream } from "../../gate/streams.ts";
 import type { Content } from "./content.ts";
 import type { Exchange } from "./exchange.ts";
 import { OUT } from "./forward.ts";
@@ -26,14 +26,15 @@ export function endsSoon({ up, sending, upFailure, expectContinue }: Exchange): 
   return up.body === "length" && up.left <= MOST_WAITED && !sending && !upFailure && !expectContinue;
 }
 
-/** Takes the rest of content that has a length. Whether all of it came. */
-export async function skipRest(client: Stream, content: Content): Promise<boolean> {
+/** Takes the rest of content that has a length. Whether all of it came; `late`: its time was over first. */
+export async function skipRest(client: Stream, content: Content, late: () => void): Promise<boolean> {
   const step = { used: 0, over: false };
   const skip = (bytes: Uint8Array, phase: Phase) => {
     if (bytes.length === 0 && phase === "open") return 1;
     step.used = Math.min(bytes.length, content.left);
     content.skip(step.used);
     step.over = phase !== "open";
+    if (phase === "late") late();
     return step;
   };
   while (!content.done && !step.over) await client.next(skip);

@@ -56,8 +56,8 @@ export function writeResponse(
   if (mostOctets(head, edits) > out.length - at) return -1;
   if (edits.body === "close") edits.options |= OPTION.close;
   let end = append(VERSION, out, at);
-  end = copyOctets(bytes, head.start + VERSION.length, head.lines[0] - 2, out, end);
-  if (head.lines[0] - head.start === SHORTEST_STATUS_LINE) end = append(SPACE, out, end);
+  end = copyOctets(bytes, head.start + VERSION.length, head.nameStart(0) - CRLF.length, out, end);
+  if (head.nameStart(0) - head.start === SHORTEST_STATUS_LINE) end = append(SPACE, out, end);
   end = append(CRLF, out, end);
   end = writeKept(head, bytes, edits, out, end);
   return writeRest(edits, out, end);
@@ -78,7 +78,7 @@ function writeRequestLine(
   at: number,
 ): number {
   if (head.minor === 1 && edits.target === undefined && head.form !== "absolute") {
-    return copyOctets(bytes, head.start, head.lines[0], out, at);
+    return copyOctets(bytes, head.start, head.nameStart(0), out, at);
   }
   let end = copyOctets(bytes, head.start, head.targetStart, out, at);
   if (edits.target !== undefined) end = append(edits.target, out, end);
@@ -124,17 +124,17 @@ function writeHost(
 function plainLength(head: MessageHead, bytes: Uint8Array): Uint8Array | undefined {
   const line = head.length < 0 ? -1 : head.find(KIND.contentLength);
   if (line < 0 || head.drop[line] === 1) return undefined;
-  const value = head.lines[4 * line + 2], digits = head.lines[4 * line + 3] - value;
+  const value = head.valueStart(line), digits = head.valueEnd(line) - value;
   if (isPlain(head, bytes, line) && (bytes[value] !== ZERO || digits === 1)) return undefined;
   head.drop[line] = 1;
   return octets(`Content-Length: ${head.length}\r\n`);
 }
 
 /** Whether the line has one space before its value and nothing behind it. */
-function isPlain({ lines }: MessageHead, bytes: Uint8Array, line: number): boolean {
-  const colon = lines[4 * line + 1];
-  return bytes[colon + 1] === SP && lines[4 * line + 2] === colon + 2 &&
-    lines[4 * line + 3] + CRLF.length === lines[4 * line + 4];
+function isPlain(head: MessageHead, bytes: Uint8Array, line: number): boolean {
+  const colon = head.nameEnd(line);
+  return bytes[colon + 1] === SP && head.valueStart(line) === colon + 2 &&
+    head.valueEnd(line) + CRLF.length === head.nameStart(line + 1);
 }
 
 /** The lines that are not dropped, in their order and as they came. */
@@ -146,15 +146,15 @@ function writeKept(
   at: number,
 ): number {
   edits.dropUntrueLength(head);
-  const { lines, drop, count } = head;
+  const { drop, count } = head;
   const length = plainLength(head, bytes);
-  let end = at, run = lines[0];
+  let end = at, run = head.nameStart(0);
   for (let line = 0; line < count; line++) {
     if (drop[line] === 0) continue;
-    end = copyOctets(bytes, run, lines[4 * line], out, end);
-    run = lines[4 * line + 4];
+    end = copyOctets(bytes, run, head.nameStart(line), out, end);
+    run = head.nameStart(line + 1);
   }
-  end = copyOctets(bytes, run, lines[4 * count], out, end);
+  end = copyOctets(bytes, run, head.nameStart(count), out, end);
   return length ? append(length, out, end) : end;
 }
 
@@ -168,5 +168,6 @@ function writeRest(edits: Edits, out: Uint8Array, at: number): number {
 }
 
 function append(octets: Uint8Array, out: Uint8Array, at: number): number {
-  return copyOctets(octets, 0, octets.length, out, at);
+  if (octets.length > 0) out.set(octets, at);
+  return at + octets.length;
 }

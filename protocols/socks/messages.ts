@@ -1,6 +1,5 @@
 /** The messages of SOCKS: RFC 1928 (5), RFC 1929 (passwords), and the notes on 4 and 4A that served as standards. */
-import { formatIp, parseIp } from "../../gate/address.ts";
-import type { Target } from "../../gate/contracts.ts";
+import { formatIp, parseIp, type Target } from "../../gate/address.ts";
 import { GateError } from "../../gate/errors.ts";
 import { namedTarget } from "../common/named.ts";
 

@@ -1,5 +1,6 @@
 /** SOCKS, both sides: RFC 1928 CONNECT with RFC 1929 passwords, and SOCKS4 and 4A served. */
-import type { Protocol, Verdict } from "../../gate/contracts.ts";
+import type { Protocol } from "../../gate/contracts.ts";
+import type { Verdict } from "../../gate/streams.ts";
 import { serve } from "./serve.ts";
 import { wrap } from "./wrap.ts";
 

@@ -1,6 +1,7 @@
 /** The client side of SOCKS5: an upstream proxy. */
 import { formatTarget, isUnixHost } from "../../gate/address.ts";
-import type { Endpoint, Peer, Stream } from "../../gate/contracts.ts";
+import type { Endpoint, Peer } from "../../gate/contracts.ts";
+import type { Stream } from "../../gate/streams.ts";
 import { type Failure, GateError } from "../../gate/errors.ts";
 import { handshake } from "../common/handshake.ts";
 import {

@@ -2,7 +2,7 @@
  * Version lines and packets over a joint: what lies between the stream below and a transport's messages. It reads no
  * further while the peer does not read what it made us answer.
  */
-import type { Joint, Taker } from "../../gate/contracts.ts";
+import type { Joint, Taker } from "../../gate/streams.ts";
 import { asGateError, type GateError, type Side } from "../../gate/errors.ts";
 import { ByteQueue } from "../../gate/engine/byte_queue.ts";
 import { JointLinger } from "../../gate/engine/joint_linger.ts";

@@ -2,7 +2,7 @@
  * Packets on their way out: sealed where they leave from, in the places that the stream below gives; kept in order, sealed
  * already, while it has none.
  */
-import type { Joint, Room } from "../../gate/contracts.ts";
+import type { Joint, Room } from "../../gate/streams.ts";
 import { GateError } from "../../gate/errors.ts";
 import { ByteQueue } from "../../gate/engine/byte_queue.ts";
 import { fill } from "../../gate/engine/layered.ts";

@@ -2,7 +2,7 @@
  * The transport protocol (RFC 4253) over a joint, of both roles, without I/O of its own: key exchanges, and messages to and
  * from what is above. That gets them where they were opened, and places its own where they will be sealed.
  */
-import type { Joint, Room } from "../../gate/contracts.ts";
+import type { Joint, Room } from "../../gate/streams.ts";
 import { asGateError, atLimit, GateError, type Side } from "../../gate/errors.ts";
 import { after, again } from "../../gate/engine/loop.ts";
 import { TurnBudget } from "../../gate/engine/turn_budget.ts";

@@ -3,7 +3,7 @@
  * protocols it offers inside.
  */
 import { normalName, parseAnyIp } from "../../gate/address.ts";
-import type { Verdict } from "../../gate/contracts.ts";
+import type { Verdict } from "../../gate/streams.ts";
 import { Vector } from "./vector.ts";
 
 export interface ClientHello {

@@ -2,14 +2,14 @@
  * TLS as a layer over a joint, the same for both sides: records are opened into one buffer of the thread and sealed from
  * another. The handshake comes first; until it is over nothing is handed up and there is no room.
  */
-import type { Joint, Room, Taker } from "../../gate/contracts.ts";
+import type { Joint, Room, Taker } from "../../gate/streams.ts";
 import { asGateError, type GateError, type Side } from "../../gate/errors.ts";
 import { ByteQueue } from "../../gate/engine/byte_queue.ts";
 import { JointLinger } from "../../gate/engine/joint_linger.ts";
 import type { Core } from "../../gate/engine/layered.ts";
 import { after, again } from "../../gate/engine/loop.ts";
 import * as step from "../../gate/engine/openssl.ts";
-import type { Connection } from "../../gate/engine/openssl.ts";
+import { type Connection, isRecord } from "../../gate/engine/openssl.ts";
 import { TurnBudget } from "../../gate/engine/turn_budget.ts";
 import { factsOf, type TlsFacts } from "./facts.ts";
 import { failureOf, flooded, truncated, unread } from "./failure.ts";
@@ -167,7 +167,9 @@ export class TlsCore implements Core {
       this.#connection.feed(bytes, at, part);
       this.#credit += part;
       this.#barren += part;
-      if (this.#established || handshakes.spend(() => this.#handshake())) this.#open(part);
+      if (this.#established || handshakes.spend(() => this.#handshake())) {
+        this.#open(part, this.#opened.whole && isRecord(bytes, at, part));
+      }
       if (!this.#over) this.delivered(0);
       if (this.#barren > MOST_BARREN) this.#fail(flooded(this.side, MOST_BARREN));
     }
@@ -186,17 +188,17 @@ export class TlsCore implements Core {
       }
       this.#established = true;
       this.#settled(factsOf(this.#connection));
-      this.#tellRoom();
-      return true;
+      if (!this.#over) this.#tellRoom();
+      return !this.#over; // who was told may have closed it
     }
   }
 
   /** Hands over what the records say of which so many bytes came. The ring is empty before anybody else is called. */
-  #open(came: number): void {
+  #open(came: number, alone: boolean): void {
     const opened = this.#opened, connection = this.#connection;
-    const state = opened.read(connection, this.#output, came), { size } = opened;
+    const state = opened.read(connection, this.#output, came, alone), { size } = opened;
     const failure = state === step.BROKEN ? failureOf(connection, this.side, "open a TLS record") : undefined;
-    this.#answer();
+    if (!alone || size === 0) this.#answer(); // content that is alone asks for none
     this.#credit -= size;
     if (size > 0) {
       this.#barren = 0;
@@ -210,9 +212,7 @@ export class TlsCore implements Core {
 
   /** Sends what reading gave rise to: an alert, a key update. */
   #answer(): void {
-    const { pending } = this.#connection;
-    this.#output.send();
-    if (pending > 0 && this.#output.blocked) this.#withheld = true;
+    if (this.#output.send() && this.#output.blocked) this.#withheld = true;
   }
 
   #flush(): void {

@@ -1,4 +1,4 @@
-import type { Connection } from "../../gate/engine/openssl.ts";
+import type { Connection, PeerCertificate } from "../../gate/engine/openssl.ts";
 
 /** What a handshake agreed on. */
 export interface TlsFacts {
@@ -6,8 +6,8 @@ export interface TlsFacts {
   readonly version: string;
   /** Undefined: nothing was agreed. */
   readonly alpn: string | undefined;
-  /** The peer's, in DER; verified, unless the context believes anyone. */
-  readonly certificate: Uint8Array | undefined;
+  /** The peer's; verified, unless the context believes anyone. */
+  readonly certificate: PeerCertificate | undefined;
   readonly resumed: boolean;
 }
 

@@ -2,10 +2,12 @@
  * TLS by the name in its ClientHello. Its route says whether nothing is decrypted and the bytes go on as they came, or
  * whether it ends here.
  */
-import type { Conn, Gate, Protocol, Securing, Stream, Target, Termination } from "../../gate/contracts.ts";
+import type { Target } from "../../gate/address.ts";
+import type { Conn, Gate, Protocol, Securing, Termination } from "../../gate/contracts.ts";
+import type { Stream } from "../../gate/streams.ts";
 import { asGateError, type Failure, GateError } from "../../gate/errors.ts";
 import { connectOrRefuse, refuse } from "../common/refuse.ts";
-import { readClientHello, sniffClientHello } from "./client_hello.ts";
+import { type ClientHello, readClientHello, sniffClientHello } from "./client_hello.ts";
 import { connectTls } from "./secure.ts";
 import { serverNameTarget } from "./server_name.ts";
 import { terminate } from "./terminate.ts";
@@ -32,24 +34,43 @@ const ALERT: Readonly<Record<Failure, number>> = {
   internal: INTERNAL_ERROR,
 };
 
-async function serve(conn: Conn, gate: Gate): Promise<void> {
+function serve(conn: Conn, gate: Gate): Promise<void> | void {
   conn.deadline(conn.limits.handshakeTimeout);
   const looked = conn.stream.look(readClientHello);
-  const hello = looked instanceof Promise ? await looked : looked; // mostly it is there: no promise then
+  if (!(looked instanceof Promise)) return follow(conn, gate, looked); // mostly it is there: no promise then
+  void followLater(conn, gate, looked);
+}
+
+async function followLater(conn: Conn, gate: Gate, looked: Promise<ClientHello | false>): Promise<void> {
+  try {
+    const serving = follow(conn, gate, await looked);
+    if (!serving) return;
+    await serving;
+    conn.served();
+  } catch (thrown) {
+    conn.served(thrown);
+  }
+}
+
+/** Without a promise where TLS ends here. */
+function follow(conn: Conn, gate: Gate, hello: ClientHello | false): Promise<void> | void {
   if (!hello) {
     const reason = new GateError(
       "malformed",
       "client",
       "Cannot read a ClientHello: broken, or larger than 16 KiB",
     );
-    return await refuse(conn, reason, alert);
+    return refuse(conn, reason, alert);
   }
   const { serverName, alpn } = hello;
   conn.peer = { ...conn.peer, serverName, alpn: alpn.length > 0 ? alpn.join(",") : undefined };
   const target = serverName === undefined ? undefined : serverNameTarget(serverName);
   const asked = terminationOf(conn, gate, target);
-  if (asked instanceof GateError) return await refuse(conn, asked, alert);
-  if (asked) return await terminate(conn, gate, target, asked);
+  if (asked instanceof GateError) return refuse(conn, asked, alert);
+  return asked ? terminate(conn, gate, target, asked) : passOn(conn, gate, target);
+}
+
+async function passOn(conn: Conn, gate: Gate, target: Target | undefined): Promise<void> {
   using upstream = await connectOrRefuse(conn, gate, target, alert);
   gate.relay(conn, upstream);
 }

@@ -13,18 +13,25 @@ export class Opened {
   bytes = shared;
   at = 0;
   size = 0;
+  /** Nothing is left of a record that came in part. */
+  whole = false;
+  #end = 0;
   #holds = false;
 
-  /** Opens what there is, of which so many bytes came now: WANTS_INPUT, ENDED or BROKEN. */
-  read(connection: Connection, output: Output, came: number): number {
+  /**
+   * Opens what there is, of which so many bytes came now: WANTS_INPUT, ENDED or BROKEN. `alone`: that is one record, and
+   * nothing was left of another.
+   */
+  read(connection: Connection, output: Output, came: number, alone: boolean): number {
     this.#claim(came + 2 * RECORD); // and what was read before of a record
     this.size = 0;
     for (;;) {
-      const state = connection.read(this.bytes, this.at + this.size);
+      const state = connection.read(this.bytes, this.at + this.size, this.#end);
       if (state > 0) this.size += state;
       if (state === OUTPUT_FULL) output.send();
-      if (state === OUTPUT_FULL || state > 0 && connection.hasMore) continue;
-      if (this.bytes.buffer === shared.buffer) used = this.at + this.size;
+      if (state === OUTPUT_FULL || state > 0 && !alone && connection.hasMore) continue;
+      this.whole = state > 0;
+      if (this.bytes === shared) used = this.at + this.size;
       return Math.min(state, 0);
     }
   }
@@ -40,7 +47,8 @@ export class Opened {
     if (!this.#holds) holders++;
     this.#holds = true;
     const fits = used + most <= shared.length;
-    this.bytes = fits ? shared.subarray(0, used + most) : new Uint8Array(most);
+    this.bytes = fits ? shared : new Uint8Array(most);
     this.at = fits ? used : 0;
+    this.#end = this.at + most;
   }
 }

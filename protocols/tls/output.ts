@@ -1,5 +1,5 @@
 /** What a TLS connection has for its peer: placed in the stream below, kept in order while that has no room. */
-import type { Joint, Room } from "../../gate/contracts.ts";
+import type { Joint, Room } from "../../gate/streams.ts";
 import { ByteQueue } from "../../gate/engine/byte_queue.ts";
 import { fill } from "../../gate/engine/layered.ts";
 import type { Connection } from "../../gate/engine/openssl.ts";
@@ -22,21 +22,22 @@ export class Output {
     return this.#kept.size > 0;
   }
 
-  /** Takes everything out of the thread's ring before the stream below, which may be TLS too, uses it. */
-  send(): void {
-    const size = this.#connection.pending;
-    if (size === 0) return;
+  /**
+   * Takes everything out of the thread's ring before the stream below, which may be TLS too, uses it. Whether there was
+   * anything.
+   */
+  send(): boolean {
+    const size = this.#connection.takeOutput();
+    if (size === 0) return false;
     const { output } = this.#connection, wasBlocked = this.blocked;
-    if (!wasBlocked && size >= POSTED && this.#lower.post?.(output, size)) {
-      return this.#connection.taken(size);
-    }
+    if (!wasBlocked && size >= POSTED && this.#lower.post?.(output, size)) return true;
     const room = wasBlocked ? undefined : this.#lower.reserve(size);
     const fits = room !== undefined && capacity(room) >= size;
     if (fits) fill(room, output, 0, size);
     else this.#kept.push(output, 0, size);
-    this.#connection.taken(size);
     if (fits) this.#lower.commit(size);
     else if (!wasBlocked) this.drain();
+    return true;
   }
 
   /** There is room below. */

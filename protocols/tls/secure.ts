@@ -1,5 +1,5 @@
 /** Moves a stream into TLS, as the server or as the client: the handshake, its deadline, and what was agreed. */
-import type { Stream } from "../../gate/contracts.ts";
+import type { Stream } from "../../gate/streams.ts";
 import { parseIp } from "../../gate/address.ts";
 import { asGateError, atLimit, GateError, type Side } from "../../gate/errors.ts";
 import { Layered } from "../../gate/engine/layered.ts";
@@ -21,6 +21,9 @@ export interface Patience {
   readonly signal?: AbortSignal;
 }
 
+/** What came of a handshake. */
+export type Outcome = Secured | GateError;
+
 /**
  * The server's side: MOVES `lower`, whose next bytes are the ClientHello. Rejects with GateError, the client told by an
  * alert: "unauthenticated" (its certificate), "unsupported" (nothing in common), "malformed", "reset", "closed",
@@ -30,20 +33,25 @@ export function acceptTls(
   lower: Stream,
   context: Context,
   patience: Patience,
-  tickets?: Uint8Array,
+  tickets?: Uint8Array<ArrayBuffer>,
 ): Promise<Secured> {
-  return secure(lower, () => serverSide(context, tickets), "client", patience);
+  return promised((settled) => beginAccepting(lower, () => context, patience, tickets, settled));
 }
 
-function serverSide(context: Context, tickets: Uint8Array | undefined): Connection {
+/**
+ * The same without a promise: `settled` is told once, from the loop. Throws what is wrong at once. The context is asked for
+ * in the first step of the handshake, within the time that those have.
+ */
+export function beginAccepting(
+  lower: Stream,
+  context: () => Context,
+  patience: Patience,
+  tickets: Uint8Array<ArrayBuffer> | undefined,
+  settled: (outcome: Outcome) => void,
+): void {
   const connection = new Connection(context);
-  try {
-    if (tickets) connection.bindTickets(tickets);
-    return connection;
-  } catch (thrown) {
-    connection[Symbol.dispose]();
-    throw thrown;
-  }
+  if (tickets) connection.bindTickets(tickets);
+  begin(lower, connection, "client", patience, settled);
 }
 
 /**
@@ -57,40 +65,47 @@ export function connectTls(
   patience: Patience,
 ): Promise<Secured> {
   const isIp = parseIp(serverName) !== undefined;
-  return secure(lower, () => new Connection(context, { name: serverName, isIp }), "upstream", patience);
+  return promised((settled) => {
+    begin(lower, new Connection(context, { name: serverName, isIp }), "upstream", patience, settled);
+  });
 }
 
-async function secure(
+function promised(begin: (settled: (outcome: Outcome) => void) => void): Promise<Secured> {
+  return new Promise((resolve, reject) =>
+    begin((outcome) => {
+      promiseResolved();
+      if (outcome instanceof GateError) reject(outcome);
+      else resolve(outcome);
+    })
+  );
+}
+
+/** Owns both. */
+function begin(
   lower: Stream,
-  make: () => Connection,
+  connection: Connection,
   side: Side,
   { timeout, signal }: Patience,
-): Promise<Secured> {
-  const settled = Promise.withResolvers<TlsFacts>();
-  const connection = make();
+  settled: (outcome: Outcome) => void,
+): void {
   let core: TlsCore;
+  const late = () => core.abort(atLimit("handshakeTimeout", tooSlow(side, timeout)));
+  const abort = () => core.abort(asGateError(signal!.reason));
   try {
     if (!lower.joint) throw new GateError("internal", "gate", "Cannot speak TLS: the stream has no joint");
     core = new TlsCore(lower.joint(), connection, side, (outcome) => {
-      promiseResolved();
-      if (outcome instanceof GateError) settled.reject(outcome);
-      else settled.resolve(outcome);
+      cancel();
+      signal?.removeEventListener("abort", abort);
+      settled(outcome instanceof GateError ? outcome : { stream, facts: outcome });
     });
   } catch (thrown) {
     connection[Symbol.dispose]();
     throw thrown;
   }
-  const late = () => core.abort(atLimit("handshakeTimeout", tooSlow(side, timeout)));
-  const cancel = after(timeout, late), abort = () => core.abort(asGateError(signal!.reason));
+  const cancel = after(timeout, late);
   signal?.addEventListener("abort", abort, { once: true });
-  try {
-    const stream = new Layered(core, side);
-    if (signal?.aborted) abort();
-    return { stream, facts: await settled.promise };
-  } finally {
-    cancel();
-    signal?.removeEventListener("abort", abort);
-  }
+  const stream = new Layered(core, side);
+  if (signal?.aborted) abort();
 }
 
 const tooSlow = (side: Side, timeout: number): GateError =>

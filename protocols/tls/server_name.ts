@@ -1,4 +1,4 @@
-import type { Target } from "../../gate/contracts.ts";
+import type { Target } from "../../gate/address.ts";
 
 /** TLS says no port: it is a service on 443, unless the name has Istio's form. */
 const HTTPS = 443;

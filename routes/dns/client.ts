@@ -1,6 +1,5 @@
 /** One question to several servers: who is asked, how often, and what counts as an answer. */
-import { formatTarget } from "../../gate/address.ts";
-import type { Target } from "../../gate/contracts.ts";
+import { formatTarget, type Target } from "../../gate/address.ts";
 import { asGateError, atLimit, GateError } from "../../gate/errors.ts";
 import { abortReason, within } from "../deadline.ts";
 import { exchange } from "./exchange.ts";

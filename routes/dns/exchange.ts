@@ -2,8 +2,7 @@
 import { Buffer } from "node:buffer";
 import { createSocket, type RemoteInfo } from "node:dgram";
 import { connect } from "node:net";
-import { canonicalHost, formatTarget, isLoopback, parseIp } from "../../gate/address.ts";
-import type { Target } from "../../gate/contracts.ts";
+import { canonicalHost, formatTarget, isLoopback, parseIp, type Target } from "../../gate/address.ts";
 import { GateError } from "../../gate/errors.ts";
 import { abortReason } from "../deadline.ts";
 import { newQuery, type Query, type Question, readResponse, type Response } from "./message.ts";

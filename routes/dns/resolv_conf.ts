@@ -1,6 +1,5 @@
 /** /etc/resolv.conf as resolv.conf(5) describes it, as far as a stub resolver over UDP and TCP has use for it. */
-import { formatIp, normalName, parseIp } from "../../gate/address.ts";
-import type { Target } from "../../gate/contracts.ts";
+import { formatIp, normalName, parseIp, type Target } from "../../gate/address.ts";
 
 /** How to ask. `timeout` in ms, of one try; `attempts` are rounds over all servers. */
 export interface ResolvConf {

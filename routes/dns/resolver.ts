@@ -1,6 +1,6 @@
 /** Discovery by the DNS, as every program of this machine would do it: /etc/hosts, search domains, servers. */
-import { normalName } from "../../gate/address.ts";
-import type { Destination, Resolver, Target } from "../../gate/contracts.ts";
+import { normalName, type Target } from "../../gate/address.ts";
+import type { Destination, Resolver } from "../../gate/contracts.ts";
 import { Answers } from "../answers.ts";
 import { within } from "../deadline.ts";
 import type { Ask, Place, Places } from "./lookup.ts";

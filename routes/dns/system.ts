@@ -1,5 +1,5 @@
 /** What this machine says about names: /etc/resolv.conf and /etc/hosts, read again when they change. */
-import type { Target } from "../../gate/contracts.ts";
+import type { Target } from "../../gate/address.ts";
 import { type Hosts, parseHosts } from "./hosts_file.ts";
 import { parseResolvConf, type ResolvConf, searchList } from "./resolv_conf.ts";
 import { WatchedFile } from "./watched_file.ts";

@@ -54,6 +54,23 @@ export const COPY_CASES: Readonly<Record<string, CopyCase>> = {
     close(source, a, b, sink);
   },
 
+  async "what has moved is told meanwhile, and stays true when it breaks off"(from, to) {
+    const [source, a] = await from.pair(), [b, sink] = await to.pair();
+    const bytes = pattern(100_000);
+    let progress = { moved: NaN };
+    const copied = fails(copyBytes(a, b, 1_000_000, undefined, (given) => progress = given), "closed");
+    equal(progress.moved, 0);
+    for (let at = 0; at < bytes.length; at += 20_000) {
+      await source.write(bytes.subarray(at, at + 20_000));
+      same(await readExactly(sink, 20_000), bytes.subarray(at, at + 20_000));
+      equal(progress.moved, at + 20_000);
+    }
+    await source.closeWrite();
+    await copied;
+    equal(progress.moved, bytes.length);
+    close(source, a, b, sink);
+  },
+
   async "a reset of the source is told"(from, to) {
     if (!from.resets) return;
     const [source, a] = await from.pair(), [b, sink] = await to.pair();

@@ -1,5 +1,5 @@
 /** What every stream keeps to once it was moved to where bytes flow without promises. Cases as in stream.ts. */
-import type { Joint, Stream, Taker } from "../../gate/contracts.ts";
+import type { Joint, Stream, Taker } from "../../gate/streams.ts";
 import { GateError } from "../../gate/errors.ts";
 import { fill } from "../../gate/engine/layered.ts";
 import { promiseResolved } from "../../gate/engine/loop.ts";

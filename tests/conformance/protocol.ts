@@ -1,9 +1,10 @@
 /** What every protocol keeps to, whatever it speaks. A protocol's test calls this with what real clients send. */
 import fc from "fast-check";
-import type { Protocol, Protocols, Stream, Verdict } from "../../gate/contracts.ts";
+import type { Protocol, Protocols } from "../../gate/contracts.ts";
+import type { Stream, Verdict } from "../../gate/streams.ts";
 import { type Failure, FAILURES, GateError } from "../../gate/errors.ts";
 import { equal, fails, ok } from "../support/assert.ts";
-import { fakeConn, FakeGate, type Script } from "../support/fake_gate.ts";
+import { fakeConn, FakeGate, type Script, servedBy } from "../support/fake_gate.ts";
 import { memoryPair, readAll } from "../support/memory_stream.ts";
 
 export interface ProtocolSuite {
@@ -212,7 +213,7 @@ function conformCuts(name: string, protocol: Protocol, { request }: Served): voi
 export function serve(protocol: Protocol, script: Script, options?: Parameters<typeof fakeConn>[1]) {
   const [inside, client] = memoryPair();
   const gate = new FakeGate(script), conn = fakeConn(inside, options);
-  const serving = protocol.serve!(conn, gate);
+  const serving = servedBy(protocol, conn, gate);
   serving.catch(() => {}); // who awaits it sees the error; until then it has an owner
   return { client, inside, conn, gate, serving };
 }

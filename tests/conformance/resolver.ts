@@ -1,6 +1,6 @@
 /** What every source of discovery has to keep: the suite of the contract Resolver. */
-import { canonicalHost, hostMatches, isUnixHost } from "../../gate/address.ts";
-import type { Destination, Resolver, Target } from "../../gate/contracts.ts";
+import { canonicalHost, hostMatches, isUnixHost, type Target } from "../../gate/address.ts";
+import type { Destination, Resolver } from "../../gate/contracts.ts";
 import { GateError } from "../../gate/errors.ts";
 import { equal, ok } from "../support/assert.ts";
 

@@ -1,5 +1,5 @@
 /** What every stream keeps to, whatever carries it. The cases run wherever it lives, so they use no timers. */
-import type { Stream } from "../../gate/contracts.ts";
+import type { Phase, Stream } from "../../gate/streams.ts";
 import { GateError } from "../../gate/errors.ts";
 import { equal, fails, ok, rejects } from "../support/assert.ts";
 import { readAll, readExactly } from "../support/memory_stream.ts";
@@ -103,6 +103,59 @@ export const STREAM_CASES: Readonly<Record<string, StreamCase>> = {
     }
     equal((await read).got, "12345");
     ok(calls <= 2, `called ${calls} times`);
+    close(a, b);
+  },
+
+  async "a poll answers from what is there, or wakes when it is worth another one"({ pair, settle }) {
+    const [a, b] = await pair();
+    let shown = 0;
+    const got = polling(b, (bytes) => {
+      shown++;
+      return bytes.length < 5 ? 5 : { used: 5, word: new TextDecoder().decode(bytes.subarray(0, 5)) };
+    });
+    for (const part of ["1", "234", "5abcdeX", "Y"]) {
+      equal(got, []);
+      await a.write(bytesOf(part));
+      await settle();
+      if (part.startsWith("5")) equal(got.splice(0), ["12345", "abcde"]);
+    }
+    ok(shown <= 5, `shown ${shown} times`);
+    equal(await b.look((head) => head.length < 2 ? 2 : new TextDecoder().decode(head)), "XY");
+    close(a, b);
+  },
+
+  async "who polls hears of the end, and that the time is over"({ pair, settle }) {
+    const [a, b] = await pair();
+    const heard = [a, b].map((stream) =>
+      polling(stream, (bytes, phase) => phase === "open" ? bytes.length + 1 : { used: 0, word: phase }, true)
+    );
+    await a.closeWrite();
+    await settle();
+    equal(heard, [[], ["ended"]]);
+    a.late?.();
+    await settle();
+    equal(heard, [["late"], ["ended"]]);
+    close(a, b);
+  },
+
+  async "who polls hears of an abort, but never from inside of it, and of a reset"({ pair, settle, resets }) {
+    const [a, b] = await pair();
+    const heard = [a, b].map((stream) => polling(stream, (bytes) => bytes.length + 1));
+    a.abort(aborted());
+    equal(heard[0], []);
+    await settle();
+    equal(heard[0], ["internal"]);
+    ok(heard[1][0] === "reset" || !resets, `told ${heard[1]}`);
+    close(a, b);
+  },
+
+  async "so many bytes of what is given are written"({ pair }) {
+    const [a, b] = await pair(), bytes = pattern(1_000_000);
+    const read = readAll(b);
+    await a.write(bytes, 10);
+    await a.write(bytes.subarray(10), 700_000);
+    await a.closeWrite();
+    same(await read, bytes.subarray(0, 700_010));
     close(a, b);
   },
 
@@ -224,6 +277,24 @@ export const STREAM_CASES: Readonly<Record<string, StreamCase>> = {
     close(a, b);
   },
 };
+
+/** What polls are answered, and why they fail. */
+function polling(
+  stream: Stream,
+  use: (bytes: Uint8Array, phase: Phase) => { used: number; word: string } | number,
+  once = false,
+): string[] {
+  const got: string[] = [];
+  const poll = () => {
+    try {
+      for (let answer; !(once && got.length > 0) && (answer = stream.poll(use, poll));) got.push(answer.word);
+    } catch (thrown) {
+      got.push((thrown as GateError).failure);
+    }
+  };
+  poll();
+  return got;
+}
 
 export function same(got: Uint8Array, expected: Uint8Array): void {
   equal(got.length, expected.length);

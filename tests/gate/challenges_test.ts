@@ -44,7 +44,7 @@ Deno.test("only who offers acme-tls/1 alone and gives a pending name sees its ce
   equal(liveContexts.count, before);
   const first = challenges.termination(asking("a.example", "acme-tls/1"));
   const second = challenges.termination(asking("a.example", "acme-tls/1"));
-  ok(first && first.inside === "nothing" && first.context === second?.context);
+  ok(first && first.inside === "nothing" && first.context() === second?.context());
   equal(liveContexts.count, before + 1);
   challenges.replace(NO_CHALLENGES);
   equal(liveContexts.count, before);

@@ -1,7 +1,7 @@
-import { formatTarget, parseTarget } from "../../gate/address.ts";
+import { formatTarget, parseTarget, type Target } from "../../gate/address.ts";
 import { askingOf, isTrusted } from "../../gate/asking.ts";
 import type { Plan } from "../../gate/decide.ts";
-import type { Conn, Destination, Endpoint, Target } from "../../gate/contracts.ts";
+import type { Conn, Destination, Endpoint } from "../../gate/contracts.ts";
 import { GateError } from "../../gate/errors.ts";
 import type { ListenerRules } from "../../gate/snapshot.ts";
 import { equal, ok } from "../support/assert.ts";

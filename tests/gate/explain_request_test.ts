@@ -271,3 +271,121 @@ Deno.test("wrong words for a request are usage", async () => {
   ];
   for (const [args, text] of wrong) await says(args, [http(1, {})], 2, text);
 });
+
+/** A proxy for a network, with routes of requests beside it. */
+const PROXIES = {
+  proxy: { ...listener("proxy", ["connect", "http"], ":3128"), asksUser: true },
+  tunnel: listener("tunnel", ["connect"], "127.0.0.1:3129"),
+  local: listener("local", ["connect", "http", "tls", "socks"], "127.0.0.1:15080"),
+};
+
+function asks(args: ExplainArgs, policy: Parameters<typeof snapshotOf>[0]["policy"] = []) {
+  const routes = [http(1, { host: "a.example" })];
+  return explainCommand(
+    snapshotOf({ listeners: PROXIES, routes, certificates: [certificate], policy }),
+    args,
+    {
+      protocols,
+      preface: proxyProtocol,
+      serverNameTarget: (host) => ({ host, port: 443 }),
+      resolve: (target) =>
+        Promise.resolve({
+          ...{ target, source: "test", lifetime: 1 },
+          endpoints: [{ address: { host: "198.51.100.7", port: target.port }, layers: [] }],
+        }),
+      isOwnIp: () => false,
+    },
+  );
+}
+
+Deno.test("where the listener is a proxy, what it makes of the same request as a proxy is told too", async () => {
+  const policy = [{ by: "policy[0]", verdict: "allow" as const, user: ["alice"], hosts: ["b.example"] }];
+  const at = { listener: "proxy", target: "http://b.example/x?q" };
+  const alice = await asks({ ...at, user: "alice" }, policy);
+  equal(alice.exit, 0, alice.text);
+  const told = [
+    /^ {2}http GET b\.example\/x\n {4}route routes\[0\]: no, its host is another\n {4}refused \(no-route\)/m,
+    /^ {2}http GET http:\/\/b\.example\/x\?q, as to a proxy$/m,
+    /route routes\[0\]: no, it is for requests that ask by Host, not for those of a proxy/,
+    /policy policy\[0\]: yes, allow/,
+    /goes to 198\.51\.100\.7:80$/m,
+  ];
+  for (const line of told) ok(line.test(alice.text), `${line} in:\n${alice.text}`);
+  const bob = await asks({ ...at, user: "bob" }, policy);
+  equal([bob.exit, /policy policy\[0\]: no, its user is another/.test(bob.text)], [1, true], bob.text);
+  const nobody = await asks(at, policy);
+  ok(/depends on the user: give --user/.test(nobody.text), nobody.text);
+  ok(
+    /as to a proxy\n {4}refused \(unauthenticated\): .*sent no Basic credentials/.test(nobody.text),
+    nobody.text,
+  );
+  const post = await asks({ ...at, user: "alice", method: "POST", header: ["A: b"] }, policy);
+  ok(/http POST http:\/\/b\.example\/x\?q, as to a proxy/.test(post.text), post.text);
+});
+
+Deno.test("an https:// URL goes through a proxy by CONNECT", async () => {
+  const policy = [{
+    by: "policy[0]",
+    verdict: "allow" as const,
+    protocol: ["connect"],
+    ports: [[443, 443] as const],
+  }];
+  const { text, exit } = await asks(
+    { listener: "proxy", target: "https://b.example/x", user: "alice" },
+    policy,
+  );
+  ok(exit === 0 && /^ {2}connect CONNECT b\.example:443, as to a proxy$/m.test(text), text);
+  ok(/policy policy\[0\]: yes, allow/.test(text) && /goes to 198\.51\.100\.7:443$/m.test(text), text);
+  const other = await asks({ listener: "proxy", target: "https://b.example:8443/", user: "alice" }, policy);
+  ok(other.exit === 1 && /CONNECT b\.example:8443, as to a proxy/.test(other.text), other.text);
+  const local = await asks({ listener: "local", target: "https://a.example/" });
+  ok(
+    /TLS ends here[^]*http GET a\.example\/[^]*connect CONNECT a\.example:443, as to a proxy/.test(
+      local.text,
+    ),
+  );
+});
+
+Deno.test("a proxy for CONNECT alone says what it lacks, and what is no proxy is not asked as one", async () => {
+  const tunnel = await asks({ listener: "tunnel", target: "http://b.example/" });
+  ok(
+    /connect GET http:\/\/b\.example\/, as to a proxy\n {4}refused \(unsupported\): .*only CONNECT/.test(
+      tunnel.text,
+    ),
+  );
+  equal(tunnel.exit, 1);
+  for (const target of ["http://a.example/", "https://a.example/"]) {
+    const { text } = await run({ target }, [http(1, {})]);
+    ok(!text.includes("proxy"), text);
+  }
+});
+
+Deno.test("many routes that miss the same are one line, and as data each for itself", async () => {
+  const routes = [
+    ...Array.from({ length: 50 }, (_, i) => http(1, { path: { prefix: `/${i}` } })),
+    http(2, {}),
+  ];
+  const { text, json } = await run({ target: "http://a.example/x", listener: "clear" }, routes);
+  ok(
+    /^ {4}route routes\[0\] to routes\[49\]: no, another path\n {4}route routes\[50\]: yes, it matches$/m
+      .test(text),
+    text,
+  );
+  const [{ explanations: [{ steps }] }] = json as { explanations: { steps: unknown[] }[] }[];
+  equal(steps.length, 51);
+  const few = await run({ target: "http://a.example/x", listener: "clear" }, routes.slice(48));
+  ok(/routes\[0\]: no, another path\n {4}route routes\[1\]: no, another path\n/.test(few.text), few.text);
+});
+
+Deno.test("what a route asks of requests is no condition of the TLS around them", async () => {
+  const auth = { http: { auth: { certificate: true as const } } };
+  const { text } = await run({ target: "https://a.example/", listener: "edge" }, [
+    http(1, { host: "a.example", path: { prefix: "/staff" }, ...auth }),
+    http(2, { host: "a.example" }),
+  ]);
+  ok(!text.includes("on condition"), text);
+  const staff = await run({ target: "https://a.example/staff", listener: "edge" }, [
+    http(1, { host: "a.example", ...auth }),
+  ]);
+  equal(staff.text.match(/on condition of a client certificate/g)?.length, 1, staff.text);
+});

@@ -1,5 +1,6 @@
 import fc from "fast-check";
-import type { Destination, Protocol, Protocols, Target } from "../../gate/contracts.ts";
+import type { Target } from "../../gate/address.ts";
+import type { Destination, Protocol, Protocols } from "../../gate/contracts.ts";
 import { explainCommand } from "../../gate/explain.ts";
 import type { ExplainArgs } from "../../gate/explain_client.ts";
 import { GateError } from "../../gate/errors.ts";

@@ -1,5 +1,5 @@
 /** The thread of files, begun, lost and ended by main. */
-import type { FilesSite } from "../../gate/contracts.ts";
+import type { FilesSite } from "../../gate/requests.ts";
 import { closeOwned, ownAs, OWNERS_SIZE } from "../../gate/engine/owned.ts";
 import { socketPair } from "../../gate/engine/socket_pair.ts";
 import { FilesHost } from "../../gate/files_host.ts";

@@ -54,6 +54,30 @@ Deno.test("one port takes requests in clear and over TLS, each by its own route"
   ]);
 });
 
+Deno.test("an HTTPS request on a connection of its own makes two lines: its own, and its connection's", async () => {
+  await using upstream = await rawUpstream(echoRequests);
+  const route = `{ host: a.example, to: "http://127.0.0.1:${upstream.port}" }`;
+  await using gate = await startGate(yaml(route, "log: { level: info }"));
+  const port = gate.port("edge");
+  for (const servername of ["a.example", "a.example"]) {
+    await using secure = await connectSecure({ port, servername, ca });
+    equal((await get(secure.client, servername)).status, 200);
+    secure.socket.end();
+    await secure.client.readAll();
+    await gate.record();
+  }
+  equal(gate.records.map(({ protocol, parent }) => [protocol, parent !== undefined]), [
+    ["http", true],
+    ["http", true],
+  ]);
+  equal(gate.requests.map(({ status, id }) => [status, id]), gate.records.map(({ id }) => [200, id]));
+  const { ended } = await gate.service.status();
+  equal(ended.filter(({ protocol }) => protocol === "tls").map(({ outcome, count }) => [outcome, count]), [[
+    "ok",
+    2,
+  ]]);
+});
+
 Deno.test("where TLS ends for requests ALPN answers http/1.1, or refuses; without any it is not needed", async () => {
   await using upstream = await rawUpstream(echoRequests);
   await using echo = await listenEcho();
@@ -98,6 +122,14 @@ Deno.test("a route for TLS alone sends who asks in clear there, before anything 
   }
 });
 
+Deno.test("who is sent to TLS is told what the route says in all its answers", async () => {
+  const headers = "responseHeaders: { set: { X-Site: one }, remove: [location] }";
+  await using gate = await startGate(yaml(`{ host: a.example, tls: terminate, respond: {}, ${headers} }`));
+  await using clear = await connect(gate.port("edge"));
+  const { status, head } = await get(clear, "a.example");
+  equal([status, /^X-Site: one\r$/m.test(head), /^Location: https:/m.test(head)], [308, true, true]);
+});
+
 Deno.test("whose TLS a trusted proxy ended is not sent to TLS again, and others are", async () => {
   await using upstream = await rawUpstream(echoRequests);
   const route = `{ host: a.example, tls: terminate, to: "http://127.0.0.1:${upstream.port}" }`;
@@ -122,7 +154,11 @@ Deno.test("a host whose TLS is passed on gets 421 over TLS that ended for anothe
     { host: x.in.example, to: "127.0.0.1:1" },
     { host: "*.in.example", to: "http://127.0.0.1:${upstream.port}" }`));
   await using secure = await connectSecure({ port: gate.port("edge"), servername: "a.example", ca });
-  equal((await get(secure.client, "x.in.example")).status, 421);
+  for (const host of ["x.in.example", "X.In.Example", "x.in.example.", "x.in.example:8443"]) {
+    equal((await get(secure.client, host)).status, 421, host);
+  }
+  await secure.client.write("GET http://X.in.example./ HTTP/1.1\r\nHost: a.example\r\n\r\n");
+  equal((await readResponse(secure.client)).status, 421);
   equal((await get(secure.client, "y.in.example", "/y")).content, "/y ");
   equal((await get(secure.client, "a.example", "/a")).content, "/a ");
   await using clear = await connect(gate.port("edge"));

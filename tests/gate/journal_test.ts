@@ -18,20 +18,25 @@ const ENTRY: JournalEntry = {
   failure: undefined,
 };
 
+/** Its lines as text. */
+type Posted = Omit<JournalBatch, "lines"> & { lines: string };
+
 /** What a journal posts of what `act` does to it. */
 function posted(
   act: (journal: Journal) => void,
   format: LogFormat = "json",
   connections = true,
-): JournalBatch[] {
-  const batches: JournalBatch[] = [];
-  const journal = new Journal({ format, connections }, (batch) => batches.push(batch));
+): Posted[] {
+  const batches: Posted[] = [];
+  const journal = new Journal({ format, connections, layers: false }, (batch) => {
+    batches.push({ ...batch, lines: new TextDecoder().decode(batch.lines) });
+  });
   act(journal);
   journal.flush();
   return batches;
 }
 
-function written(format: LogFormat, entries: readonly JournalEntry[], connections = true): JournalBatch[] {
+function written(format: LogFormat, entries: readonly JournalEntry[], connections = true): Posted[] {
   return posted((journal) => entries.forEach((entry) => journal.write(entry)), format, connections);
 }
 
@@ -176,14 +181,30 @@ Deno.test("a batch has what came since the one before, whatever of it there is, 
 Deno.test("a reload changes the form of the lines that follow", () => {
   const [{ lines, counts }] = posted((journal) => {
     journal.write(ENTRY);
-    journal.configure({ format: "text", connections: true });
+    journal.configure({ format: "text", connections: true, layers: true });
     journal.write(ENTRY);
-    journal.configure({ format: "text", connections: false });
+    journal.configure({ format: "text", connections: false, layers: false });
     journal.write(ENTRY);
   });
   const [json, text, ...more] = lines.trimEnd().split("\n");
   ok(json.startsWith("{") && text.includes(" connection outcome=ok "));
   equal([more, counts], [[], [["edge\tsocks\tok\t", 3]]]);
+});
+
+Deno.test("a layer around others has a line only where it failed, or at debug, and is counted in any case", () => {
+  const layer = { ...ENTRY, isLayer: true };
+  const failed = { ...layer, failure: new GateError("reset", "client", "Cannot go on") };
+  const linesOf = (journal: Journal) => {
+    for (const entry of [layer, failed, ENTRY]) journal.write(entry);
+  };
+  const [{ lines, counts }] = posted(linesOf);
+  equal(lines.trimEnd().split("\n").map((line) => JSON.parse(line).outcome), ["reset", "ok"]);
+  equal(counts, [["edge\tsocks\tok\t", 2], ["edge\tsocks\treset\tclient", 1]]);
+  const [{ lines: all }] = posted((journal) => {
+    journal.configure({ format: "json", connections: true, layers: true });
+    linesOf(journal);
+  });
+  equal(all.trimEnd().split("\n").length, 3);
 });
 
 Deno.test("a peer is told with its port, where it has one", () => {
@@ -195,7 +216,7 @@ Deno.test("a peer is told with its port, where it has one", () => {
 
 Deno.test("lines leave in batches, and nothing leaves when there is nothing", () => {
   equal(written("json", []), []);
-  const batches = written("text", Array<JournalEntry>(1000).fill(ENTRY));
+  const batches = written("text", Array<JournalEntry>(10_000).fill(ENTRY));
   ok(batches.length > 1 && batches.length < 20, `${batches.length} batches`);
-  equal(batches.map(({ lines }) => lines.split("\n").length - 1).reduce((a, b) => a + b), 1000);
+  equal(batches.map(({ lines }) => lines.split("\n").length - 1).reduce((a, b) => a + b), 10_000);
 });

@@ -15,7 +15,15 @@ import { STATUS } from "../support/operations.ts";
 
 const none = { counts: Array<number>(DURATIONS.length + 1).fill(0), sum: 0 };
 const NOTHING: JournalBatch = {
-  ...{ lines: "", counts: [], bytes: [], sniff: none, dial: none, authFailures: [], requests: [] },
+  ...{
+    lines: new Uint8Array(),
+    counts: [],
+    bytes: [],
+    sniff: none,
+    dial: none,
+    authFailures: [],
+    requests: [],
+  },
 };
 
 function measured(given: Partial<Measured> = {}): Measured {

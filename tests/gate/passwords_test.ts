@@ -197,3 +197,21 @@ Deno.test("the same question asked at once is verified once", async () => {
   );
   equal(answers.every((answer) => answer === "right"), true);
 });
+
+Deno.test("who gave a right password before is not held up by a flood of guesses from others", async () => {
+  const passwords = new Passwords({ proxy: { bob: CHEAP, carol: CHEAP } }, { now: () => 0 });
+  equal(await passwords.check(login("bob", "secret", "192.0.2.1")), "right");
+  const order: string[] = [];
+  const guesses = Array.from({ length: 200 }, async (_, i) => {
+    const answer = await passwords.check(login("bob", `guess${i}`, `198.51.100.${i}`));
+    if (answer !== "busy") order.push("guess");
+  });
+  const known = passwords.check(login("carol", "secret", "192.0.2.1")).then((answer) => {
+    order.push("known");
+    return answer;
+  });
+  const stranger = passwords.check(login("carol", "secret", "192.0.2.2"));
+  equal([await known, await stranger], ["right", "right"]);
+  await Promise.all(guesses);
+  ok(order.indexOf("known") <= 3, `${order.indexOf("known")} guesses went first`);
+});

@@ -25,6 +25,7 @@ const REPLACED: readonly (readonly [string, string | undefined, string, string])
   ["/%66oo/b%61r", "/foo", "/xyz", "/xyz/b%61r"],
   ["/%66%6F%6f", "/foo", "/xyz", "/xyz"],
   ["/caf%c3%A9/%c3", "/caf%C3%A9", "/xyz", "/xyz/%c3"],
+  ["/{x}/%7Bx%7d/y", "/%7Bx%7D", "/xyz", "/xyz/%7Bx%7d/y"],
   ["/a//b/c", "/a/b", "/x/y/", "/x/y/c"],
   ["/a;v=1/b", "/a;v=1", "/x", "/x/b"],
   ["/any/thing", undefined, "/new/", "/new/"],
@@ -50,6 +51,8 @@ Deno.test("whatever the spelling, the prefix ends where a segment does, and the 
     "%2e",
     "x.y",
     "%7E",
+    "{",
+    "%7b",
     ";",
     "%3b",
   );

@@ -1,4 +1,5 @@
-import type { Destination, Target } from "../../gate/contracts.ts";
+import type { Target } from "../../gate/address.ts";
+import type { Destination } from "../../gate/contracts.ts";
 import type { Question } from "../../gate/orders.ts";
 import { Questions } from "../../gate/questions.ts";
 import { equal, fails, ok } from "../support/assert.ts";
@@ -183,4 +184,47 @@ Deno.test("main's word about a password is passed on", () =>
       equal(await told, word);
     }
     equal(asked[0].question, { ask: "login", login });
+  }));
+
+const given = (token: string, source: string) => ({
+  listener: "edge",
+  source,
+  token,
+  rule: { issuer: "https://id.example", audiences: ["app"], claims: {} },
+});
+
+Deno.test("one source cannot take the places of all for its credentials either, nor one kind those of another", () =>
+  onLoop(async () => {
+    const { questions, asked } = asking(50);
+    const login = (password: string, source: string) =>
+      questions.login({ listener: "edge", source, user: "alice", password });
+    const all: Promise<unknown>[] = [];
+    for (let n = 0; n < 128; n++) {
+      all.push(questions.token(given(`t${n}`, "10.0.0.1")), login(`p${n}`, "10.0.0.1"));
+    }
+    await fails(questions.token(given("more", "10.0.0.1")), "exhausted");
+    await fails(login("more", "10.0.0.1"), "exhausted");
+    all.push(questions.token(given("more", "10.0.0.2")), login("more", "10.0.0.2"));
+    for (let n = 258; n < 4000; n++) all.push(questions.token(given("t", `10.1.${n >> 8}.${n & 255}`)));
+    equal(asked.filter(({ question }) => question.ask === "token").length, 1024);
+    all.push(login("more", "10.0.0.3"), questions.resolve(NAME, "10.0.0.1") as Promise<unknown>);
+    equal(asked.length, 1024 + 130 + 1);
+    ok((await Promise.allSettled(all)).every(({ status }) => status === "rejected"));
+    const again = questions.token(given("again", "10.0.0.1"));
+    questions.answered({ id: asked.at(-1)!.id, token: { verdict: "misfit" } });
+    equal(await again, { verdict: "misfit" });
+  }));
+
+Deno.test("the same credentials that are given again meanwhile are one question", () =>
+  onLoop(async () => {
+    const { questions, asked } = asking();
+    const all = Array.from({ length: 1000 }, () => questions.token(given("t", "10.0.0.1")));
+    const other = questions.token(given("t", "10.0.0.2"));
+    equal(asked.length, 2);
+    for (const { id } of asked.splice(0)) questions.answered({ id, token: { verdict: "misfit" } });
+    equal((await Promise.all([...all, other])).length, 1001);
+    const later = questions.token(given("t", "10.0.0.1"));
+    equal(asked.length, 1);
+    questions.answered({ id: asked[0].id, token: "throttled" });
+    equal(await later, "throttled");
   }));

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { RateLimit } from "../../gate/contracts.ts";
+import type { RateLimit } from "../../gate/requests.ts";
 import { RateLimits, ratesSize, scopeOf } from "../../gate/rate_limits.ts";
 import type { RouteRule } from "../../gate/snapshot.ts";
 import { equal, ok } from "../support/assert.ts";

@@ -223,7 +223,7 @@ Deno.test("a trial on a trial goes back to what held before both; one that is re
   await using gate = await bench();
   const first = await gate.begin("first");
   const refused = await gate.reloads.try(BROKEN, 1);
-  ok(refused.problems[0].startsWith("NEW:1:12 listeners: "), refused.problems[0]);
+  ok(refused.problems[0].startsWith("(trial):1:12 listeners: "), refused.problems[0]);
   equal([refused.result, gate.reloads.trial?.id], ["refused", first]);
   await gate.begin("second", 1);
   equal(await gate.reloads.confirm(first), "over");

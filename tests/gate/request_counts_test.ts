@@ -1,4 +1,4 @@
-import type { RequestRecord } from "../../gate/contracts.ts";
+import type { RequestRecord } from "../../gate/requests.ts";
 import { METRICS } from "../../gate/metrics.ts";
 import { RequestCounts } from "../../gate/request_counts.ts";
 import { equal } from "../support/assert.ts";

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { asOctets, queryParameters } from "../../gate/request_query.ts";
+import { asOctets, queryParameter } from "../../gate/request_query.ts";
 import { equal } from "../support/assert.ts";
 
 Deno.test("parameters are decoded, and the first of a name counts", () => {
@@ -16,7 +16,8 @@ Deno.test("parameters are decoded, and the first of a name counts", () => {
     ["__proto__=x", Object.fromEntries([["__proto__", "x"]])],
   ];
   for (const [query, parameters] of table) {
-    equal(Object.fromEntries(queryParameters(query)), parameters, query);
+    for (const [name, value] of Object.entries(parameters)) equal(queryParameter(query, name), value, query);
+    equal(queryParameter(query, "absent"), undefined);
   }
 });
 
@@ -28,6 +29,10 @@ Deno.test("parameters are what URLSearchParams reads", () => {
       const key = asOctets(name);
       if (!expected.has(key)) expected.set(key, asOctets(value));
     }
-    equal(queryParameters(query), expected, query);
+    for (
+      const name of ["", "a", "b", "A", "ab", "a b", " ", "%zz", "%g", "1", "\xc3\xa9", ...expected.keys()]
+    ) {
+      equal(queryParameter(query, name), expected.get(name), JSON.stringify([query, name]));
+    }
   }));
 });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { Decider } from "../../gate/decide.ts";
-import type { Requested } from "../../gate/contracts.ts";
+import type { Requested } from "../../gate/requests.ts";
 import { routeMiss, Router } from "../../gate/match.ts";
 import { pathMatches } from "../../gate/request_path.ts";
 import type { RouteRule } from "../../gate/snapshot.ts";

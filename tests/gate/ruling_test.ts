@@ -25,6 +25,7 @@ function silentOnes(count: number) {
     listener: "edge",
     route: "",
     over: false,
+    entrance: {},
     get peer() {
       for (const until = performance.now() + LONG; performance.now() < until;);
       return PEER;

@@ -1,5 +1,6 @@
 import fc from "fast-check";
-import type { Phase, Protocol, Protocols, Verdict } from "../../gate/contracts.ts";
+import type { Protocol, Protocols } from "../../gate/contracts.ts";
+import type { Phase, Verdict } from "../../gate/streams.ts";
 import { GateError } from "../../gate/errors.ts";
 import { sniffer, withoutPreface } from "../../gate/sniff.ts";
 import { protocols, proxyProtocol } from "../../protocols/mod.ts";

@@ -1,5 +1,5 @@
-import { formatTarget, parseTarget } from "../../gate/address.ts";
-import type { Endpoint, Target } from "../../gate/contracts.ts";
+import { formatTarget, parseTarget, type Target } from "../../gate/address.ts";
+import type { Endpoint } from "../../gate/contracts.ts";
 import { canonicalTarget } from "../../gate/decide.ts";
 import { GateError } from "../../gate/errors.ts";
 import { equal } from "../support/assert.ts";

@@ -5,7 +5,14 @@ import { equal } from "../support/assert.ts";
 
 const none = (): Durations => ({ counts: Array(DURATIONS.length + 1).fill(0), sum: 0 });
 const quick = (times: number): Durations => ({ counts: none().counts.with(0, times), sum: times / 2 });
-const EMPTY = { lines: "", counts: [], bytes: [], sniff: none(), dial: none(), authFailures: [] };
+const EMPTY = {
+  lines: new Uint8Array(),
+  counts: [],
+  bytes: [],
+  sniff: none(),
+  dial: none(),
+  authFailures: [],
+};
 /** So many answers of 2xx. */
 const requests = (route: string, times: number, inFlight: number): CountedRequests => ({
   ...{ route, inFlight, statuses: [0, 0, times, 0, 0, 0], retries: 0, up: times, down: 2 * times },
@@ -15,7 +22,7 @@ const requests = (route: string, times: number, inFlight: number): CountedReques
 Deno.test("what several engines counted is summed", () => {
   const tally = new Tally();
   tally.add({
-    lines: "",
+    lines: new Uint8Array(),
     counts: [["edge\ttls\tok\t", 2], ["edge\ttls\treset\tclient", 1]],
     bytes: [["edge", 10, 20]],
     sniff: quick(2),
@@ -24,7 +31,7 @@ Deno.test("what several engines counted is summed", () => {
     requests: [requests("a", 1, 4)],
   }, 0);
   tally.add({
-    lines: "",
+    lines: new Uint8Array(),
     counts: [["edge\ttls\tok\t", 3]],
     bytes: [["edge", 1, 2], ["local", 5, 0]],
     sniff: quick(1),

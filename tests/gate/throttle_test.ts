@@ -67,7 +67,9 @@ const lineOf = (source: string, format: "text" | "json") => {
 /** A connection whose target tries to be such a line. */
 function forged(format: "text" | "json"): string {
   let lines = "";
-  const journal = new Journal({ format, connections: true }, (batch) => lines += batch.lines);
+  const journal = new Journal({ format, connections: true, layers: true }, (batch) => {
+    lines += new TextDecoder().decode(batch.lines);
+  });
   for (const target of SOURCES.flatMap((source) => [lineOf(source, "text"), lineOf(source, "json")])) {
     journal.write({
       id: 1,

@@ -1,4 +1,5 @@
 /** Which route TLS takes by its SNI where some handle requests: those end it, if there is a certificate of the name. */
+import { asGateError } from "../../gate/errors.ts";
 import type { RouteRule } from "../../gate/snapshot.ts";
 import { equal, throws } from "../support/assert.ts";
 import { asking, deciderOf } from "../support/rules.ts";
@@ -107,4 +108,35 @@ Deno.test("it is known by which route TLS for the host of a request is passed on
     by("b.example"),
     'Cannot route a request: its TLS ended here, and routes[1] passes TLS for "b.example" on',
   );
+});
+
+Deno.test("TLS for whose requests are handled here is dialed nowhere, also where this machine's is trusted", () => {
+  const allow = [{ protocol: ["tls"] }];
+  const planned = (route: Partial<RouteRule>, serverName: string, policy: typeof allow = [], on = "edge") => {
+    const decider = deciderOf({ listeners: LISTENERS, certificates: CERTIFICATES, routes: [route], policy });
+    const target = { host: serverName, port: 443 };
+    const asked = asking({
+      protocol: "tls",
+      naming: "serverName",
+      serverName,
+      target,
+      listener: on,
+      trusted: true,
+    });
+    try {
+      return decider.plan(asked).kind;
+    } catch (thrown) {
+      return asGateError(thrown).message.replace(/^.*: /, "");
+    }
+  };
+  const refused = "routes[0] handles requests, and no certificate has this name";
+  equal(planned({ ...HTTP, host: "c.example" }, "c.example"), refused);
+  equal(planned({ ...HTTP, host: "c.example" }, "C.Example."), refused);
+  equal(planned({ ...HTTP, host: "*.example" }, "c.example", allow), refused);
+  equal(planned({ ...HTTP, host: "*" }, "c.example"), refused);
+  equal(planned(HTTP, "c.example"), refused);
+  equal(planned(HTTP, "c.example", allow), "asked"); // which no route names
+  equal(planned({ ...HTTP, host: "c.example" }, "d.example"), "asked");
+  equal(planned({ ...HTTP, host: "c.example", protocol: "http" }, "c.example"), "asked"); // for what is in clear
+  equal(planned({ ...HTTP, host: "c.example" }, "c.example", [], "bare"), "asked"); // where nobody speaks HTTP
 });

@@ -1,7 +1,7 @@
 /** Tokens, right ones and hostile ones. */
 import { createSecretKey } from "node:crypto";
 import { exportJWK, exportSPKI, generateKeyPair, importJWK, type JWTPayload, SignJWT } from "jose";
-import type { TokenAnswer, TokenRule } from "../../gate/contracts.ts";
+import type { TokenAnswer, TokenRule } from "../../gate/requests.ts";
 import { causeChain, type GateError } from "../../gate/errors.ts";
 import type { Issuer } from "../../gate/key_set.ts";
 import { Scope } from "../../gate/scope.ts";
@@ -301,6 +301,49 @@ Deno.test("forged signatures throttle their source, and nothing else does; fail2
   equal(text, "192.0.2.1 gave 100 wrong tokens on listener web: it may try one in 0.1 s");
   world.now += 200;
   equal(await world.told(right), "right");
+});
+
+Deno.test("who makes up keys waits for no slow issuer, and holds up nobody whose key is known", async () => {
+  await using world = await World.make();
+  const { issuer } = world, right = await issuer.token();
+  equal(await world.told(right), "right");
+  const slow = Promise.withResolvers<void>();
+  issuer.answer = async () => {
+    await slow.promise;
+    return new Response(issuer.set);
+  };
+  await issuer.addKey("two");
+  const made = await Promise.all(
+    Array.from({ length: 65 }, (_, n) => issuer.token({}, "one", { kid: `k${n}` })),
+  );
+  let answered = 0;
+  const checked = made.map(async (token) => {
+    const answer = await world.check(token);
+    answered++;
+    return answer;
+  });
+  const late = await checked[64]; // the only one that does not wait
+  equal([late, answered], [{ verdict: "wrong", why: "its key is not known" }, 1]);
+  equal(await world.told(right), "right");
+  const other = world.check(await issuer.token({}, "two"), {}, "192.0.2.2");
+  slow.resolve();
+  equal((await other as TokenAnswer).verdict, "right");
+  equal((await Promise.all(checked)).length, 65);
+});
+
+Deno.test("a key that would take long to verify by is none", async () => {
+  await using world = await World.make("RS256");
+  const { issuer } = world, token = await issuer.token(), { jwk } = issuer.keys.get("one")!;
+  await issuer.addKey("two");
+  const large = [{ ...jwk, n: `${jwk.n}${"A".repeat(1025)}` }, { ...jwk, e: "A".repeat(9) }, {
+    ...jwk,
+    n: 1,
+  }];
+  for (const key of large) {
+    issuer.keys.set("one", { ...issuer.keys.get("one")!, jwk: key as typeof jwk });
+    world.now += 11 * 60_000;
+    equal(await world.told(token), "its key is not known");
+  }
 });
 
 Deno.test("keys in a file are those of the configuration; an issuer that goes is believed no more", async () => {

@@ -1,6 +1,7 @@
-import type { Target } from "../../gate/contracts.ts";
+import type { Target } from "../../gate/address.ts";
 import { type Failure, GateError } from "../../gate/errors.ts";
 import { protocols } from "../../protocols/mod.ts";
+import { dateLine } from "../../protocols/http/date.ts";
 import { conformProtocol, serve } from "../conformance/protocol.ts";
 import { equal, fails, ok } from "../support/assert.ts";
 import { LIMITS } from "../support/fake_gate.ts";
@@ -20,12 +21,12 @@ const real = await firstBytes({
 
 const answered = (status: string, body: string, fields = "") =>
   latin1(
-    `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\n${fields}` +
+    `HTTP/1.1 ${status}\r\n${dateLine()}\r\nContent-Type: text/plain; charset=utf-8\r\n${fields}` +
       `Content-Length: ${body.length + 1}\r\nConnection: close\r\n\r\n${body}\n`,
   );
 const UNAUTHENTICATED = answered(
   "407 Proxy Authentication Required",
-  "unauthenticated: A user name and a password are needed.",
+  "unauthenticated: A valid user name and password are needed.",
   CHALLENGE,
 );
 const REFUSED: Record<Failure, Uint8Array> = {
@@ -42,7 +43,11 @@ const REFUSED: Record<Failure, Uint8Array> = {
   timeout: answered("504 Gateway Timeout", "timeout: The destination did not answer in time."),
   reset: answered("502 Bad Gateway", "reset: The destination cut the connection."),
   closed: answered("502 Bad Gateway", "closed: The destination closed the connection."),
-  exhausted: answered("503 Service Unavailable", "exhausted: There is no room for another connection."),
+  exhausted: answered(
+    "503 Service Unavailable",
+    "exhausted: There is no room for this now: come again later.",
+    "Retry-After: 5\r\n",
+  ),
   internal: answered("500 Internal Server Error", "internal: The gateway made a mistake."),
 };
 
@@ -115,6 +120,17 @@ Deno.test("a head that is no HTTP gets 400, another version 505", async () => {
   equal((await outcome("CONNECT a.example:443 HTTP/1.1\nHost: a\n\n")).status, 400);
   equal((await outcome("CONNECT a.example:443 HTTP/1.1\r\nHost: a\r\n b\r\n\r\n")).status, 400);
   equal((await outcome("CONNECT a.example:443 HTTP/3.0\r\n\r\n")).status, 505);
+});
+
+Deno.test("a CONNECT is read as strictly as any request: one Host where its version needs it, and no content", async () => {
+  const noRoute = 502;
+  const status = async (version: string, fields: string) =>
+    (await outcome(`CONNECT a.example:443 HTTP/${version}\r\n${fields}\r\n`)).status;
+  equal(await status("1.0", ""), noRoute);
+  equal(await status("1.1", ""), 400);
+  equal(await status("1.1", "Host: a\r\nHost: b\r\n"), 400);
+  equal(await status("1.1", "Host: a\r\nContent-Length: 0\r\n"), noRoute);
+  equal(await status("1.1", "Host: a\r\nContent-Length: 5\r\n"), 400);
 });
 
 Deno.test("other requests are caught when nobody claims them, and answered 501 with a sentence", async () => {
@@ -205,6 +221,14 @@ async function wrapped(said: string, host = "a.example") {
 
 Deno.test("any 2xx of a proxy opens the way, and bytes behind its head are the target's", async () => {
   const { stream } = await wrapped("HTTP/1.0 204 x\r\nVia: y\r\n\r\n220 hi");
+  ok(stream);
+  equal(text(await readExactly(stream, 6)), "220 hi");
+});
+
+Deno.test("what a proxy says before its answer is no answer", async () => {
+  const { stream } = await wrapped(
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 x\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\n\r\n220 hi",
+  );
   ok(stream);
   equal(text(await readExactly(stream, 6)), "220 hi");
 });

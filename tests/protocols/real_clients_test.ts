@@ -101,7 +101,10 @@ Deno.test({
   ignore: !has.curl,
   fn: async () => {
     const plain = curl((gate) => [`http://${gate}/`]);
-    equal((await meet(http, plain, {})).stdout, "no-route: Nobody here knows this destination.\n");
+    equal(
+      (await meet(http, plain, {})).stdout,
+      "no-route: Nothing is served here under this name and path.\n",
+    );
     const proxying = curl((proxy) => ["-x", `http://${proxy}`, URL_]);
     ok((await meet(connect, proxying, {})).stdout.startsWith("unsupported: Only CONNECT is served here"));
   },

@@ -1,4 +1,5 @@
-import type { Destination, Resolver, Target } from "../../gate/contracts.ts";
+import type { Target } from "../../gate/address.ts";
+import type { Destination, Resolver } from "../../gate/contracts.ts";
 import { GateError } from "../../gate/errors.ts";
 import { Discovery } from "../../routes/discovery.ts";
 import { conformResolver } from "../conformance/resolver.ts";

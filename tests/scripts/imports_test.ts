@@ -34,7 +34,7 @@ Deno.test("protocols/ and routes/ never import each other", () => {
 });
 
 Deno.test("a protocol imports the codec of another, never what serves or wraps it", () => {
-  equal(importFault("protocols/connect.ts", "protocols/http/head.ts", ["parseHead"]), undefined);
+  equal(importFault("protocols/connect.ts", "protocols/http/parse_head.ts", ["parseRequest"]), undefined);
   equal(importFault("protocols/tls/tls.ts", "protocols/tls/serve.ts"), undefined);
   equal(importFault("protocols/mod.ts", "protocols/tls/tls.ts", ["tls"]), undefined);
   ok(importFault("protocols/connect.ts", "protocols/socks.ts"));

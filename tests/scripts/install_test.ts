@@ -192,7 +192,7 @@ Deno.test("uninstalling leaves what somebody wrote and names it, and --purge lea
   await machine.install(await machine.program("1"));
   await machine.install(await machine.program("2"));
   await Deno.mkdir(`${machine.root}/var/lib/ugate`, { recursive: true });
-  await machine.write("/var/lib/ugate/last-good.json", "");
+  await machine.write("/var/lib/ugate/kept.json", "");
   await Deno.mkdir(`${machine.root}${UNIT}.d`);
   const own = [`${UNIT}.d/more.conf`, CONFIGURATION, "/etc/ugate/environment", SOCKETS].sort();
   for (const path of own) await machine.write(path, "listeners: {}\n");

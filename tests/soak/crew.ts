@@ -1,24 +1,43 @@
 /** The processes of clients as one: started with their shares, heard until the last is over. */
-import type { Share, Tally } from "./clients.ts";
+import type { Course, Doors } from "./course.ts";
+import { madeOf, sumOf, type Tally } from "./tally.ts";
 
-const PROCESSES = 2, AT_ONCE = 160;
+/** What a process of clients is to do: its argument, as JSON. It prints a Tally a second, and the last one when it ends. */
+export interface Share<Servers = unknown> {
+  readonly doors: Doors;
+  readonly servers: Servers;
+  readonly connections: number;
+  readonly atOnce: number;
+  /** When to stop even so, ms since the epoch. */
+  readonly until: number;
+  readonly seed: number;
+  /** A gate whose threads die: connections may fail, and one that does waits a moment. */
+  readonly rough: boolean;
+}
+
+/** One of those that are there at once makes so many after each other: a short soak is no storm. */
+const AT_LEAST = 50;
 /** ms that they may take longer than they were told, for what is under way. */
 const LATE = 60_000;
 
-export type Work = Pick<Share, "doors" | "servers" | "connections" | "until" | "seed" | "rough">;
+export type Work = Omit<Share, "atOnce">;
 
 /** Makes the connections; `told` hears how many stand so far. What all of them did. */
-export async function send(work: Work, told: (made: number) => void): Promise<Tally> {
+export async function send(
+  { processes, atOnce, clients }: Course,
+  work: Work,
+  told: (made: number) => void,
+): Promise<Tally> {
   const tallies: (Tally | undefined)[] = [];
   const report = () => told(tallies.reduce((sum, tally) => sum + (tally ? madeOf(tally) : 0), 0));
-  await Promise.all(Array.from({ length: PROCESSES }, async (_, i) => {
+  await Promise.all(Array.from({ length: processes }, async (_, i) => {
     const share: Share = {
       ...work,
-      connections: Math.ceil(work.connections / PROCESSES),
-      atOnce: AT_ONCE,
+      connections: Math.ceil(work.connections / processes),
+      atOnce: Math.min(atOnce, Math.ceil(work.connections / AT_LEAST)),
       seed: work.seed + i,
     };
-    for await (const tally of run(share)) {
+    for await (const tally of run(clients, share)) {
       tallies[i] = tally;
       report();
     }
@@ -28,8 +47,7 @@ export async function send(work: Work, told: (made: number) => void): Promise<Ta
   );
 }
 
-async function* run(share: Share): AsyncGenerator<Tally> {
-  const program = new URL("./clients.ts", import.meta.url).pathname;
+async function* run({ pathname: program }: URL, share: Share): AsyncGenerator<Tally> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", program, JSON.stringify(share)],
     stdin: "null",
@@ -47,25 +65,10 @@ async function* run(share: Share): AsyncGenerator<Tally> {
   await child.status;
 }
 
-export const madeOf = ({ made }: Tally): number => Object.values(made).reduce((sum, count) => sum + count, 0);
-
 const broken = (process: number, tally?: Tally): Tally => ({
   made: tally?.made ?? {},
+  asked: tally?.asked ?? 0,
   failures: (tally?.failures ?? 0) + 1,
   complaints: [...tally?.complaints ?? [], `process ${process} of clients broke off`],
   over: true,
 });
-
-/** All of several tallies. */
-export function sumOf(tallies: readonly Tally[]): Tally {
-  const made: Record<string, number> = {};
-  for (const tally of tallies) {
-    for (const [kind, count] of Object.entries(tally.made)) made[kind] = (made[kind] ?? 0) + count;
-  }
-  return {
-    made,
-    failures: tallies.reduce((sum, { failures }) => sum + failures, 0),
-    complaints: tallies.flatMap(({ complaints }) => complaints),
-    over: true,
-  };
-}

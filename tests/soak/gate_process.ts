@@ -1,9 +1,13 @@
 /** The gate under the soak: a process, its log as it comes, what it holds, and what it says of itself. */
 import type { Status } from "../../gate/operations.ts";
+import { connect } from "../support/net.ts";
 import { type ProcessState, processState } from "../support/process_state.ts";
+import { CENSUS, type Census } from "../support/toy_census.ts";
 
 /** ms until it is ready; until it answers; until who has gone is given back; until it has ended. */
 const START_TIME = 30_000, ANSWER_TIME = 30_000, QUIET_TIME = 60_000, END_TIME = 60_000;
+/** Which thread takes a connection is chance. */
+const MOST_ASKED = 1000;
 /** Messages that are kept: there may be millions. */
 const MOST_KEPT = 100;
 
@@ -94,6 +98,21 @@ export class GateProcess {
     await this.quiet(most);
     await new Promise((done) => setTimeout(done, rest));
     return await this.quiet(most);
+  }
+
+  /** What so many threads have of libssl's, behind collections of all heaps. Throws where they are not found. */
+  async census(listener: string, threads: number): Promise<Census[]> {
+    const found = new Map<string, Census>();
+    this.#process.kill("SIGUSR2");
+    for (let asked = 0; found.size < threads; asked++) {
+      if (asked === MOST_ASKED) throw new Error(`Cannot count: ${found.size} of ${threads} threads answer`);
+      await using client = await connect(this.port(listener));
+      await client.write(CENSUS);
+      client.end();
+      const census: Census = JSON.parse(await client.text());
+      found.set(census.thread, census);
+    }
+    return [...found.values()];
   }
 
   /** Ends it; its exit code. Its whole log is there then. Later calls answer the same. */

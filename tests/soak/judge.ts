@@ -1,11 +1,14 @@
 /** What is off after a stage of the soak: a sentence for each. */
 import type { Status } from "../../gate/operations.ts";
-import type { Tally } from "./clients.ts";
-import { KINDS } from "./kinds.ts";
+import type { Census } from "../support/toy_census.ts";
+import type { KindFacts } from "./course.ts";
 import type { StageReport } from "./stage.ts";
+import type { Tally } from "./tally.ts";
 
 /** A heap takes its room in steps, MiB: with a million connections a leak of 50 bytes each would be told. */
 const MOST_GROWN = 48;
+/** Few connections leave code uncompiled and heaps small. */
+const FEW = 100_000, MOST_GROWN_OF_FEW = 96;
 /** Pipes that each of two threads may keep, two descriptors each. */
 const POOLED = 2 * 2 * 32;
 /** Descriptors of other kinds that a thread which parses may have open, while it waits for more texts. */
@@ -13,6 +16,10 @@ const PARSING = 8;
 const MOST_COMPLAINTS = 10;
 
 export interface Facts {
+  /** What was soaked. */
+  readonly soaked: readonly KindFacts[];
+  readonly mostContexts?: number;
+  readonly spare: number;
   readonly tally: Tally;
   /** At the end, when all was quiet. */
   readonly status: Status;
@@ -24,12 +31,12 @@ export interface Facts {
 
 export function judge(
   report: Omit<StageReport, "problems">,
-  { tally, status, faults, code, deaths }: Facts,
+  { soaked, mostContexts = 0, spare, tally, status, faults, code, deaths }: Facts,
 ): string[] {
   const { before, after } = report, died = report.deaths > 0;
   const problems = [...faults.map((line) => `the gate told of a fault: ${line}`), ...counted(status)];
   if (code !== 0) problems.push(`the gate ended with exit code ${code}`);
-  if (after.sockets > before.sockets) {
+  if (after.sockets > before.sockets + spare) {
     problems.push(`${after.sockets} sockets are open, before ${before.sockets}`);
   }
   if (after.pipes > before.pipes + POOLED) {
@@ -40,12 +47,32 @@ export function judge(
   }
   if (report.deaths < deaths) problems.push(`${report.deaths} threads died, and ${deaths} were to`);
   const grown = (after.memory - before.memory) / (1 << 20);
-  if (grown > MOST_GROWN) problems.push(`memory grew by ${grown.toFixed(1)} MiB`);
+  if (grown > (report.connections < FEW ? MOST_GROWN_OF_FEW : MOST_GROWN)) {
+    problems.push(`memory grew by ${grown.toFixed(1)} MiB`);
+  }
   if (tally.failures > 0 && !died) {
     problems.push(`${tally.failures} connections were not served as they should`);
     problems.push(...tally.complaints.slice(0, MOST_COMPLAINTS));
   }
-  return [...problems, ...unaccounted(report, died), ...unreloaded(report)];
+  return [
+    ...problems,
+    ...unfreed(report, mostContexts),
+    ...unaccounted(soaked, report, died),
+    ...(died ? [] : untold(report, tally)),
+    ...unreloaded(report),
+  ];
+}
+
+/** What libssl made and did not free. */
+function unfreed({ census }: Pick<StageReport, "census">, mostContexts: number): string[] {
+  if (!census) return [];
+  const sum = (list: readonly Census[]) => list.reduce((all, { connections }) => all + connections, 0);
+  const [before, after] = [sum(census.before), sum(census.after)];
+  const contexts = Math.max(...census.after.map((each) => each.contexts));
+  return [
+    ...after > before ? [`libssl has ${after} connections, before ${before}`] : [],
+    ...contexts > mostContexts ? [`libssl has ${contexts} contexts on one thread`] : [],
+  ];
 }
 
 /** Limits whose counters are not where they began. */
@@ -61,8 +88,12 @@ function counted({ connections, listeners, endpoints }: Status): string[] {
 }
 
 /** A connection that stood has one record, with an outcome of its kind. Threads take records with them when they die. */
-function unaccounted({ kinds }: Pick<StageReport, "kinds">, died: boolean): string[] {
-  return KINDS.flatMap(({ name, outcomes }) => {
+function unaccounted(
+  soaked: readonly KindFacts[],
+  { kinds }: Pick<StageReport, "kinds">,
+  died: boolean,
+): string[] {
+  return soaked.flatMap(({ name, outcomes }) => {
     const { made, records } = kinds[name], problems: string[] = [];
     const recorded = Object.values(records).reduce((sum, count) => sum + count, 0);
     if (died ? recorded > made : recorded !== made) {
@@ -75,6 +106,14 @@ function unaccounted({ kinds }: Pick<StageReport, "kinds">, died: boolean): stri
     }
     return problems;
   });
+}
+
+/** Each request that was answered has a line, and so may have the last one of a connection, which was not. */
+function untold({ events }: Pick<StageReport, "events">, { made, asked }: Tally): string[] {
+  const lines = events.request ?? 0;
+  const unanswered = Object.values(made).reduce((sum, count) => sum + count, 0);
+  const right = asked === 0 || lines >= asked && lines <= asked + unanswered;
+  return right ? [] : [`${lines} lines of ${asked} requests`];
 }
 
 const unreloaded = ({ events }: Pick<StageReport, "events">): string[] =>

@@ -1,4 +1,7 @@
-/** `ugate run` with engine threads that a client can kill: the released program has no way to. Its argument is the file. */
+/**
+ * `ugate run` with engine threads that a client can kill, or ask for their census: the released program has no way to. Its
+ * argument is the file. SIGUSR2: the main thread's heap is collected.
+ */
 import { banner } from "../../gate/commands/banner.ts";
 import type { ConfigurationText } from "../../gate/config/files.ts";
 import { parseConfiguration } from "../../gate/config/load.ts";
@@ -6,16 +9,19 @@ import { LogWriter } from "../../gate/log_writer.ts";
 import { Scope } from "../../gate/scope.ts";
 import { protocols } from "../../protocols/mod.ts";
 import { startService } from "../support/service.ts";
+import { census } from "../support/toy_census.ts";
 import { death } from "../support/toy_death.ts";
 
 const END_TIME = 2000;
 const [file] = Deno.args;
-const parse = (texts: readonly ConfigurationText[]) => parseConfiguration(texts, { ...protocols, death });
+const parse = (texts: readonly ConfigurationText[]) =>
+  parseConfiguration(texts, { ...protocols, death, census });
 const read = async () => await parse([{ file, text: await Deno.readTextFile(file) }]);
 const log = new LogWriter((bytes) => Deno.stderr.write(bytes), String), scope = new Scope();
 const worker = () => new Worker(new URL("./mortal_worker.ts", import.meta.url), { type: "module" });
 const service = await startService({ read, parse, worker, log, scope });
 Deno.addSignalListener("SIGHUP", () => void service.reload());
+Deno.addSignalListener("SIGUSR2", () => (globalThis as { gc?: () => void }).gc?.());
 const ending = new Promise<undefined>((end) => Deno.addSignalListener("SIGTERM", () => end(undefined)));
 const { listening, config, adminAddresses: admin } = service;
 console.log(banner({ listening, config, admin, files: [file] }));

@@ -1,4 +1,5 @@
 /** The report of a soak, for people. */
+import type { Census } from "../support/toy_census.ts";
 import type { Sample, StageReport } from "./stage.ts";
 
 /** Lines of a stage's course. */
@@ -7,10 +8,10 @@ const MOST_SAMPLES = 20;
 const mib = (bytes: number): string => (bytes / (1 << 20)).toFixed(0);
 
 export function reportLines(stage: StageReport): string[] {
-  const { name, connections, seconds, deaths, before, after, problems, events, kinds } = stage;
+  const { name, unit, connections, seconds, deaths, before, after, problems, events, kinds } = stage;
   const rate = (stage.samples.at(-1)?.connections ?? 0) / Math.max(seconds, 1);
   return [
-    `${name}: ${connections} connections in ${seconds.toFixed(0)} s, ${
+    `${name}: ${connections} ${unit} in ${seconds.toFixed(0)} s, ${
       rate.toFixed(0)
     } a second; ${deaths} deaths`,
     `  it said: ${Object.entries(events).map(([event, count]) => `${count} ${event}`).join(", ")}`,
@@ -18,6 +19,7 @@ export function reportLines(stage: StageReport): string[] {
       mib(before.memory)
     } MiB, ${before.sockets} sockets, ${before.pipes} pipes, ${before.others} others; after: ` +
     `${mib(after.memory)} MiB, ${after.sockets} sockets, ${after.pipes} pipes, ${after.others} others`,
+    ...counted(stage),
     ...course(stage.samples),
     ...table(
       ["kind", "made", "records"],
@@ -29,6 +31,15 @@ export function reportLines(stage: StageReport): string[] {
     ),
     ...problems.length === 0 ? ["  all is well"] : problems.map((problem) => `  OFF: ${problem}`),
   ];
+}
+
+/** Each thread's, one behind the other. */
+function counted({ census }: StageReport): string[] {
+  const told = (list: readonly Census[]) =>
+    list.map(({ connections, contexts }) => `${connections} and ${contexts}`).join(", ");
+  return census
+    ? [`  SSL and SSL_CTX of libssl before: ${told(census.before)}; after: ${told(census.after)}`]
+    : [];
 }
 
 function course(samples: readonly Sample[]): string[] {

@@ -1,16 +1,17 @@
 /** One stage of the soak: a gate is warmed up, looked at, soaked while it is reloaded again and again, and looked at. */
 import { connect } from "../support/net.ts";
 import type { ProcessState } from "../support/process_state.ts";
+import type { Census } from "../support/toy_census.ts";
 import { DEATH } from "../support/toy_death.ts";
-import type { Tally } from "./clients.ts";
-import { madeOf, send, sumOf, type Work } from "./crew.ts";
+import type { Course, Doors, Patience } from "./course.ts";
+import { send, type Work } from "./crew.ts";
 import { GateProcess } from "./gate_process.ts";
 import { judge } from "./judge.ts";
-import { KINDS } from "./kinds.ts";
-import { configuration, DOORS, type Doors, type Patience, type Servers } from "./world.ts";
+import { madeOf, sumOf, type Tally } from "./tally.ts";
 
 export interface Plan {
   readonly name: string;
+  readonly course: Course;
   /** Starts the gate with the configuration in that file. */
   readonly command: (file: string) => readonly string[];
   readonly connections: number;
@@ -19,6 +20,8 @@ export interface Plan {
   readonly patience: Patience;
   /** What ends late (threads, pages of heaps) has so long before memory is looked at, ms. */
   readonly rest: number;
+  /** The gate tells its census. */
+  readonly counts: boolean;
   /** How many of its threads are killed, and the pause before each, ms. */
   readonly deaths: number;
   readonly pause: number;
@@ -32,6 +35,7 @@ export interface Sample extends ProcessState {
 
 export interface StageReport {
   readonly name: string;
+  readonly unit: string;
   readonly connections: number;
   readonly seconds: number;
   /** By event: what the gate said besides its records. */
@@ -40,6 +44,8 @@ export interface StageReport {
   readonly before: ProcessState;
   readonly after: ProcessState;
   readonly samples: readonly Sample[];
+  /** What libssl made and did not free, thread by thread. */
+  readonly census?: { readonly before: readonly Census[]; readonly after: readonly Census[] };
   /** By kind: connections made, and how often their records ended how. */
   readonly kinds: Readonly<Record<string, { made: number; records: Readonly<Record<string, number>> }>>;
   /** What is off; nothing when all is well. */
@@ -51,16 +57,20 @@ const RELOAD_EVERY = 300, SAMPLE_EVERY = 1000, BROKEN_EVERY = 7;
 /** Connections before anything counts, reloads beside them: code is compiled, heaps and pools take their room. */
 const WARM_UP = { least: 1000, most: 200_000, share: 0.2, time: 300_000 };
 const DEADLY = `  deadly: { address: "127.0.0.1:0", protocols: [death, ssh] }`;
+const COUNTING = `  counting: { address: "127.0.0.1:0", protocols: [census, ssh] }`;
+/** engine.threads of every course. */
+const THREADS = 2;
 
 export async function runStage(
   plan: Plan,
-  servers: Servers,
+  servers: unknown,
   told: (made: number, state: ProcessState) => void,
 ): Promise<StageReport> {
   const file = await Deno.makeTempFile({ suffix: ".yaml" });
   const state = await Deno.makeTempDir({ prefix: "ugate-soak-" });
+  const more = `${plan.deaths > 0 ? DEADLY : ""}\n${plan.counts ? COUNTING : ""}`;
   const yaml = (round: number) =>
-    configuration(servers, round, plan.patience, plan.deaths > 0 ? DEADLY : "") +
+    plan.course.configuration(servers, round, plan.patience, more) +
     `node: { state: "${state}" }\n`;
   await Deno.writeTextFile(file, yaml(0));
   const gate = await GateProcess.start(plan.command(file), file, plan.deaths > 0);
@@ -75,24 +85,66 @@ export async function runStage(
 
 interface Parts {
   readonly gate: GateProcess;
-  readonly servers: Servers;
+  readonly servers: unknown;
   readonly yaml: (round: number) => string;
   readonly told: (made: number, state: ProcessState) => void;
 }
 
-async function soak(plan: Plan, { gate, servers, yaml, told }: Parts): Promise<StageReport> {
-  const doors = Object.fromEntries(DOORS.map((door) => [door, gate.port(door)])) as Doors;
-  const work: Work = { ...plan, doors, servers, until: Date.now() + WARM_UP.time, seed: 1, rough: false };
-  const warm = Math.min(WARM_UP.most, Math.max(WARM_UP.least, plan.connections * WARM_UP.share));
-  const idle = gate.state.sockets, samples: Sample[] = [];
-  const reloads = (over: AbortSignal) => reloading(gate, yaml, over);
-  const tallies = [
-    await beside([reloads], () => send({ ...work, connections: warm }, (made) => told(made, gate.state))),
-  ];
+async function soak(plan: Plan, parts: Parts): Promise<StageReport> {
+  const { course } = plan, { gate, servers, told } = parts;
+  const doors: Doors = Object.fromEntries(course.doors.map((door) => [door, gate.port(door)]));
+  const work: Work = { doors, servers, connections: plan.connections, until: 0, seed: 1, rough: false };
+  const most = gate.state.sockets + course.spare;
+  const connections = Math.min(WARM_UP.most, Math.max(WARM_UP.least, plan.connections * WARM_UP.share));
+  const warm = { ...work, connections, until: Date.now() + WARM_UP.time };
+  const warmed = await beside(
+    [(over) => reloading(plan, parts, over)],
+    () => send(course, warm, (made) => told(made, gate.state)),
+  );
+  const { census: counted, state: before } = await resting(plan, parts, most);
+  const { tally, samples, seconds } = await load(plan, parts, work, warmed);
+  const { census, state: after } = await resting(plan, parts, most), status = await gate.status();
+  const code = await gate.stop(); // all of its log is here then
+  const report = {
+    name: plan.name,
+    unit: course.unit,
+    connections: madeOf(tally),
+    seconds,
+    events: Object.fromEntries(gate.events),
+    deaths: status.engines.reduce((sum, { restarts }) => sum + restarts, 0),
+    before,
+    after,
+    samples,
+    census: counted && census && { before: counted, after: census },
+    kinds: kindsOf(course, gate, tally),
+  };
+  const { kinds: soaked, mostContexts, spare } = course;
+  const facts = {
+    soaked,
+    mostContexts,
+    spare,
+    tally,
+    status,
+    faults: gate.faults,
+    code,
+    deaths: plan.deaths,
+  };
+  return { ...report, problems: judge(report, facts) };
+}
+
+/** What it holds when all who came have gone, under the configuration that it began with. */
+async function resting({ rest, counts }: Plan, { gate, yaml }: Parts, most: number) {
   await gate.reload(yaml(0)); // the last one may have had a listener more
-  const before = await gate.settled(idle, plan.rest), began = performance.now();
+  await gate.settled(most, rest);
+  const census = counts ? await gate.census("counting", THREADS) : undefined;
+  return { census, state: await gate.quiet(most) };
+}
+
+/** All connections, while it is reloaded and its threads are killed; the tally counts those of the warm-up too. */
+async function load(plan: Plan, parts: Parts, work: Work, warmed: Tally) {
+  const { gate, told } = parts, samples: Sample[] = [], tallies = [warmed], began = performance.now();
   const seconds = () => (performance.now() - began) / 1000;
-  let made = madeOf(tallies[0]), killed = 0;
+  let made = madeOf(warmed), killed = 0;
   const sampling = (over: AbortSignal) =>
     again(SAMPLE_EVERY, over, () => {
       samples.push({ at: seconds(), connections: made, ...gate.state });
@@ -103,33 +155,22 @@ async function soak(plan: Plan, { gate, servers, yaml, told }: Parts): Promise<S
       if (killed < plan.deaths) await kill(gate.port("deadly")).then(() => killed++);
     });
   const until = Date.now() + plan.time, rough = plan.deaths > 0;
-  await beside([reloads, sampling, killing], async () => {
+  await beside([(over) => reloading(plan, parts, over), sampling, killing], async () => {
     for (let seed = 2; seed === 2 || (killed < plan.deaths && Date.now() < until); seed += 2) {
       const earlier = tallies.reduce((sum, tally) => sum + madeOf(tally), 0);
-      tallies.push(await send({ ...work, seed, until, rough }, (count) => made = earlier + count));
+      tallies.push(
+        await send(plan.course, { ...work, seed, until, rough }, (count) => made = earlier + count),
+      );
     }
   });
-  const lasted = seconds(), tally = sumOf(tallies);
-  await gate.reload(yaml(0));
-  const after = await gate.settled(before.sockets, plan.rest), status = await gate.status();
-  const code = await gate.stop(); // all of its log is here then
-  const report = {
-    name: plan.name,
-    connections: madeOf(tally),
-    seconds: lasted,
-    events: Object.fromEntries(gate.events),
-    deaths: status.engines.reduce((sum, { restarts }) => sum + restarts, 0),
-    before,
-    after,
-    samples,
-    kinds: kindsOf(gate, tally),
-  };
-  const facts = { tally, status, faults: gate.faults, code, deaths: plan.deaths };
-  return { ...report, problems: judge(report, facts) };
+  return { tally: sumOf(tallies), samples, seconds: seconds() };
 }
 
-const reloading = (gate: GateProcess, yaml: Parts["yaml"], over: AbortSignal): Promise<void> =>
-  again(RELOAD_EVERY, over, (round) => gate.reload(round % BROKEN_EVERY ? yaml(round) : "listeners: ["));
+const reloading = ({ course }: Plan, { gate, servers, yaml }: Parts, over: AbortSignal): Promise<void> =>
+  again(RELOAD_EVERY, over, async (round) => {
+    await course.change?.(servers, round);
+    await gate.reload(round % BROKEN_EVERY ? yaml(round) : "listeners: [");
+  });
 
 /** Does `act`, and the others until it is over, however it ends. */
 async function beside<T>(
@@ -173,7 +214,7 @@ async function kill(port: number): Promise<void> {
   await client.readAll().catch(() => {}); // closed with all that the thread had
 }
 
-const kindsOf = ({ records }: GateProcess, { made }: Tally): StageReport["kinds"] =>
-  Object.fromEntries(KINDS.map(({ name, from }) => {
+const kindsOf = ({ kinds }: Course, { records }: GateProcess, { made }: Tally): StageReport["kinds"] =>
+  Object.fromEntries(kinds.map(({ name, from }) => {
     return [name, { made: made[name] ?? 0, records: Object.fromEntries(records.get(from) ?? []) }];
   }));

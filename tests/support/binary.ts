@@ -11,9 +11,11 @@ const NAME = "gatekeeper";
 const NOBODY = "65534";
 const CONFIGURATION = "ugate.yaml";
 
-/** Everything read-only for the program alone; then it gives up root with all capabilities and what could bring them back. */
+/** Where it may write, below its folder: a file system of its own, seen through /proc/PID/root. */
+export const STATE = "state";
+/** All else read-only for the program alone; then it gives up root with all capabilities and what could bring them back. */
 const CONFINED = `mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && mount -o remount,bind,ro / &&
-cd "$1" && shift && exec "$@"`;
+mount -t tmpfs -o mode=700,uid=${NOBODY},gid=${NOBODY} none "$1/${STATE}" && cd "$1" && shift && exec "$@"`;
 const AS_NOBODY = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "--no-new-privs"]
   .concat("--inh-caps=-all", "--bounding-set=-all");
 
@@ -43,6 +45,7 @@ export async function settle(binary: string, yaml: string): Promise<Folder> {
   await Deno.copyFile(binary, `${folder.path}/${NAME}`);
   await Deno.chmod(`${folder.path}/${NAME}`, 0o755);
   await folder.write(CONFIGURATION, yaml);
+  await Deno.mkdir(`${folder.path}/${STATE}`);
   await Deno.chmod(folder.path, 0o555);
   return folder;
 }

@@ -17,11 +17,19 @@ interface Waiting {
   reject(reason: Error): void;
 }
 
+interface Answered {
+  readonly status: number;
+  readonly protocol?: string;
+  readonly url: string;
+}
+
 export class Browser implements AsyncDisposable {
   /** What pages complained about: refusals of their policy, faults, failed loads. */
   readonly complaints: string[] = [];
   /** URLs that were asked for. */
   readonly requests: string[] = [];
+  /** What was answered, redirects too: `200 h1 https://host/path`, with the protocol of the connection. */
+  readonly responses: string[] = [];
   readonly #child: Child;
   readonly #folder: Folder;
   readonly #socket: WebSocket;
@@ -36,13 +44,14 @@ export class Browser implements AsyncDisposable {
     socket.onmessage = ({ data }) => this.#hear(JSON.parse(data));
   }
 
-  /** A browser with one page, which is empty. */
-  static async start(): Promise<Browser> {
+  /** A browser with one page, which is empty. `prepare` gets the home of its user first. */
+  static async start(prepare?: (home: string) => Promise<unknown>): Promise<Browser> {
     const folder = await Folder.make();
+    await prepare?.(folder.path);
     const child = new Child("chromium", [
       ...["--headless=new", "--no-sandbox", "--no-first-run", "--disable-gpu", "--disable-dev-shm-usage"],
       ...["--disable-background-networking", "--disable-component-update", "--remote-debugging-port=0"],
-      ...[`--user-data-dir=${folder.path}`, "about:blank"],
+      ...["--disable-quic", "--disable-sync", `--user-data-dir=${folder.path}`, "about:blank"],
     ], { env: { HOME: folder.path } });
     const [, url] = await child.line(/DevTools listening on (ws:\S+)/);
     const socket = new WebSocket(url);
@@ -120,7 +129,12 @@ export class Browser implements AsyncDisposable {
       this.complaints.push(JSON.stringify(params));
     } else if (method === "Network.requestWillBeSent") {
       this.requests.push((params?.request as { url: string }).url);
-    }
+      if (params?.redirectResponse) this.#answered(params.redirectResponse as Answered);
+    } else if (method === "Network.responseReceived") this.#answered(params?.response as Answered);
+  }
+
+  #answered({ status, protocol = "", url }: Answered): void {
+    this.responses.push(`${status} ${protocol} ${url}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -35,7 +35,27 @@ export class Authority {
       ],
     ]);
   }
+
+  /** A client's, whose validity ends then, to the second. */
+  async issueUntil(name: string, end: Date): Promise<Issued> {
+    const path = await Deno.makeTempDir({ dir: this.folder.path });
+    const [chainFile, keyFile, request] = ["pem", "key", "csr"].map((kind) => `${path}/brief.${kind}`);
+    await Deno.writeTextFile(`${path}/ca.cnf`, CA);
+    await Deno.writeTextFile(`${path}/index.txt`, "");
+    const subject = ["-subj", `/CN=${name}`, ...EC, "-nodes", "-keyout", keyFile, "-out", request];
+    await succeed("openssl", ["req", "-new", ...subject]);
+    const until = end.toISOString().replace(/[-:T]|\.\d+/g, "").slice(2);
+    const authority = ["-config", "ca.cnf", "-cert", this.root.chainFile, "-keyfile", this.root.keyFile];
+    const options = ["-batch", "-notext", "-in", request, "-out", chainFile, "-enddate", until];
+    await succeed("openssl", ["ca", ...authority, ...options], { cwd: path });
+    const [chain, key] = await Promise.all([chainFile, keyFile].map((file) => Deno.readTextFile(file)));
+    return { chain, key, chainFile, keyFile };
+  }
 }
+
+/** What `openssl ca` needs to know. */
+const CA =
+  "[ca]\ndefault_ca=a\n[a]\ndatabase=index.txt\nnew_certs_dir=.\nrand_serial=yes\npolicy=p\ndefault_md=sha256\nunique_subject=no\n[p]\ncommonName=supplied\n";
 
 async function made(folder: Folder, name: string, options: readonly string[]): Promise<Issued> {
   const chainFile = `${folder.path}/${name}.pem`, keyFile = `${folder.path}/${name}.key`;

@@ -127,11 +127,14 @@ export interface Output {
   readonly bytes: Uint8Array;
 }
 
-/** Runs a program to its end: at most 60 s, then it is killed. */
+/** Runs a program to its end: at most `most` ms (a minute), then it is killed. */
 export async function run(
   program: string,
   args: readonly string[],
-  { stdin, ...options }: StartOptions & { readonly stdin?: string | Uint8Array } = {},
+  { stdin, most = 60_000, ...options }: StartOptions & {
+    readonly stdin?: string | Uint8Array;
+    readonly most?: number;
+  } = {},
 ): Promise<Output> {
   const child = new Deno.Command(find(program) ?? program, {
     ...options,
@@ -141,7 +144,7 @@ export async function run(
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  const timer = setTimeout(() => child.kill("SIGKILL"), 60_000);
+  const timer = setTimeout(() => child.kill("SIGKILL"), most);
   const typed = stdin === undefined ? undefined : type(child, stdin);
   const { code, stdout, stderr } = await child.output();
   clearTimeout(timer);

@@ -3,7 +3,7 @@
  * kernel alone would answer.
  */
 import net from "node:net";
-import type { Target } from "../../gate/contracts.ts";
+import type { Target } from "../../gate/address.ts";
 import { AF_INET, SOCK_CLOEXEC, SOCK_STREAM } from "../../gate/engine/layout.ts";
 import { localAddress, socketAddress } from "../../gate/engine/sockaddr.ts";
 import { libc } from "../../gate/engine/sys.ts";

@@ -4,7 +4,7 @@ import { createSocket, type Socket as Datagrams } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import packet from "dns-packet";
-import type { Target } from "../../gate/contracts.ts";
+import type { Target } from "../../gate/address.ts";
 
 export interface Asked {
   readonly name: string;

@@ -1,12 +1,13 @@
 /**
  * docs/http.md as a test reads it. Each of its configurations is served with these changes and no others: listening
- * addresses get port 0, a target of 10.0.0.0/24 becomes a server that tells what came to it, and files are those of the
- * test. Of each line to type, what stands behind its `#` is somewhere in what it prints.
+ * addresses get port 0, a target of 10.0.0.0/24 becomes a server that tells what came to it, files and keys are those of
+ * the test, and an authority that certifies names is one of this machine. Of each line to type, what stands behind its `#` is somewhere in what it prints.
  */
 import http from "node:http";
 import https from "node:https";
 import { Authority, type Issued } from "./certificates.ts";
 import { Folder } from "./child.ts";
+import { TestIssuer } from "./issuer.ts";
 import { served } from "./readme.ts";
 
 export interface Page {
@@ -44,7 +45,9 @@ function lineOf(line: string): Line {
 
 const TARGET = /"((?:https?:\/\/)?10\.0\.0\.\d+:\d+)"/g;
 const PEM = /"([\w-]+\.(?:pem|key))"/g;
-const HOST = /\bhost: "?([\w*.-]+)/g;
+const HOST = /\b(?:host|serverName): "?([\w*.-]+)/g;
+const KEYS = "https://login.example.com/.well-known/jwks.json";
+const ISSUER = "https://login.example.com/";
 
 /** What is served of files. */
 const SITE = "www";
@@ -71,7 +74,19 @@ export class DocsWorld extends AsyncDisposableStack {
     await world.folder.write("cert.pem", issued.chain);
     await world.folder.write("key.pem", issued.key);
     await world.folder.write("ca.pem", authority.root.chain);
+    const client = await authority.issue(["client.example.com"]);
+    await world.folder.write("client.pem", client.chain);
+    await world.folder.write("client.key", client.key);
     return world;
+  }
+
+  /** Tokens of an issuer that pages tell of: the right one, and one of somebody with other claims. */
+  async tokens(): Promise<{ readonly TOKEN: string; readonly OTHER: string }> {
+    await using issuer = await TestIssuer.start();
+    await this.folder.write("keys.json", issuer.set);
+    const token = (scope: string) =>
+      issuer.token({ iss: ISSUER, aud: "orders.example.com", sub: "alice", scope, tier: "gold" });
+    return { TOKEN: await token("orders more"), OTHER: await token("other") };
   }
 
   /** The configuration as it is served. */
@@ -79,6 +94,7 @@ export class DocsWorld extends AsyncDisposableStack {
     const places: Record<string, string> = {};
     for (const [, target] of yaml.matchAll(TARGET)) places[target] ??= await this.#backend(target);
     for (const [, file] of yaml.matchAll(PEM)) places[file] = `${this.folder.path}/${file}`;
+    if (yaml.includes(KEYS)) places[KEYS] = `${this.folder.path}/keys.json`;
     if (yaml.includes(`"${SITE}"`)) places[SITE] = await makeSite(this.folder);
     return served(yaml, places, {});
   }

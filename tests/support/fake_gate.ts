@@ -1,19 +1,16 @@
 /** A gate that writes down what a protocol asks of it, and a connection, both in memory. */
+import type { Target } from "../../gate/address.ts";
+import type { Conn, Gate, Limits, Peer, Protocol } from "../../gate/contracts.ts";
 import type {
-  Conn,
   Credentials,
-  Gate,
-  Limits,
   PasswordRule,
-  Peer,
   Requested,
   RequestRecord,
   Routed,
-  Stream,
-  Target,
   TokenAnswer,
   TokenRule,
-} from "../../gate/contracts.ts";
+} from "../../gate/requests.ts";
+import type { Stream } from "../../gate/streams.ts";
 import { asGateError, GateError } from "../../gate/errors.ts";
 import type { MemoryStream } from "./memory_stream.ts";
 
@@ -122,6 +119,10 @@ export class FakeGate implements Gate {
     this.requests.push(record);
   }
 
+  handOver(_conn: Conn, protocol: string): Promise<void> {
+    return Promise.reject(new GateError("unsupported", "gate", `Cannot go on with ${protocol}`));
+  }
+
   relay(conn: Conn, upstream: Stream): void {
     const client = (conn.stream as MemoryStream).move(), server = (upstream as MemoryStream).move();
     this.relays.push(relay(client, server));
@@ -182,6 +183,14 @@ export async function pump(from: Stream, to: Stream): Promise<void> {
   }
 }
 
+/** How the protocol serves, as a promise in any case. */
+export function servedBy(protocol: Protocol, conn: Conn, gate: Gate): Promise<void> {
+  return new Promise((resolve, reject) => {
+    conn.served = (thrown) => thrown === undefined ? resolve() : reject(thrown);
+    protocol.serve!(conn, gate)?.then(resolve, reject);
+  });
+}
+
 export interface FakeConn extends Conn {
   /** Every deadline that was set, ms. */
   readonly deadlines: number[];
@@ -197,6 +206,7 @@ export function fakeConn(
     stream,
     listener: "test",
     peer: { address: "127.0.0.1", port: 40000, layers: [] },
+    proven: undefined,
     record: { protocol: "", target: "", endpoint: "", user: "", up: 0, down: 0 },
     limits,
     protocols,
@@ -208,6 +218,7 @@ export function fakeConn(
     idle: (ms) => void deadlines.push(ms),
     stopping: false,
     onAbort: undefined,
+    served: () => {},
     signal: new AbortController().signal,
   };
 }

@@ -136,11 +136,14 @@ export class TestGate implements AsyncDisposable {
 export const engineWorker = (): Worker =>
   new Worker(new URL("./engine_worker.ts", import.meta.url), { type: "module" });
 
-/** Tests run side by side: the port of the admin page that nobody wrote about is one for all of them. */
-const withoutPage = ({ file, text }: ConfigurationText): ConfigurationText => ({
-  file,
-  text: /^admin:/m.test(text) ? text : `${text}\nadmin: { address: "off" }\n`,
-});
+/**
+ * Tests run side by side: the port of the admin page that nobody wrote about is one for all of them. They may look at
+ * whatever the log can tell.
+ */
+const forTests = ({ file, text }: ConfigurationText): ConfigurationText => {
+  const page = /^admin:/m.test(text) ? "" : `\nadmin: { address: "off" }\n`;
+  return { file, text: `${text}${page}${/^log:/m.test(text) ? "" : "\nlog: { level: debug }\n"}` };
+};
 
 /** Checks, binds, serves; dispose it. Ports are 0 in the text, `port()` tells them. */
 export async function startGate(
@@ -151,7 +154,7 @@ export async function startGate(
   const env = { get: (name: string) => environment[name] };
   const disk = { text: yaml };
   const parse = (texts: readonly ConfigurationText[]) =>
-    parseConfiguration(texts.map(withoutPage), protocolsWithToys, env);
+    parseConfiguration(texts.map(forTests), protocolsWithToys, env);
   const read = () => parse([{ file: "test.yaml", text: disk.text }]);
   const scope = new Scope();
   const early: string[] = [];

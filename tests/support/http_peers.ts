@@ -1,7 +1,7 @@
 /** Raw HTTP/1.1 peers: an upstream that does what each test says, byte by byte, and a client that reads responses. */
 import { Buffer } from "node:buffer";
 import type net from "node:net";
-import { type Client, listen, type TestServer } from "./net.ts";
+import { type Client, listen, type ServedAs, type TestServer } from "./net.ts";
 
 /** One connection that came to the upstream. */
 export class RawPeer {
@@ -71,19 +71,25 @@ export interface RawUpstream extends TestServer {
   next(): Promise<RawPeer>;
 }
 
+/** With a certificate over TLS. */
 export async function rawUpstream(
   serve: (peer: RawPeer) => void | Promise<void> = () => {},
   port = 0,
+  secure?: ServedAs,
 ): Promise<RawUpstream> {
   const peers: RawPeer[] = [];
   let taken = 0, wake = Promise.withResolvers<void>();
-  const server = await listen((socket) => {
-    const peer = new RawPeer(socket);
-    peers.push(peer);
-    wake.resolve();
-    wake = Promise.withResolvers();
-    Promise.resolve(serve(peer)).catch(() => socket.destroy());
-  }, port);
+  const server = await listen(
+    (socket) => {
+      const peer = new RawPeer(socket);
+      peers.push(peer);
+      wake.resolve();
+      wake = Promise.withResolvers();
+      Promise.resolve(serve(peer)).catch(() => socket.destroy());
+    },
+    port,
+    secure,
+  );
   return Object.assign(server, {
     peers,
     async next() {
@@ -122,11 +128,8 @@ async function chunks(client: Client): Promise<string> {
   return content;
 }
 
-async function until(client: Client, end: string): Promise<string> {
-  let text = "";
-  while (!text.endsWith(end)) text += String.fromCharCode(...await client.read(1));
-  return text;
-}
+const until = async (client: Client, end: string): Promise<string> =>
+  Buffer.from(await client.readTo(end)).toString("latin1");
 
 /** Whether a request with this head has such content: what a plain server would read. */
 export const lengthOf = (head: string): number => Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0);

@@ -1,5 +1,5 @@
 /** A joint to nowhere: what is committed is remembered, and its owner plays the peer. */
-import type { Joint, Room, Stream, Taker } from "../../gate/contracts.ts";
+import type { Joint, Room, Stream, Taker } from "../../gate/streams.ts";
 import type { GateError } from "../../gate/errors.ts";
 
 const places = new Uint8Array(1 << 19);

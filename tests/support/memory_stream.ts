@@ -1,5 +1,5 @@
 /** Streams in memory: a pair of ends, by the contract of Stream to the letter, for tests without sockets. */
-import type { Phase, Stream } from "../../gate/contracts.ts";
+import type { Phase, Stream } from "../../gate/streams.ts";
 import { GateError, type Side } from "../../gate/errors.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -37,6 +37,7 @@ export class MemoryStream implements Stream {
   state: "open" | "disposed" | "moved" | "aborted" = "open";
   #in: Line;
   #out: Line;
+  #need = 1;
 
   /** `side` is who is at the other end, for the errors. */
   constructor(incoming: Line, outgoing: Line, readonly side: Side) {
@@ -69,6 +70,17 @@ export class MemoryStream implements Stream {
     return typeof answer === "number" ? this.#later(use, answer) : answer;
   }
 
+  poll<T extends { used: number }>(
+    use: (bytes: Uint8Array, phase: Phase) => T | number,
+    wake: () => void,
+  ): T | undefined {
+    const answer = this.#try(use, this.#need);
+    this.#need = typeof answer === "number" ? answer : 1;
+    if (typeof answer !== "number") return answer;
+    void this.#in.changed().then(wake);
+    return undefined;
+  }
+
   async read(into: Uint8Array): Promise<number | null> {
     for (;;) {
       this.#check(this.#in.broken);
@@ -83,7 +95,8 @@ export class MemoryStream implements Stream {
     }
   }
 
-  write(bytes: Uint8Array): void | Promise<void> {
+  write(whole: Uint8Array, size = whole.length): void | Promise<void> {
+    const bytes = whole.subarray(0, size);
     this.#check(this.#out.refused);
     if (this.#out.ended) throw new Error("written after closeWrite");
     if (this.#out.abandoned) throw new GateError("reset", this.side, "Cannot write: the peer closed");

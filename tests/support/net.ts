@@ -1,5 +1,6 @@
 /** Loopback peers for tests: servers on port 0, a SOCKS client, and whole reads. */
 import net from "node:net";
+import tls from "node:tls";
 
 export { pattern } from "./pattern.ts";
 
@@ -9,17 +10,32 @@ export interface TestServer extends AsyncDisposable {
   readonly sockets: net.Socket[];
 }
 
-/** Serves every connection with `serve`, half-open as the gate is; at a path, or a port of loopback. */
+/** PEM, of a server of TLS. */
+export interface ServedAs {
+  readonly chain: string;
+  readonly key: string;
+}
+
+/**
+ * Serves every connection with `serve`, half-open as the gate is; at a path, or a port of loopback. With a certificate
+ * over TLS.
+ */
 export async function listen(
   serve: (socket: net.Socket) => void,
   at: string | number = 0,
+  secure?: ServedAs,
 ): Promise<TestServer> {
   const sockets: net.Socket[] = [];
-  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+  const serveOne = (socket: net.Socket) => {
     sockets.push(socket);
     socket.on("error", () => {});
     serve(socket);
-  });
+  };
+  const server = secure
+    ? tls.createServer({ allowHalfOpen: true, cert: secure.chain, key: secure.key }, serveOne)
+    : net.createServer({ allowHalfOpen: true }, serveOne);
+  const below: net.Socket[] = []; // those of TLS whose handshake was never finished are nowhere else
+  if (secure) server.on("connection", (socket) => below.push(socket));
   await new Promise<void>((ready) =>
     typeof at === "string" ? server.listen(at, ready) : server.listen(at, "127.0.0.1", ready)
   );
@@ -28,7 +44,7 @@ export async function listen(
     port: typeof address === "object" && address ? address.port : 0,
     sockets,
     async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
+      for (const socket of [...sockets, ...below]) socket.destroy();
       await new Promise((closed) => server.close(closed));
     },
   };
@@ -48,8 +64,8 @@ export class Client implements AsyncDisposable {
 
   constructor(readonly socket: net.Socket) {
     this.#closed = new Promise((closed) => socket.once("close", () => closed()));
-    socket.on("data", (bytes) => {
-      this.#chunks.push(bytes);
+    socket.on("data", (bytes: Uint8Array) => {
+      this.#chunks.push(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)); // no Buffer
       this.#size += bytes.length;
       this.#wake?.();
     });
@@ -83,15 +99,22 @@ export class Client implements AsyncDisposable {
 
   /** Exactly so many bytes. */
   async read(size: number): Promise<Uint8Array> {
-    while (this.#size < size) {
-      if (this.error) throw this.error;
-      if (this.ended) throw new Error(`ended after ${this.#size} of ${size} bytes`);
-      await this.#more();
-    }
+    await this.#has(size);
     const all = this.#join();
     this.#chunks = [all.subarray(size)];
     this.#size = all.length - size;
     return all.subarray(0, size);
+  }
+
+  /** Up to these bytes, and with them. */
+  async readTo(end: string): Promise<Uint8Array> {
+    const wanted = new TextEncoder().encode(end);
+    for (let looked = 0;;) {
+      const all = this.#join(), at = indexOf(all, wanted, looked);
+      if (at >= 0) return await this.read(at + wanted.length);
+      looked = Math.max(0, all.length - wanted.length + 1);
+      await this.#has(all.length + 1);
+    }
   }
 
   /** Everything up to the end; a reset throws. */
@@ -105,13 +128,24 @@ export class Client implements AsyncDisposable {
     return new TextDecoder().decode(await this.readAll());
   }
 
+  /** Waits for so many bytes. */
+  async #has(size: number): Promise<void> {
+    while (this.#size < size) {
+      if (this.error) throw this.error;
+      if (this.ended) throw new Error(`ended after ${this.#size} of ${size} bytes`);
+      await this.#more();
+    }
+  }
+
   #join(): Uint8Array {
+    if (this.#chunks.length === 1) return this.#chunks[0];
     const all = new Uint8Array(this.#size);
     let at = 0;
     for (const chunk of this.#chunks) {
       all.set(chunk, at);
       at += chunk.length;
     }
+    this.#chunks = [all];
     return all;
   }
 
@@ -123,6 +157,13 @@ export class Client implements AsyncDisposable {
     this.socket.destroy();
     await this.#closed;
   }
+}
+
+function indexOf(bytes: Uint8Array, wanted: Uint8Array, from: number): number {
+  for (let at = bytes.indexOf(wanted[0], from); at >= 0; at = bytes.indexOf(wanted[0], at + 1)) {
+    if (wanted.every((byte, i) => bytes[at + i] === byte)) return at;
+  }
+  return -1;
 }
 
 /** `from`: the address it comes from. */

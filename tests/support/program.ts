@@ -1,6 +1,6 @@
 /** The real program as a child process: `ugate run` with a file, its banner, its journal, its end. */
 import { Child, Folder, run as runProgram, type StartOptions } from "./child.ts";
-import type { JournalRecord } from "./gate.ts";
+import type { JournalRecord, RequestLine } from "./gate.ts";
 
 export const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 /** What Deno needs to run the program; a verb of it follows. */
@@ -69,11 +69,19 @@ export class Program implements AsyncDisposable {
     return port;
   }
 
-  /** Every line of the journal so far; a line that is not JSON throws. */
+  /** Every connection of the journal so far; a line that is not JSON throws. */
   get records(): JournalRecord[] {
+    return this.#lines.filter(({ event }) => event === "connection");
+  }
+
+  /** Every request of the journal so far. */
+  get requests(): RequestLine[] {
+    return this.#lines.filter(({ event }) => event === "request");
+  }
+
+  get #lines() {
     const whole = this.child.stderr.slice(0, this.child.stderr.lastIndexOf("\n") + 1);
-    const lines = whole.split("\n").filter((line) => line !== "");
-    return lines.map((line) => JSON.parse(line)).filter(({ event }) => event === "connection");
+    return whole.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
   }
 
   /** The next record that was not awaited yet and for which `is` holds. */

@@ -1,8 +1,9 @@
 /** Programs of the machine as clients: what they send first, and whole dialogues with a protocol. */
 import { need } from "../../scripts/clients.ts";
-import type { Protocol, Stream } from "../../gate/contracts.ts";
+import type { Protocol } from "../../gate/contracts.ts";
+import type { Stream } from "../../gate/streams.ts";
 import type { GateError } from "../../gate/errors.ts";
-import { fakeConn, FakeGate, pump, type Script } from "./fake_gate.ts";
+import { fakeConn, FakeGate, pump, type Script, servedBy } from "./fake_gate.ts";
 import { memoryPair } from "./memory_stream.ts";
 
 export interface Client {
@@ -53,7 +54,7 @@ export async function meet(
   const socket = socketStream(raw);
   const pumps = Promise.all([pump(socket, peer), pump(peer, socket)]);
   const gate = new FakeGate(script), conn = fakeConn(inside, { asksUser });
-  const failure = await protocol.serve!(conn, gate).then(() => undefined, (thrown: GateError) => thrown);
+  const failure = await servedBy(protocol, conn, gate).then(() => undefined, (thrown: GateError) => thrown);
   if (failure) inside[Symbol.dispose]();
   const { stdout, stderr, code } = await output;
   await Promise.all([pumps, ...gate.relays]);
@@ -117,6 +118,7 @@ function socketStream(conn: Deno.Conn): Stream {
   return {
     look: unused,
     next: unused,
+    poll: unused,
     read: (into) => conn.read(into),
     async write(bytes) {
       for (let rest = bytes.slice(); rest.length > 0;) rest = rest.subarray(await conn.write(rest));

@@ -2,8 +2,8 @@
 import { formatIp } from "../../gate/address.ts";
 import type { Asking } from "../../gate/asking.ts";
 import { Decider } from "../../gate/decide.ts";
-import type { Requested } from "../../gate/contracts.ts";
-import { queryParameters } from "../../gate/request_query.ts";
+import type { Requested } from "../../gate/requests.ts";
+import { queryParameter } from "../../gate/request_query.ts";
 import type { PolicyRule, RouteRule, Snapshot } from "../../gate/snapshot.ts";
 import { LIMITS } from "./fake_gate.ts";
 
@@ -24,7 +24,7 @@ export function snapshotOf(
     policy: policy.map((rule, i) => ({ place: `policy[${i}]`, verdict: "allow", ...rule })),
     limits: LIMITS,
     reserved: [],
-    log: { format: "json", connections: true },
+    log: { format: "json", connections: true, layers: true },
     own: [],
     certificates: [],
     hostAddresses: [],
@@ -62,6 +62,6 @@ export function requested(
     path,
     method,
     header: (name) => headers[name],
-    query: (name) => queryParameters(query).get(name),
+    query: (name) => queryParameter(query, name),
   };
 }

@@ -1,5 +1,5 @@
 /** Pairs of streams that are channels of SSH, over any pair of streams. */
-import type { Stream } from "../../gate/contracts.ts";
+import type { Stream } from "../../gate/streams.ts";
 import type { GateError } from "../../gate/errors.ts";
 import { promiseResolved } from "../../gate/engine/loop.ts";
 import { Connection, type Opening } from "../../protocols/ssh/channels/connection.ts";

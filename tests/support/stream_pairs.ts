@@ -1,5 +1,7 @@
 /** Connected pairs of every kind of stream that an engine has. */
-import type { Conn, Gate, Protocol, Stream, Target } from "../../gate/contracts.ts";
+import type { Target } from "../../gate/address.ts";
+import type { Conn, Gate, Protocol } from "../../gate/contracts.ts";
+import type { Stream } from "../../gate/streams.ts";
 import { listenOn } from "../../gate/engine/bind.ts";
 import { dial } from "../../gate/engine/dial.ts";
 import { AF_INET, AF_UNIX, SOCK_CLOEXEC, SOCK_NONBLOCK } from "../../gate/engine/layout.ts";
@@ -36,7 +38,7 @@ export async function over(protocol: Protocol, lower: () => Promise<Pair>): Prom
       entered.resolve(inner);
     },
   } as unknown as Gate;
-  protocol.serve!(conn, gate).catch(() => {}); // its streams tell it
+  protocol.serve!(conn, gate)?.catch(() => {}); // its streams tell it
   const address = { host: "pair", port: ++made };
   const from = { peer: { address: "pair", layers: [] }, signal: AbortSignal.abort() };
   const outer = await protocol.wrap!({ address, layers: [] }, () => Promise.resolve(a), from);

@@ -1,5 +1,5 @@
 /** Pairs of streams with TLS between them, over any pair of streams: a certificate of a made authority at one end. */
-import type { Stream } from "../../gate/contracts.ts";
+import type { Stream } from "../../gate/streams.ts";
 import { clientContext, serverContext } from "../../gate/engine/openssl_context.ts";
 import { acceptTls, connectTls, type Secured } from "../../protocols/tls/secure.ts";
 import type { Pair } from "../conformance/stream.ts";

@@ -2,7 +2,8 @@
  * A toy that multiplexes: frames of a 2-byte channel number, a type, a 2-byte length and that many bytes; a window for
  * each channel, given back for what was delivered. The connection's own window is given back on receipt.
  */
-import type { Conn, Gate, Joint, Protocol, Room, Stream, Taker } from "../../gate/contracts.ts";
+import type { Conn, Gate, Protocol } from "../../gate/contracts.ts";
+import type { Joint, Room, Stream, Taker } from "../../gate/streams.ts";
 import { formatTarget } from "../../gate/address.ts";
 import { GateError, type Side } from "../../gate/errors.ts";
 import { JointLinger } from "../../gate/engine/joint_linger.ts";

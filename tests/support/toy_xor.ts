@@ -1,5 +1,6 @@
 /** A toy that wraps a byte stream: records of a 2-byte length and that many bytes, XORed with 0x5a. */
-import type { Conn, Gate, Joint, Protocol, Room, Stream, Taker } from "../../gate/contracts.ts";
+import type { Conn, Gate, Protocol } from "../../gate/contracts.ts";
+import type { Joint, Room, Stream, Taker } from "../../gate/streams.ts";
 import { GateError, type Side } from "../../gate/errors.ts";
 import { type Core, Layered } from "../../gate/engine/layered.ts";
 

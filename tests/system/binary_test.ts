@@ -2,17 +2,20 @@
  * The compiled program does its main job where nothing helps it: no Deno, no packages, no environment, another name,
  * another user, nothing to write. UGATE_BINARY names it.
  */
-import { freePort } from "../../scripts/free_ports.ts";
+import { freePort, freePorts } from "../../scripts/free_ports.ts";
 import { need } from "../../scripts/clients.ts";
 import { PAGE } from "../../gate/admin/page.ts";
 import { VERSION } from "../../gate/version.ts";
 import { equal, ok } from "../support/assert.ts";
-import { ask, givenBinary, rewrite, serve, settle } from "../support/binary.ts";
-import { Folder, succeed } from "../support/child.ts";
+import { ask, givenBinary, rewrite, serve, settle, STATE } from "../support/binary.ts";
+import { Folder, run, succeed } from "../support/child.ts";
+import { TestIssuer } from "../support/issuer.ts";
 import { type Client, connect, listen, listenEcho, pattern, socks } from "../support/net.ts";
+import { Pebble } from "../support/pebble.ts";
 import { startPythonHttps } from "../support/servers.ts";
 
 const BINARY = await givenBinary();
+const NOBODY = 65534;
 const DONE = 0, FAILED = 1, USAGE = 2;
 /** ms until what was asked of the gate has happened, and between two looks. */
 const HAPPENS_TIME = 10_000, LOOK_AGAIN = 20;
@@ -108,6 +111,81 @@ Deno.test({
     equal(program.records.map(({ protocol, outcome }) => `${protocol} ${outcome}`).sort(), [
       ...["connect ok", "socks ok", "socks ok", "tls ok"],
     ]);
+  },
+});
+
+Deno.test({
+  name: "the binary ends TLS with a certificate it made, serves files compressed, and believes tokens",
+  ignore: ignore || !need("curl"),
+  async fn() {
+    await using issuer = await TestIssuer.start();
+    await using made = await Folder.make();
+    const out = ["--out", made.path, "--state", `${made.path}/state`];
+    await succeed(BINARY!, ["dev-cert", "app.test", ...out], { clearEnv: true });
+    const [cert, key, root] = ["app.test.pem", "app.test.key", "ugate-dev-root.pem"].map((name) =>
+      `${made.path}/${name}`
+    );
+    await Deno.chmod(made.path, 0o755);
+    for (const file of [cert, key]) await Deno.chown(file, NOBODY, NOBODY);
+    const page = "<p>text that compresses</p>\n".repeat(100);
+    await made.write("page.html", page);
+    const token = { jwt: { issuer: issuer.name, audiences: ["app"] } };
+    await using program = await serve(
+      await settle(
+        BINARY!,
+        `
+listeners: { edge: { address: "127.0.0.1:0", protocols: [tls, http] } }
+routes:
+  - { path: /in, respond: { body: known }, auth: ${JSON.stringify(token)} }
+  - { files: "${made.path}", compress: [zstd, gzip] }
+issuers: [{ issuer: "${issuer.name}", jwks: "${issuer.url}" }]
+certificates: [{ cert: "${cert}", key: "${key}" }]
+admin: { address: "off" }
+`,
+      ),
+    );
+    const at = ["-sS", "-m", "20", "--cacert", root, "--connect-to", `::127.0.0.1:${program.port("edge")}`];
+    const get = async (path: string, ...how: string[]) =>
+      (await succeed("curl", [...at, ...how, `https://app.test${path}`])).stdout;
+    for (const coding of ["gzip", "zstd"]) {
+      const coded = await get("/page.html", "-i", "--compressed", "-H", `Accept-Encoding: ${coding}`);
+      ok(coded.includes(`\r\nContent-Encoding: ${coding}\r\n`), coded);
+      ok(coded.includes("Content-Type: text/html") && coded.endsWith(page), coded);
+    }
+    equal(await get("/in", "-o", "/dev/null", "-w", "%{http_code}"), "401");
+    equal(await get("/in", "--oauth2-bearer", await issuer.token()), "known");
+    equal(await program.stop(), DONE);
+  },
+});
+
+Deno.test({
+  name: "the binary gets a certificate from an authority, serves it and keeps it",
+  ignore: ignore || !need("curl", "openssl", "pebble"),
+  async fn() {
+    const [tlsPort, httpPort] = freePorts(2);
+    await using pebble = await Pebble.start({ tlsPort, httpPort });
+    await using roots = await Folder.make();
+    await Deno.chmod(roots.path, 0o755);
+    const ca = await roots.write("pebble.pem", await Deno.readTextFile(pebble.ca));
+    await using program = await serve(
+      await settle(
+        BINARY!,
+        `
+listeners: { edge: { address: "127.0.0.1:${tlsPort}", protocols: [tls, http] } }
+routes: [{ host: app.test, respond: { body: hello } }]
+acme: { directory: "${pebble.directory}", ca: "${ca}", names: [app.test] }
+node: { state: ${STATE} }
+admin: { address: "off" }
+`,
+      ),
+    );
+    await program.message((message) => /^certificate of app.test issued/.test(message));
+    const root = await roots.write("root.pem", await pebble.root());
+    const kept = `/proc/${program.child.pid}/root${program.folder.path}/${STATE}/acme/certificates`;
+    equal((await Deno.stat(`${kept}/app.test.pem`)).mode! & 0o777, 0o600);
+    const at = ["-sS", "--cacert", root, "--connect-to", `::127.0.0.1:${tlsPort}`, "https://app.test/"];
+    equal((await run("curl", at)).stdout, "hello", program.child.stderr);
+    equal(await program.stop(), DONE);
   },
 });
 

@@ -3,12 +3,13 @@ import { need } from "../../scripts/clients.ts";
 import { freePort } from "../../scripts/free_ports.ts";
 import { equal, ok } from "../support/assert.ts";
 import { Authority, type Issued } from "../support/certificates.ts";
-import { Child, Folder, run, succeed } from "../support/child.ts";
+import { Folder, run, succeed } from "../support/child.ts";
 import { connect, pattern } from "../support/net.ts";
 import { readResponse } from "../support/http_peers.ts";
 import { Program } from "../support/program.ts";
 import { startSshd } from "../support/servers.ts";
 import { connectSecure, fingerprintOf } from "../support/tls_clients.ts";
+import { startNginxWith } from "../support/web_servers.ts";
 
 const authority = await Authority.make("https"), inside = await Authority.make("inside");
 const site = await authority.issue(["a.example", "b.example"]), me = await inside.issue(["gate.example"]);
@@ -24,24 +25,16 @@ const web = () =>
 
 /** Two servers of nginx over TLS: one for anyone, one that wants a certificate. They end each connection. */
 async function startSecureNginx(folder: Folder, { chainFile, keyFile }: Issued) {
-  const [port, strict] = [freePort(), freePort()], { path } = folder;
-  await Deno.chmod(path, 0o755);
+  const [port, strict] = [freePort(), freePort()];
   const server = (listening: number, version: string, more = "") =>
     `server { ssl_protocols ${version}; listen 127.0.0.1:${listening} ssl; ssl_certificate ${chainFile}; ssl_certificate_key ${keyFile};
       keepalive_timeout 0; ${more}
       location / { return 200 "$ssl_server_name $ssl_client_verify $ssl_session_reused $ssl_protocol"; } }`;
-  const file = await folder.write(
-    "nginx.conf",
-    `daemon off; error_log stderr notice; pid ${path}/pid; events {} http { access_log off;
-      client_body_temp_path ${path}/body; proxy_temp_path ${path}/p; fastcgi_temp_path ${path}/f;
-      uwsgi_temp_path ${path}/u; scgi_temp_path ${path}/s;
-      ${server(port, "TLSv1.3")}
-      ${
-      server(strict, "TLSv1.2", `ssl_client_certificate ${inside.root.chainFile}; ssl_verify_client on;`)
-    } }`,
+  const child = await startNginxWith(
+    folder,
+    server(port, "TLSv1.3") +
+      server(strict, "TLSv1.2", `ssl_client_certificate ${inside.root.chainFile}; ssl_verify_client on;`),
   );
-  const child = new Child("nginx", ["-c", file, "-p", path]);
-  await child.line(/start worker process/);
   return { port, strict, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
 }
 

@@ -46,7 +46,9 @@ admin: { address: "off" }
 `);
   equal(await program.child.exit(), 1);
   equal(program.child.stdout, "");
-  equal(program.messages, [`Cannot listen on 127.0.0.1:${taken.port}: another program has it`]);
+  const [message, ...more] = program.messages;
+  const place = `${program.folder.path}/ugate.yaml:4:22 listeners.second.address`;
+  equal([message, more], [`${place}: Cannot listen on 127.0.0.1:${taken.port}: another program has it`, []]);
   await rejects(connect(free.port), /ECONNREFUSED/);
 });
 
@@ -56,7 +58,8 @@ Deno.test("an admin port that is in use ends what was bound before it", async ()
     PROXY.replace('admin: { address: "127.0.0.1:0" }', `admin: { address: "127.0.0.1:${taken.port}" }`),
   );
   equal(await program.child.exit(), 1);
-  ok(program.child.stderr.includes(`Cannot listen on 127.0.0.1:${taken.port}`), program.child.stderr);
+  const state = `admin.address: Cannot listen on 127.0.0.1:${taken.port}: another program has it`;
+  equal(program.messages, [state]);
 });
 
 Deno.test("what nobody caught on the main thread is told as a fault, and cuts no connection", async () => {
@@ -150,7 +153,11 @@ Deno.test("a unix socket that a killed gate left is taken over, and is gone afte
   equal(program.addresses("local"), [`unix:${path}`]);
   await using second = await Program.launch(yaml);
   equal(await second.child.exit(), 1);
-  equal(second.messages, [`Cannot listen on unix:${path}: another program listens there`]);
+  const [message] = second.messages;
+  ok(
+    message.endsWith(`listeners.local.address: Cannot listen on unix:${path}: another program listens there`),
+    message,
+  );
   await using client = await connectUnix(path);
   await client.write(Uint8Array.of(5, 1, 0));
   equal([...await client.read(2)], [5, 0]);

@@ -28,7 +28,8 @@ type Way = "socks" | "connect";
 async function login(way: Way, client: Client, password: string, asked: number): Promise<string> {
   if (way === "connect") {
     const basic = btoa(`alice:${password}`);
-    await client.write(`CONNECT 127.0.0.1:${asked} HTTP/1.1\r\nProxy-Authorization: Basic ${basic}\r\n\r\n`);
+    const lines = `CONNECT 127.0.0.1:${asked} HTTP/1.1\r\nHost: 127.0.0.1:${asked}\r\n`;
+    await client.write(`${lines}Proxy-Authorization: Basic ${basic}\r\n\r\n`);
     return new TextDecoder().decode(await client.read(12)).slice(9);
   }
   const user = encoder.encode("alice"), secret = encoder.encode(password);

@@ -84,6 +84,7 @@ listeners:
   edge: { address: "127.0.0.1:0", protocols: [tls, ssh, socks] }
 routes: [{ host: end.example, tls: terminate }, { protocol: ssh, to: "127.0.0.1:${sshd.port}" }]
 policy: [{ allow: { protocol: socks, addresses: "127.0.0.1/32", ports: ${echo.port} } }]
+log: { level: debug }
 ${CERTIFICATES}
 ${ADMIN}`);
     const port = program.port("edge");

@@ -17,6 +17,12 @@ async function freePort(): Promise<number> {
   return server.port;
 }
 
+/** What worked last, of the one gate with this state directory. */
+async function keptIn(state: string): Promise<string> {
+  const [{ name }] = Deno.readDirSync(`${state}/last-good`);
+  return await Deno.readTextFile(`${state}/last-good/${name}`);
+}
+
 /** What the admin page says of the configuration. */
 async function configurationOf(program: Program) {
   const { configuration } = await (await program.admin("/status")).json();
@@ -62,7 +68,7 @@ Deno.test("confirm replaces the gate's file and no other, wherever it is said; t
   equal([code, stdout], [0, `confirmed: ${folder.path}/a/ugate.yaml holds the configuration now\n`]);
   equal(await Deno.readTextFile(`${folder.path}/a/ugate.yaml`), next);
   equal(await Deno.readTextFile(`${folder.path}/b/ugate.yaml`), texts.b);
-  const { files } = JSON.parse(await Deno.readTextFile(`${folder.path}/state/last-good.json`));
+  const { files } = JSON.parse(await keptIn(`${folder.path}/state`));
   equal(files, [{ file: `${folder.path}/a/ugate.yaml`, text: next }]);
   equal((await configurationOf(program)).files, ["ugate.yaml"]);
   await echoes(program.port("fwd"));
@@ -121,7 +127,7 @@ Deno.test("a gate that dies in a trial starts with what is on disk, and kept not
   await using echo = await listenEcho();
   const [before, tried] = [await freePort(), await freePort()];
   await using program = await Program.start(forward(before, echo.port));
-  const kept = () => Deno.readTextFile(`${program.folder.path}/state/last-good.json`);
+  const kept = () => keptIn(`${program.folder.path}/state`);
   const was = await kept();
   equal((await tries(program, forward(tried, echo.port), 60_000)).result, "applied");
   await echoes(tried);
@@ -168,7 +174,7 @@ Deno.test("what worked last is kept where node.state was at the start", async ()
   await using program = await Program.start(yaml("old"), { run: ["--no-watch"] });
   await program.folder.write("ugate.yaml", yaml("new"));
   equal((await ugate(["reload", "--admin", adminOf(program)])).code, 0);
-  const { files } = JSON.parse(await Deno.readTextFile(`${folder.path}/old/last-good.json`));
+  const { files } = JSON.parse(await keptIn(`${folder.path}/old`));
   equal(files[0].text, yaml("new"));
   await rejects(Deno.stat(`${folder.path}/new`), /No such file/);
 });

@@ -21,6 +21,9 @@ export const digits = (number) =>
 /** With a mark between thousands. */
 export const count = (number) => number.toLocaleString("en");
 
+/** Milliseconds, or seconds. */
+export const shortTime = (ms) => ms < 1000 ? `${digits(ms)} ms` : `${digits(ms / 1000)} s`;
+
 /** A length of time: its two largest units. */
 export function duration(ms) {
   const seconds = Math.max(0, Math.floor(ms / 1000));

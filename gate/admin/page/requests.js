@@ -1,6 +1,6 @@
 /** Requests by route, and how many of them there are each second between one status and the next. */
 import { Table } from "./dom.js";
-import { bytesText, count, digits } from "./format.js";
+import { bytesText, count, digits, shortTime } from "./format.js";
 
 const CLASSES = ["2xx", "3xx", "4xx", "5xx"];
 
@@ -14,6 +14,8 @@ const COLUMNS = [
     kind: "number",
     state: ({ statuses }) => name === "5xx" && statuses[name] > 0 ? "bad" : "",
   })),
+  { title: "Median", text: ({ latency }) => latency ? shortTime(latency.p50) : "–", kind: "number" },
+  { title: "99 %", text: ({ latency }) => latency ? shortTime(latency.p99) : "–", kind: "number" },
   { title: "In", text: ({ up }) => bytesText(up), kind: "number" },
   { title: "Out", text: ({ down }) => bytesText(down), kind: "number" },
 ];

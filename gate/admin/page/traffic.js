@@ -7,6 +7,7 @@ const sum = (list, of) => list.reduce((total, one) => total + of(one), 0);
 /** What only grows, of a status. */
 const measure = (status) => ({
   begun: status.connections + sum(status.ended, ({ count }) => count),
+  requests: sum(status.requests, ({ statuses }) => sum(Object.values(statuses), (count) => count)),
   failed: sum(status.ended, ({ outcome, count }) => outcome === "ok" ? 0 : count),
   up: sum(status.listeners, ({ up }) => up),
   down: sum(status.listeners, ({ down }) => down),
@@ -22,6 +23,7 @@ export class Traffic {
     this.#tiles = {
       now: new Tile(list, "Connections"),
       begun: new Tile(list, "New connections"),
+      requests: new Tile(list, "Requests"),
       failed: new Tile(list, "Failures"),
       up: new Tile(list, "From clients"),
       down: new Tile(list, "To clients"),
@@ -36,7 +38,7 @@ export class Traffic {
 
   /** `at`: when it was asked for, ms. */
   show(status, at) {
-    const { now, begun, failed, up, down } = this.#tiles;
+    const { now, begun, requests, failed, up, down } = this.#tiles;
     const measured = measure(status), last = this.#last;
     now.show([count(status.connections), ""], status.connections);
     if (last) {
@@ -44,6 +46,7 @@ export class Traffic {
       // A listener that is gone takes its bytes along: no rate is below 0.
       const rate = (name) => Math.max(0, measured[name] - last.measured[name]) / seconds;
       begun.show([digits(rate("begun")), "/s"], rate("begun"));
+      requests.show([digits(rate("requests")), "/s"], rate("requests"));
       failed.show([digits(rate("failed")), "/s"], rate("failed"));
       up.show(perSecond(bytes(rate("up"))), rate("up"));
       down.show(perSecond(bytes(rate("down"))), rate("down"));

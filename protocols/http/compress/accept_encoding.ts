@@ -1,7 +1,7 @@
 /** Which coding of those that a route has a client would rather have (RFC 9110 12.5.3). */
-import type { Coding } from "../../../gate/contracts.ts";
+import type { Coding } from "../../../gate/requests.ts";
 import { KIND } from "../field_kinds.ts";
-import { textOf } from "../interned.ts";
+import { valueOf } from "../field_values.ts";
 import type { MessageHead } from "../message_head.ts";
 
 /** What is agreed; `identity`: content goes on as it is. */
@@ -9,6 +9,8 @@ export type Agreed = Coding | "identity";
 
 const ELEMENT =
   /^[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*(?:;[ \t]*[qQ]=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*)?$/;
+/** Nobody who means it says more. */
+const LONGEST = 1024;
 /** The same few texts come again and again. */
 const MOST_KEPT = 256;
 
@@ -17,6 +19,7 @@ export function agreement(offered: readonly Coding[]): (head: MessageHead, bytes
   const kept = new Map<string, Agreed>();
   return (head, bytes) => {
     const value = acceptEncoding(head, bytes);
+    if (value.length > LONGEST) return "identity";
     const agreed = kept.get(value) ?? negotiate(value, offered);
     if (kept.size < MOST_KEPT) kept.set(value, agreed);
     return agreed;
@@ -31,7 +34,7 @@ function acceptEncoding(head: MessageHead, bytes: Uint8Array): string {
     line >= 0;
     line = head.find(KIND.acceptEncoding, line + 1)
   ) {
-    value += `${textOf(bytes, head.lines[4 * line + 2], head.lines[4 * line + 3])},`;
+    value += `${valueOf(head, bytes, line)},`;
   }
   return value;
 }

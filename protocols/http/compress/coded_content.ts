@@ -1,5 +1,5 @@
 /** A response's content that is coded on its way: what comes of it, in the framing that the client knows. */
-import type { Coding } from "../../../gate/contracts.ts";
+import type { Coding } from "../../../gate/requests.ts";
 import { coded, PIECE, plain } from "../../../gate/engine/coder_room.ts";
 import { type Behind, type Coder, startCoder } from "../../../gate/engine/coders.ts";
 import type { Content } from "../content.ts";

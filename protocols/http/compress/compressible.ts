@@ -1,18 +1,20 @@
 /** Which responses are worth compressing, and may be; and what their heads say then. */
-import type { Coding } from "../../../gate/contracts.ts";
+import type { Coding } from "../../../gate/requests.ts";
+import type { FieldChanges } from "../../../gate/filters.ts";
 import { dropKind, dropName } from "../drop_lines.ts";
 import { type Edits, fieldLine } from "../edits.ts";
 import type { Exchange } from "../exchange.ts";
-import { KIND } from "../field_kinds.ts";
-import { textOf } from "../interned.ts";
+import { KIND, kindOf } from "../field_kinds.ts";
+import { valueOf } from "../field_values.ts";
 import type { MessageHead } from "../message_head.ts";
-import { octets } from "../octets.ts";
+import { COLON, octets } from "../octets.ts";
 import { CodedContent } from "./coded_content.ts";
 
 /** Below, the fields that it takes cost what it wins. */
 const LEAST = 1024;
+/** No part of it takes what the one behind it could take too: an upstream's 64 KiB of tabs would take seconds. */
 const TYPES = new RegExp(
-  `^(?:text/(?!event-stream)[^ ;]+|[^ ;/]+/[^ ;]*\\+(?:json|xml|text|yaml)|font/(?:ttf|otf|sfnt)|image/(?:bmp|vnd\\.microsoft\\.icon|x-icon)|application/(?:${
+  `^(?:text/(?!event-stream)[^ \\t;]+|[^ \\t;/]+/[^ \\t;]*\\+(?:json|xml|text|yaml)|font/(?:ttf|otf|sfnt)|image/(?:bmp|vnd\\.microsoft\\.icon|x-icon)|application/(?:${
     [
       ...["json", "javascript", "x-javascript", "xml", "ecmascript", "x-ndjson", "ndjson", "jsonl", "yaml"],
       ...["wasm", "graphql", "toml", "sql", "rtf", "x-sh", "vnd\\.ms-fontobject", "x-font-ttf"],
@@ -23,10 +25,11 @@ const TYPES = new RegExp(
 const NO_TRANSFORM = /(?:^|[ \t,])no-transform(?:[ \t,]|$)/i;
 const VARIES = /(?:^|[ \t,])(?:\*|accept-encoding)(?:[ \t,]|$)/i;
 /** They speak of the octets that would be others. */
-const DIGESTS = ["content-md5", "digest", "content-digest", "repr-digest"].map(octets);
+const DIGEST_NAMES = ["content-md5", "digest", "content-digest", "repr-digest"];
+const DIGESTS = DIGEST_NAMES.map(octets);
 const ACCEPT_RANGES = octets("accept-ranges");
-const WITHOUT: ReadonlySet<number> = new Set([204, 205, 206]);
-const NOT_MODIFIED = 304;
+const WITHOUT: ReadonlySet<number> = new Set([204, 205]);
+const PARTIAL = 206, NOT_MODIFIED = 304;
 const VARY = octets("Vary: Accept-Encoding\r\n");
 const WEAK = octets("ETag: W/"), CRLF = octets("\r\n");
 const QUOTE = 0x22;
@@ -40,7 +43,7 @@ export function compress(edits: Edits, head: MessageHead, bytes: Uint8Array, exc
   const { agreed } = exchange;
   if (agreed === undefined || !isCompressible(head, bytes)) return;
   vary(edits, head, bytes);
-  if (agreed === "identity") return;
+  if (agreed === "identity" || head.status === PARTIAL) return; // RFC 9110 15.3.7: a part varies as the whole does
   if (head.status === NOT_MODIFIED) return weaken(edits, head, bytes);
   if (head.body !== "none") { // else it answers HEAD, as it would GET
     const framed = exchange.minor > 0, size = head.body === "length" ? head.length : undefined;
@@ -58,12 +61,28 @@ function isCompressible(head: MessageHead, bytes: Uint8Array): boolean {
   const { status, body, length } = head;
   if (status === NOT_MODIFIED) return true; // RFC 9110 15.4.5: as the 200 would say, whose type nobody tells
   if (status < 200 || WITHOUT.has(status) || body === "tunnel") return false;
-  if (length >= 0 && length < LEAST && !head.chunked) return false;
-  if (head.find(KIND.contentEncoding) >= 0 || head.find(KIND.contentRange) >= 0) return false;
+  if (length >= 0 && length < LEAST && !head.chunked && status !== PARTIAL) return false;
+  if (head.find(KIND.contentEncoding) >= 0) return false;
+  if (status !== PARTIAL && head.find(KIND.contentRange) >= 0) return false;
   const type = head.find(KIND.contentType);
-  if (type < 0 || !TYPES.test(valueOf(head, bytes, type))) return false;
-  return !says(head, bytes, KIND.cacheControl, NO_TRANSFORM) &&
-    DIGESTS.every((name) => head.findName(bytes, name) < 0);
+  if (type < 0 || !hasTypeThatCompresses(valueOf(head, bytes, type))) return false;
+  return !forbids(head, bytes) && DIGESTS.every((name) => head.findName(bytes, name) < 0);
+}
+
+/** By the value of a Content-Type. */
+export const hasTypeThatCompresses = (value: string): boolean => TYPES.test(value);
+
+/** Whether a message says that nothing may be made of its content; a request says it of the response (RFC 9111 5.2.1.6). */
+export const forbids = (head: MessageHead, bytes: Uint8Array): boolean =>
+  says(head, bytes, KIND.cacheControl, NO_TRANSFORM);
+
+/** Whether nothing of a route may be compressed, because of what it says itself in every response. */
+export function forbidsCoding({ set = {}, add = {} }: FieldChanges): boolean {
+  return [...Object.entries(set), ...Object.entries(add)].some(([name, value]) => {
+    const lower = name.toLowerCase();
+    return lower === "cache-control" && NO_TRANSFORM.test(value) || lower === "content-encoding" ||
+      DIGEST_NAMES.includes(lower);
+  });
 }
 
 /** A line that the route takes away tells no cache anything. */
@@ -76,14 +95,26 @@ function vary(edits: Edits, head: MessageHead, bytes: Uint8Array): void {
 
 /** RFC 9110 8.8.1: a strong tag would promise the same octets. */
 function weaken(edits: Edits, head: MessageHead, bytes: Uint8Array): void {
+  for (let i = 0; i < edits.count; i++) edits.added[i] = weakened(edits.added[i]);
   const line = head.find(KIND.etag);
-  if (line < 0 || head.drop[line] === 1 || bytes[head.lines[4 * line + 2]] !== QUOTE) return;
-  const tag = bytes.subarray(head.lines[4 * line + 2], head.lines[4 * line + 3]);
+  if (line < 0 || head.drop[line] === 1 || bytes[head.valueStart(line)] !== QUOTE) return;
+  const tag = bytes.subarray(head.valueStart(line), head.valueEnd(line));
   const weak = new Uint8Array(WEAK.length + tag.length + CRLF.length);
   weak.set(WEAK);
   weak.set(tag, WEAK.length);
   weak.set(CRLF, WEAK.length + tag.length);
   edits.setKind(head, KIND.etag, weak);
+}
+
+/** Of a line that the route adds. */
+function weakened(line: Uint8Array): Uint8Array {
+  if (kindOf(line, 0, line.indexOf(COLON)) !== KIND.etag) return line;
+  const value = line.indexOf(COLON) + 2; // as fieldLine writes it
+  if (line[value] !== QUOTE) return line;
+  const weak = new Uint8Array(WEAK.length + line.length - value);
+  weak.set(WEAK);
+  weak.set(line.subarray(value), WEAK.length);
+  return weak;
 }
 
 function says(head: MessageHead, bytes: Uint8Array, kind: number, what: RegExp): boolean {
@@ -92,6 +123,3 @@ function says(head: MessageHead, bytes: Uint8Array, kind: number, what: RegExp):
   }
   return false;
 }
-
-const valueOf = (head: MessageHead, bytes: Uint8Array, line: number): string =>
-  textOf(bytes, head.lines[4 * line + 2], head.lines[4 * line + 3]);

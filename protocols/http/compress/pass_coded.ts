@@ -1,5 +1,5 @@
 /** Content that is coded on its way from one stream to the other, a piece at a time, as the turn has time for it. */
-import type { Phase, Stream } from "../../../gate/contracts.ts";
+import type { Phase, Stream } from "../../../gate/streams.ts";
 import { promiseResolved } from "../../../gate/engine/loop.ts";
 import { TurnBudget } from "../../../gate/engine/turn_budget.ts";
 import { GateError } from "../../../gate/errors.ts";

@@ -1,5 +1,5 @@
 /** What a request for a file is answered: a head, and octets of memory or of the file behind it. */
-import type { FilesSite } from "../../../gate/contracts.ts";
+import type { FilesSite } from "../../../gate/requests.ts";
 import type { OpenFile } from "../../../gate/engine/file_access.ts";
 import { asGateError, type Failure } from "../../../gate/errors.ts";
 import { failureAnswer } from "../answer.ts";

@@ -1,4 +1,5 @@
 /** A request for a file, as it is known when its octets are gone. */
+import { valueOf } from "../field_values.ts";
 import type { MessageHead } from "../message_head.ts";
 import { octets } from "../octets.ts";
 import { textOf } from "../interned.ts";
@@ -27,7 +28,7 @@ export function askedOf(head: MessageHead, bytes: Uint8Array): Asked {
   const target = textOf(bytes, head.pathStart, head.targetEnd), end = target.indexOf(QUESTION);
   const fields: Partial<Record<keyof typeof NAMES, string>> = {};
   for (const [key, name] of Object.entries(NAMES) as [keyof typeof NAMES, Uint8Array][]) {
-    const value = valueOf(head, bytes, name);
+    const value = listOf(head, bytes, name);
     if (value !== undefined) fields[key] = value;
   }
   return {
@@ -39,10 +40,10 @@ export function askedOf(head: MessageHead, bytes: Uint8Array): Asked {
 }
 
 /** Of all lines of this name, a list. */
-function valueOf(head: MessageHead, bytes: Uint8Array, name: Uint8Array): string | undefined {
+function listOf(head: MessageHead, bytes: Uint8Array, name: Uint8Array): string | undefined {
   let value: string | undefined;
   for (let line = head.findName(bytes, name); line >= 0; line = head.findName(bytes, name, line + 1)) {
-    const one = textOf(bytes, head.lines[4 * line + 2], head.lines[4 * line + 3]);
+    const one = valueOf(head, bytes, line);
     value = value === undefined ? one : `${value}, ${one}`;
   }
   return value;

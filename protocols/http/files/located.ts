@@ -1,5 +1,5 @@
 /** From a request's path to the file it means below the directory of its route. */
-import type { FilesSite } from "../../../gate/contracts.ts";
+import type { FilesSite } from "../../../gate/requests.ts";
 import { openBeneath, type OpenFile } from "../../../gate/engine/file_access.ts";
 import { isPlainPath, readingsOf } from "../../../gate/request_path.ts";
 

@@ -2,7 +2,8 @@
  * Files for one connection of an engine, which speaks HTTP/1.1 as a proxy does: what it sends has been read and judged,
  * and it bounds how long it waits. Runs on the thread of files.
  */
-import type { FilesSite, Phase } from "../../../gate/contracts.ts";
+import type { FilesSite } from "../../../gate/requests.ts";
+import type { Phase } from "../../../gate/streams.ts";
 import { readFileAt, sendFile } from "../../../gate/engine/file_access.ts";
 import { again, promiseResolved } from "../../../gate/engine/loop.ts";
 import { LOOK_MAX } from "../../../gate/engine/look.ts";

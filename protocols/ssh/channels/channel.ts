@@ -2,7 +2,7 @@
  * One channel (RFC 4254 5) as a stream of the gate: its data is handed on where it was opened, and placed where it will be
  * sealed. EOF is an end, CLOSE without one a reset.
  */
-import type { Room, Taker } from "../../../gate/contracts.ts";
+import type { Room, Taker } from "../../../gate/streams.ts";
 import { asGateError, GateError } from "../../../gate/errors.ts";
 import { type Core, Layered } from "../../../gate/engine/layered.ts";
 import { again, now } from "../../../gate/engine/loop.ts";

@@ -103,3 +103,11 @@ Deno.test("random bytes throw nothing but a refusal", () => {
     refused(text);
   }));
 });
+
+Deno.test("space in a field costs what it is long, and only what is around the value goes", () => {
+  const space = " \t".repeat(1 << 20); // looked at from each of them again it would take hours
+  const { headers } = parse("GET / HTTP/1.1", "Host: a", `A:${space}b${space}c${space}`, `E:${space}`);
+  equal(headers.get("a") === `b${space}c`, true);
+  equal(headers.get("e"), "");
+  equal(refused("GET / HTTP/1.1", "Host: a", `A:${space}b${space}\u0001`), 400);
+});

@@ -149,6 +149,58 @@ Deno.test({
 });
 
 Deno.test({
+  name:
+    "requests are shown with their statuses and times, certificates with what is left, and what is wrong in red",
+  ignore: !need("chromium"),
+  async fn() {
+    const statuses = { none: 0, "1xx": 0, "2xx": 1200, "3xx": 0, "4xx": 7, "5xx": 1 };
+    const day = 24 * 60 * 60 * 1000,
+      at = (days: number) => new Date(Date.now() + (days + 0.5) * day + 60_000).toISOString();
+    const request = { route: "r", label: "host=a.example", active: 2, statuses, up: 10, down: 4096 };
+    const status: Status = {
+      ...STATUS,
+      requests: [{ ...request, latency: { p50: 0.4, p99: 1830 } }],
+      certificates: [
+        {
+          source: "file",
+          names: ["a.example", "b.example"],
+          file: "/a.pem",
+          issuer: "CN=ca",
+          expires: at(60),
+        },
+        { source: "acme", names: ["soon.example"], file: "/b.pem", issuer: "CN=le", expires: at(3) },
+        { source: "file", names: [], file: "/old.pem", issuer: "CN=ca", expires: at(-3) },
+        { source: "acme", names: ["none.example"], file: "/c.pem", failure: "the authority refused" },
+      ],
+    };
+    await withAdmin({ operations: { status: () => Promise.resolve(status) } }, async (admin) => {
+      await using browser = await Browser.start();
+      await browser.open(`http://127.0.0.1:${portOf(admin)}/`);
+      await browser.until(`${SERVING} && document.querySelectorAll("#certificates tbody tr").length === 4`);
+      const [row] = await browser.evaluate(rowsOf("by-route")) as string[][];
+      equal(row.filter((_, at) => at !== 1), [
+        ...["host=a.example", "2", "1,200", "0", "7", "1", "0.4 ms", "1.8 s", "10 B", "4.0 KiB"],
+      ]);
+      const rows = await browser.evaluate(rowsOf("certificates")) as string[][];
+      equal(rows.map(([name, , left, from, state]) => [name, left, from, state]), [
+        ["a.example, b.example", "60d 12h", "CN=ca", ""],
+        ["soon.example", "3d 12h", "authority", ""],
+        ["/old.pem", "expired", "CN=ca", ""],
+        ["none.example", "–", "authority", "the authority refused"],
+      ]);
+      const red =
+        `[...document.querySelectorAll("#certificates tr")].map((row) => row.querySelectorAll(".bad").length)`;
+      equal(await browser.evaluate(red), [0, 0, 1, 1, 2]);
+      for (const width of [1280, 390]) {
+        await browser.look(width, 900, "light", width < 400);
+        const wide = await browser.evaluate("document.documentElement.scrollWidth");
+        ok(Number(wide) <= width, `${wide} of ${width}`);
+      }
+    });
+  },
+});
+
+Deno.test({
   name: "what is short is whole on a screen of any width: titles, times, protocols, addresses, names, sizes",
   ignore: !need("chromium"),
   async fn() {

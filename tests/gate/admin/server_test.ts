@@ -176,7 +176,7 @@ Deno.test("who follows another one takes over the places that stay, and frees th
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const occupied = { ...LOOPBACK, port: taken.addr.port };
   const refused = startAdmin({ address: LOOPBACK, metrics: occupied, operations, previous: first });
-  await rejects(refused, /^Cannot listen on 127/);
+  await rejects(refused, /^admin\.metrics: Cannot listen on 127\.0\.0\.1:\d+: another program has it$/);
   equal(await ask(first, "/healthz"), [200, "ok\n"]);
 
   const second = await startAdmin({ address: LOOPBACK, metrics: LOOPBACK, operations, previous: first });
@@ -200,7 +200,10 @@ Deno.test("off is off", async () => {
 Deno.test("a port that is taken is an error, and nothing stays open behind it", async () => {
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const metrics = { ...LOOPBACK, port: taken.addr.port };
-  await rejects(withAdmin({ metrics }, () => Promise.resolve()), /^Cannot listen on 127\.0\.0\.1:\d+: /);
+  await rejects(
+    withAdmin({ metrics }, () => Promise.resolve()),
+    /^admin\.metrics: Cannot listen on 127\.0\.0\.1:\d+: /,
+  );
 });
 
 /** A path of its own for a socket, away with its folder at the end. */

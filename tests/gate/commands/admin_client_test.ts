@@ -1,6 +1,6 @@
 import { AdminClient } from "../../../gate/commands/admin_client.ts";
 import { isStatus } from "../../../gate/commands/gate_answers.ts";
-import type { Target } from "../../../gate/contracts.ts";
+import type { Target } from "../../../gate/address.ts";
 import { AdminApi } from "../../support/admin_api.ts";
 import { equal, fails, ok, rejects } from "../../support/assert.ts";
 import { Folder } from "../../support/child.ts";

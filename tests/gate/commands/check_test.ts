@@ -55,6 +55,28 @@ policy: [{ allow: { protocol: tls, hosts: "*.example.com" } }]
   }
 });
 
+Deno.test("check says of a proxy on loopback that policy closes nothing it does not deny", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".yaml" });
+  try {
+    await Deno.writeTextFile(
+      file,
+      `listeners:
+  local: { address: "127.0.0.1:1080", protocols: [socks] }
+  edge: { address: ":443", protocols: [tls] }
+policy: [{ allow: { protocol: socks, hosts: a.example } }, { allow: { protocol: tls } }]
+`,
+    );
+    const { out } = await command(CHECK, { env: { UGATE_CONFIG: file } });
+    equal(out.split("\n").slice(1, 4), [
+      "listener local: 127.0.0.1:1080 (socks)",
+      "  it is for this machine only: clients get wherever no rule of policy denies it (a last { deny: {} } does)",
+      "listener edge: :443 (tls)",
+    ]);
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
 Deno.test("check prints every mistake to stderr, and exits 1", async () => {
   const file = await Deno.makeTempFile({ suffix: ".yaml" });
   try {

@@ -107,3 +107,52 @@ Deno.test(
     ok(terminal.drawn.includes("configuration: /etc/ugate/ugate.yaml"), terminal.drawn);
   },
 );
+
+Deno.test("requests have their statuses and times, certificates what is left of them", () => {
+  const statuses = { none: 0, "1xx": 0, "2xx": 1200, "3xx": 0, "4xx": 7, "5xx": 1 };
+  const status: Status = {
+    ...STATUS,
+    requests: [
+      {
+        route: "r",
+        label: "host=a.example",
+        active: 2,
+        statuses,
+        up: 10,
+        down: 4096,
+        latency: { p50: 0.4, p99: 1830 },
+      },
+      {
+        route: "q",
+        label: "path=/quiet",
+        active: 0,
+        statuses: { ...statuses, "2xx": 0, "4xx": 0, "5xx": 0 },
+        up: 0,
+        down: 0,
+      },
+    ],
+    certificates: [
+      { source: "file", names: ["a.example"], file: "/a.pem", expires: "2026-03-05T05:04:05.000Z" },
+      { source: "file", names: ["b.example"], file: "/b.pem", expires: "2026-01-02T05:04:04.000Z" },
+      {
+        source: "acme",
+        names: ["c.example"],
+        file: "/c.pem",
+        failure: "refused",
+        nextAttempt: "2026-01-02T06:04:05.000Z",
+      },
+    ],
+  };
+  const text = statusLines(status, Infinity, NOW).join("\n");
+  for (
+    const line of [
+      /^REQUESTS +ACTIVE +2xx +3xx +4xx +5xx +P50 +P99 +UP +DOWN$/m,
+      /^host=a\.example +2 +1\.2k +0 +7 +1 +0\.4ms +1\.8s +10B +4KiB$/m,
+      /^path=\/quiet +0 +0 +0 +0 +0 +- +- +0B +0B$/m,
+      /^a\.example +2026-03-05 +62d00h +file +\/a\.pem$/m,
+      /^b\.example +2026-01-02 +EXPIRED +file/m,
+      /^c\.example +not issued +- +acme/m,
+      /^certificate of c\.example: refused \(asked again /m,
+    ]
+  ) ok(line.test(text), `${line} in\n${text}`);
+});

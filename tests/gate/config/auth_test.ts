@@ -42,8 +42,11 @@ Deno.test("a proxy on the same listener asks nobody for the auth of routes: that
 Deno.test("what is wrong with auth is told at its place, once", async () => {
   const cases: [text: string, problem: RegExp][] = [
     [route("{}"), /:36 routes\[0\]\.auth: expected basic, jwt or certificate$/],
-    [route("hunter2"), /auth: expected a map, got a text that is not shown$/],
-    [route('"alice:hunter2"'), /auth: expected a map, .*, got a text that is not shown$/],
+    [route("hunter2"), /auth: expected a map of basic, jwt, certificate, got a text that is not shown$/],
+    [
+      route('"alice:hunter2"'),
+      /auth: expected a map of .*, with a space after each colon, got a text that is not shown$/,
+    ],
     [route("{ basic: {} }"), /auth\.basic: expected at least one$/],
     [
       route("{ basic: alice }"),
@@ -72,11 +75,11 @@ Deno.test("what is wrong with auth is told at its place, once", async () => {
     [route("{ basic: { alice: x }, jwt: { issuer: 'https://id.example' } }") + ISSUER, /jwt: excludes basic/],
     [
       route("{ jwt: { issuer: 'https://id.example', audiences: [app] } }"),
-      /jwt\.issuer: no issuer of issuers$/,
+      /jwt\.issuer: issuers has no such issuer$/,
     ],
     [
       route("{ jwt: { issuer: 'https://id.exampel' } }") + ISSUER,
-      /no issuer of issuers; did you mean "https:\/\/id\.example"\?$/,
+      /issuers has no such issuer; did you mean "https:\/\/id\.example"\?$/,
     ],
     [
       route("{ jwt: { issuer: id.example } }") + ISSUER,
@@ -193,13 +196,22 @@ Deno.test("what is shown means the same, and has no password; nor have engines",
     numbering: makeNumbering(),
     users: {},
     setName: (users) => `set/${Object.keys(users)}`,
+    digestsOf: (users) => Object.fromEntries(Object.keys(users).map((user) => [user, `digest of ${user}`])),
     format: "json",
     credentials: { keyPairs: [], roots: {}, upstreams: {} },
     issued: [],
   });
   ok(!JSON.stringify(snapshot).includes("hunter2"));
   equal(snapshot.routes.map(({ http }) => http!.auth), [
-    { basic: { users: "set/alice,bob", realm: "ugate /admin" }, jwt: undefined, certificate: undefined },
+    {
+      basic: {
+        users: "set/alice,bob",
+        digests: { alice: "digest of alice", bob: "digest of bob" },
+        realm: "ugate /admin",
+      },
+      jwt: undefined,
+      certificate: undefined,
+    },
     {
       basic: undefined,
       jwt: {
@@ -256,10 +268,14 @@ Deno.test("a certificate is asked for by every listener that takes requests of t
     `listeners: { ${listeners.join(", ")} }\nroutes: [{ to: "http://a:1", auth: { certificate: true } }]\n`;
   const silent = async (...listeners: string[]) =>
     (await problemsOf(text(...listeners))).filter((one) => /nobody is asked/.test(one)).map((one) =>
-      /by (.*):/.exec(one)![1]
+      /by (.*)/.exec(one)![1]
     );
   equal(await silent(listener("a", asking)), []);
-  equal(await silent(listener("a", asking), listener("bb", "http]")), ["bb"]);
-  equal(await silent(listener("a", "tls, http]"), listener("bb", "http]")), ["a, bb"]);
+  equal(await silent(listener("a", asking), listener("bb", "http]")), [
+    "bb: needs clientCertificates there, or listener: a in the route",
+  ]);
+  equal(await silent(listener("a", "tls, http]"), listener("bb", "http]")), [
+    "a, bb: needs clientCertificates there",
+  ]);
   equal(await silent(listener("a", asking), listener("bb", "ssh]")), []);
 });

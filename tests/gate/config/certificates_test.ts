@@ -44,6 +44,7 @@ Deno.test("a certificate is read with its names, and its key is nowhere that is 
     numbering: makeNumbering(),
     users: {},
     setName: () => "",
+    digestsOf: () => ({}),
     format: "json",
     credentials: loaded.credentials,
     issued: [],
@@ -98,7 +99,15 @@ Deno.test("what is wrong with a file is told where it is named", async () => {
       `{ cert: /no/such.pem, key: "${site.keyFile}" }`,
       new RegExp(`^${at}\\.cert: Cannot read /no/such\\.pem: there is no such file$`),
     ],
-    [`{ cert: "${bad}", key: "${site.keyFile}" }`, new RegExp(`^${at}\\.cert: Cannot use a certificate`)],
+    [`{ cert: "${bad}", key: "${site.keyFile}" }`, new RegExp(`^${at}\\.cert: expected certificates in PEM`)],
+    [
+      `{ cert: "${site.keyFile}", key: "${site.keyFile}" }`,
+      new RegExp(`^${at}\\.cert: .*: it has a private key alone$`),
+    ],
+    [
+      `{ cert: "${site.chainFile}", key: "${site.chainFile}" }`,
+      new RegExp(`^${at}\\.key: .*: it has certificates alone$`),
+    ],
     [
       `{ cert: "${site.chainFile}", key: "${other.keyFile}" }`,
       new RegExp(`^${at}\\.key: Cannot use a private key: it does not belong`),
@@ -141,7 +150,8 @@ Deno.test("what ends TLS needs a certificate of its name, and nothing but TLS en
       `listeners: { ${EDGE} }\nroutes: [{ tls: terminate, to: "127.0.0.1:1" }, { protocol: ssh, to: "127.0.0.1:22" }]\n`,
     ),
     [
-      "ugate.yaml:2:17 routes[0].tls: Cannot end TLS here: there is no certificate in certificates",
+      "ugate.yaml:2:17 routes[0].tls: Cannot end TLS here: there is no certificate in certificates; " +
+      "a wildcard takes a file, or acme.names of the names below it",
     ],
   );
   equal(await problemsOf(file('{ protocol: ssh, tls: terminate, to: "127.0.0.1:1" }')), [
@@ -159,7 +169,7 @@ Deno.test("a route without to ends TLS, and has no keys of targets", async () =>
   ok(/routes\[0\]\.to: expected a target.*, or tls: terminate/.test(await said("{ host: a.example }")));
   ok(/routes\[0\]\.check: needs to/.test(await said("{ host: a.example, tls: terminate, check: {} }")));
   ok(/needs to: where/.test(await said("{ host: a.example, tls: terminate, proxyProtocol: v2 }")));
-  ok(/one of terminate/.test(await said("{ host: a.example, tls: passthrough }")));
+  ok(/tls: expected terminate, got/.test(await said("{ host: a.example, tls: passthrough }")));
   const edge = 'edge: { address: ":443", protocols: [tls, http, ssh] }';
   for (
     const [key, value] of Object.entries({
@@ -197,7 +207,11 @@ Deno.test("client certificates are for listeners where TLS ends, with roots that
   const said = async (listener: string, routes = route) =>
     (await problemsOf(file(routes, pair(), listener))).join("\n");
   ok(/clientCertificates\.ca: Cannot read \/no: there is no such file/.test(await said(listener("ca: /no"))));
-  ok(/clientCertificates\.ca: Cannot use a root/.test(await said(listener(`ca: "${site.keyFile}"`))));
+  ok(
+    /clientCertificates\.ca: expected certificates: it has a private key alone/.test(
+      await said(listener(`ca: "${site.keyFile}"`)),
+    ),
+  );
   const many = `${authority.folder.path}/many.pem`;
   await Deno.writeTextFile(many, authority.root.chain.repeat(17));
   const { warnings } = await parsed(file(route, pair(), listener(`ca: "${many}"`)));

@@ -34,10 +34,10 @@ Deno.test("routes of requests use certificates, and are told where they have non
     '{ host: c.example, to: "http://h:80" }, { host: a.example, to: "http://h:80" }',
   );
   equal(lacking, [
-    "ugate.yaml:2:10 routes[0]: TLS does not end for it: no certificate has a name of c.example in certificates",
+    "ugate.yaml:2:10 routes[0]: TLS for it is refused: no certificate has a name of c.example in certificates",
   ]);
   const none = await warningsOf('{ to: "http://h:80" }', { certificates: "" });
-  ok(/routes\[0\]: TLS does not end for it: there is no certificate/.test(none.join()), none.join());
+  ok(/routes\[0\]: TLS for it is refused: there is no certificate/.test(none.join()), none.join());
   equal(await warningsOf('{ to: "http://h:80" }', { certificates: "", protocols: "http" }), []);
   const passed = '{ host: c.example, to: "http://h:80" }, { host: "*", to: "t:443" }';
   equal((await warningsOf(passed)).filter((warning) => !warning.includes("nothing uses them")), []);
@@ -139,6 +139,7 @@ Deno.test("targets over TLS: alone, in lists, weighted, beside others; with thei
     numbering: makeNumbering(),
     users: {},
     setName: () => "",
+    digestsOf: () => ({}),
     format: "json" as const,
     issued: [],
   };
@@ -191,7 +192,11 @@ Deno.test("what is wrong with how targets are spoken to is told at its place", a
       await said("insecure: true", "https://unix:/run/x"),
     ),
   );
-  ok(/routes\[0\]\.to: expected a target.*http:\/\/ or https:\/\//.test(await said("", "https://h")));
+  ok(
+    /routes\[0\]\.to: expected a target with its port, such as https:\/\/h:443/.test(
+      await said("", "https://h"),
+    ),
+  );
   const { warnings } = await parsed(
     file('{ to: "https://h:443", upstreamTls: { insecure: true } }', { protocols: "http", certificates: "" }),
   );

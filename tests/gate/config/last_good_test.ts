@@ -5,6 +5,7 @@ import { Folder } from "../../support/child.ts";
 const PLACE = "/etc/ugate/ugate.yaml";
 const TEXTS = [{ file: PLACE, text: "listeners: { a: { users: { alice: secret-word } } } # ünïcode \u0000" }];
 const modeOf = (path: string) => Deno.lstatSync(path).mode! & 0o777;
+const nameOf = ({ path }: LastGood) => path.slice(path.lastIndexOf("/") + 1);
 const namesIn = (path: string) => [...Deno.readDirSync(path)].map(({ name }) => name);
 
 Deno.test("what is kept comes back as it was written, and only its owner can read it", async () => {
@@ -14,7 +15,8 @@ Deno.test("what is kept comes back as it was written, and only its owner can rea
   await kept.write(TEXTS);
   equal(await new LastGood(state, PLACE).read(), TEXTS);
   equal([modeOf(state), modeOf(kept.path)], [0o700, 0o600]);
-  equal(namesIn(state), ["last-good.json"]);
+  equal(modeOf(`${state}/last-good`), 0o700);
+  equal(namesIn(`${state}/last-good`), [nameOf(kept)]);
 });
 
 Deno.test("files keep their order, and get their absolute paths", async () => {
@@ -33,7 +35,7 @@ Deno.test("of writes one after the other the last one holds, also a shorter one"
   const texts = Array.from({ length: 3 }, (_, i) => [{ file: PLACE, text: "x".repeat(100_000 - i * 1000) }]);
   for (const each of texts) await kept.write(each);
   equal(await kept.read(), texts.at(-1));
-  equal(namesIn(folder.path), ["last-good.json"]);
+  equal(namesIn(`${folder.path}/last-good`), [nameOf(kept)]);
 });
 
 Deno.test("what is damaged or another program's is refused in words that repeat none of it", async () => {
@@ -57,7 +59,7 @@ Deno.test("what is damaged or another program's is refused in words that repeat 
     await Deno.writeTextFile(kept.path, text);
     await rejects(
       kept.read(),
-      /^Cannot read .*last-good\.json: it is damaged, or another version of ugate wrote it$/,
+      /^Cannot read .*last-good\/[0-9a-f]{16}\.json: it is damaged, or another version of ugate wrote it$/,
     );
   }
   await Deno.truncate(kept.path, 9 * 1024 * 1024);
@@ -66,17 +68,39 @@ Deno.test("what is damaged or another program's is refused in words that repeat 
   await Deno.mkdir(kept.path);
   await rejects(kept.read(), /it is damaged/);
   await kept.write(TEXTS).then(() => ok(false), (error) => ok(/^Cannot write .*: /.test(error.message)));
-  equal(namesIn(folder.path), ["last-good.json"]);
+  equal(namesIn(`${folder.path}/last-good`), [nameOf(kept)]);
 });
 
-Deno.test("another gate's configuration, and one that others may have written, are refused", async () => {
+Deno.test("gates that share a state directory keep their own, and none takes the place of another's", async () => {
   await using folder = await Folder.make();
-  await new LastGood(folder.path, "/etc/other.yaml").write(TEXTS);
+  const other = new LastGood(folder.path, "/etc/other.yaml"), kept = new LastGood(folder.path, PLACE);
+  const others = [{ file: "/etc/other.yaml", text: "other" }];
+  await kept.write(TEXTS);
+  await other.write(others);
+  equal([await kept.read(), await other.read()], [TEXTS, others]);
+  await Deno.copyFile(other.path, kept.path);
+  await rejects(kept.read(), /: it is of \/etc\/other\.yaml, not of \/etc\/ugate\/ugate\.yaml$/);
+});
+
+Deno.test("of configurations at many places the oldest are forgotten, and nothing else there is touched", async () => {
+  await using folder = await Folder.make();
+  const at = (i: number) => new LastGood(folder.path, `/tmp/${i}.yaml`);
+  for (let i = 0; i < 16; i++) {
+    await at(i).write(TEXTS);
+    await Deno.utime(at(i).path, 1e9 + i, 1e9 + i);
+  }
+  await folder.write("last-good/note", "");
+  await at(2).write(TEXTS); // which is the newest now
+  await at(16).write(TEXTS);
+  await at(17).write(TEXTS);
+  equal(namesIn(`${folder.path}/last-good`).length, 17);
+  const left = await Promise.all(Array.from({ length: 18 }, (_, i) => at(i).read()));
+  equal(left.flatMap((texts, i) => texts ? [] : [i]), [0, 1]);
+});
+
+Deno.test("what others may have written is refused", async () => {
+  await using folder = await Folder.make();
   const kept = new LastGood(folder.path, PLACE);
-  await rejects(
-    kept.read(),
-    /: it is of \/etc\/other\.yaml, not of \/etc\/ugate\/ugate\.yaml \(one node\.state for each gate\)$/,
-  );
   await kept.write(TEXTS);
   await Deno.chmod(kept.path, 0o620);
   await rejects(kept.read(), /: others than this user may have written it$/);
@@ -87,7 +111,10 @@ Deno.test("another gate's configuration, and one that others may have written, a
 Deno.test("a write that fails leaves what was there, and says why", async () => {
   await using folder = await Folder.make();
   const plain = await folder.write("plain", "");
-  await rejects(new LastGood(plain, PLACE).write(TEXTS), /^Cannot write .*plain\/last-good\.json: /);
+  await rejects(
+    new LastGood(plain, PLACE).write(TEXTS),
+    /^Cannot write .*plain\/last-good\/[0-9a-f]+\.json: /,
+  );
   await rejects(
     new LastGood(`${plain}/state`, PLACE).write(TEXTS),
     /^Cannot write .*plain\/state\/last-good/,

@@ -49,6 +49,11 @@ Deno.test("the example of the design is a configuration, typed and complete", as
       { host: "fd00::1", port: 1080 },
       { host: "unix:/run/ugate/proxy.sock", port: 0 },
     ],
+    places: [
+      "ugate.yaml:6:24 listeners.proxy.address[0]",
+      "ugate.yaml:6:41 listeners.proxy.address[1]",
+      "ugate.yaml:6:59 listeners.proxy.address[2]",
+    ],
     protocols: ["socks", "connect"],
     sniffTimeout: 3000,
     users: { alice: "0123" },
@@ -354,4 +359,13 @@ Deno.test("the JSON Schema tells of every key what it is for", () => {
   for (const key of [".listeners.address", ".routes.to.weight", ".policy.deny.ports", ".limits.grace"]) {
     ok(keys.includes(key), `${key} of ${keys.join(" ")}`);
   }
+});
+
+Deno.test("what the gate keeps is beside its file, from wherever it is started", async () => {
+  const at = async (file: string, state: string) =>
+    (await parseConfiguration([{ file, text: `node: { state: ${state} }` }], toyProtocols, { get: () => "" }))
+      .config.node.state;
+  equal(await at("/etc/ugate/ugate.yaml", "state"), "/etc/ugate/state");
+  equal(await at("/etc/ugate/ugate.yaml", "/var/lib/gate"), "/var/lib/gate");
+  equal(await at("ugate.yaml", "./state"), `${Deno.cwd()}/state`);
 });

@@ -55,12 +55,17 @@ Deno.test("every mistake is told where it stands", async () => {
   const cases: [text: string, place: string, said: string][] = [
     [routed("rateLimit: { requests: 5 }"), "rateLimit.per", "expected a duration"],
     [routed("rateLimit: { requests: 0, per: 1s }"), "rateLimit.requests", "expected a whole number from 1"],
-    [routed("rateLimit: { requests: 5, per: 10 }"), "rateLimit.per", "expected a duration such as"],
+    [
+      routed("rateLimit: { requests: 5, per: 10 }"),
+      "rateLimit.per",
+      "expected a duration with its unit, such as 10s",
+    ],
     [routed("retries: { on: [500] }"), "retries.on[0]", "expected one of connect, 502, 503, 504"],
     [routed("retries: { on: [] }"), "retries.on", "expected at least one"],
     [routed("retries: { attempts: 11 }"), "retries.attempts", "expected a whole number from 1 to 10"],
     [routed("retries: { tries: 1 }"), "retries.tries", "unknown key"],
     [routed("mirror: '10.0.0.2:80'"), "mirror", "expected http:// and a target"],
+    [routed("mirror: 'https://10.0.0.2:80'"), "mirror", "expected http:// and a target"],
     [routed("mirror: 'http://10.0.0.2:99999'"), "mirror", "expected a port"],
     [
       routed("mirror: 'http://127.0.0.1:8080'"),

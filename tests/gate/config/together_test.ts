@@ -21,7 +21,7 @@ const TWICE: readonly (readonly [string, string, ...string[]])[] = [
   [
     "a listener's time and its protocol",
     LISTENER(`address: ":1", sniffTimeout: 3, protocols: [sokcs]`),
-    "listeners.a.sniffTimeout: expected a duration such as 500ms",
+    "listeners.a.sniffTimeout: expected a duration with its unit",
     'listeners.a.protocols[0]: unknown protocol "sokcs"',
   ],
   [
@@ -52,31 +52,31 @@ const TWICE: readonly (readonly [string, string, ...string[]])[] = [
   [
     "a route's target and its protocol",
     EDGE + `routes: [{ to: nowhere, protocol: sshh }]`,
-    "routes[0].to: expected a target host",
+    "routes[0].to: expected a target with its port",
     'routes[0].protocol: unknown protocol "sshh"',
   ],
   [
     "a route's check and its listener",
     EDGE + `routes: [{ check: { interval: 1 }, listener: egde, to: "a:1" }]`,
-    "routes[0].check.interval: expected a duration such as 500ms",
+    "routes[0].check.interval: expected a duration with its unit",
     'routes[0].listener: there is no listener "egde"',
   ],
   [
     "a route's target and what it can match",
     EDGE + `routes: [{ to: nowhere, protocol: mqtt }]`,
     "routes[0]: can never match",
-    "routes[0].to: expected a target host",
+    "routes[0].to: expected a target with its port",
   ],
   [
     "a route's target and who takes all of it before",
     EDGE + `routes: [{ protocol: ssh, to: nowhere }, { protocol: ssh, to: "a:1" }]`,
-    "routes[0].to: expected a target host",
+    "routes[0].to: expected a target with its port",
     "routes[1]: can never match",
   ],
   [
     "a host's proxy and its layer",
     `hosts: { x: { via: nowhere, layers: [ssh, sock] } }`,
-    "hosts.x.via: expected a target host",
+    "hosts.x.via: expected a target with its port",
     "hosts.x.layers[0]: ssh cannot be a layer",
     'hosts.x.layers[1]: unknown protocol "sock"',
   ],
@@ -120,7 +120,7 @@ const TWICE: readonly (readonly [string, string, ...string[]])[] = [
   [
     "a limit and the sum of what is reserved",
     `limits: { grace: 3, connections: 10, reserve: { ssh: 11 } }`,
-    "limits.grace: expected a duration such as 500ms",
+    "limits.grace: expected a duration with its unit",
     "limits.reserve: 11 reserved slots are more than 10 connections",
   ],
   [

@@ -35,3 +35,23 @@ Deno.test("what was pushed is copied", () => {
   bytes.fill(9);
   equal([...queue.all()], [1, 2, 3]);
 });
+
+Deno.test("what is lent is shown where it lies, and what is left of it outlives its owner", () => {
+  const queue = new ByteQueue(), owners = Uint8Array.of(0, 1, 2, 3, 4);
+  queue.lend(owners, 1, 3);
+  equal([queue.size, queue.first().buffer === owners.buffer, [...queue.all()]], [3, true, [1, 2, 3]]);
+  queue.drop(1);
+  queue.own();
+  owners.fill(9);
+  equal([...queue.all()], [2, 3]);
+  queue.drop(2);
+  queue.lend(owners, 0, 1);
+  queue.push(Uint8Array.of(5), 0, 1);
+  owners.fill(8);
+  equal([...queue.all()], [9, 5]);
+  queue.drop(2);
+  queue.lend(owners, 0, 2);
+  queue.drop(2);
+  queue.own();
+  equal([queue.size, queue.first().length], [0, 0]);
+});

@@ -1,6 +1,6 @@
 import { gunzipSync } from "node:zlib";
 import { need } from "../../../scripts/clients.ts";
-import type { Coding } from "../../../gate/contracts.ts";
+import type { Coding } from "../../../gate/requests.ts";
 import { coded, PIECE, plain } from "../../../gate/engine/coder_room.ts";
 import { type Behind, codersAtWork, MOST_CODERS, startCoder } from "../../../gate/engine/coders.ts";
 import { gzipLibrary } from "../../../gate/engine/gzip.ts";

@@ -1,4 +1,4 @@
-import type { Target } from "../../../gate/contracts.ts";
+import type { Target } from "../../../gate/address.ts";
 import { listenOn } from "../../../gate/engine/bind.ts";
 import { Dial, dial } from "../../../gate/engine/dial.ts";
 import { promiseResolved } from "../../../gate/engine/loop.ts";

@@ -1,5 +1,5 @@
 import { need } from "../../../scripts/clients.ts";
-import type { Target } from "../../../gate/contracts.ts";
+import type { Target } from "../../../gate/address.ts";
 import { type ListeningSocket, listenOn } from "../../../gate/engine/bind.ts";
 import { InheritedSockets } from "../../../gate/engine/inherited.ts";
 import { AF_INET, F_GETFL, F_SETFL, O_NONBLOCK, SOCK_STREAM } from "../../../gate/engine/layout.ts";

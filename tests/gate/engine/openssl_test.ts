@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import {
   BROKEN,
   DONE,
@@ -34,7 +35,8 @@ function opened(connection: Connection): Uint8Array {
 Deno.test("two connections shake hands, write, read and end, in small numbers", () => {
   const [a, b] = shaken(client, server, NAME);
   equal([a.version, a.alpn, a.resumed, b.version, b.alpn], ["TLSv1.3", "a", false, "TLSv1.3", "a"]);
-  ok(a.certificate && !b.certificate);
+  const { der, notAfter } = a.certificate!, { validTo } = new X509Certificate(der);
+  ok(Math.abs(notAfter - Date.parse(validTo)) <= 1000 && !b.certificate); // OpenSSL counts from the second that it is
   for (const size of [1, 16_384, 16_385, 200_000]) {
     equal(a.write(pattern(size), size), DONE);
     carry(a, b);
@@ -53,9 +55,8 @@ Deno.test("two connections shake hands, write, read and end, in small numbers", 
 Deno.test("the largest write fits the ring", () => {
   const [a, b] = shaken(client, server, NAME);
   equal(a.write(pattern(MOST_WRITTEN), MOST_WRITTEN), DONE);
-  const size = a.pending;
+  const size = a.takeOutput();
   ok(size > MOST_WRITTEN && size <= a.output.length, `${size} bytes`);
-  a.taken(size);
   a[Symbol.dispose]();
   b[Symbol.dispose]();
 });
@@ -65,12 +66,12 @@ Deno.test("what broke says why, and leaves nothing for the next connection", () 
   broken.feed(pattern(300), 0, 300);
   equal(broken.handshake(), BROKEN);
   ok(broken.error.reason > 0 && broken.error.text.length > 3, broken.error.text);
-  broken.taken(broken.pending);
+  broken.takeOutput();
   broken[Symbol.dispose]();
   const [a, b] = shaken(client, server, NAME);
   a.feed(Uint8Array.of(23, 3, 3, 0, 20, ...pattern(20)), 0, 25);
   equal(a.read(new Uint8Array(9), 0), BROKEN);
-  a.taken(a.pending);
+  a.takeOutput();
   equal(b.read(new Uint8Array(9), 0), WANTS_INPUT);
   a[Symbol.dispose]();
   b[Symbol.dispose]();

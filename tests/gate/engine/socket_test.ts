@@ -1,4 +1,4 @@
-import type { Phase } from "../../../gate/contracts.ts";
+import type { Phase } from "../../../gate/streams.ts";
 import type { Socket } from "../../../gate/engine/socket.ts";
 import { EPOLLIN, EPOLLRDHUP } from "../../../gate/engine/layout.ts";
 import { promiseResolved } from "../../../gate/engine/loop.ts";

@@ -1,6 +1,8 @@
 /** `auth` of routes, through a gate: what a client has to prove, what it is told, and what goes upstream. */
-import { equal, ok } from "../../support/assert.ts";
+import { authentication } from "../../../protocols/http/auth.ts";
+import { equal, ok, throws } from "../../support/assert.ts";
 import { Folder } from "../../support/child.ts";
+import { fakeConn } from "../../support/fake_gate.ts";
 import { startGate, type TestGate } from "../../support/gate.ts";
 import { echoRequests, lengthOf, type RawPeer, rawUpstream, readResponse } from "../../support/http_peers.ts";
 import { TestIssuer } from "../../support/issuer.ts";
@@ -96,7 +98,7 @@ Deno.test("Basic: who gives nothing, or something wrong, gets one and the same c
   const challenge = [
     401,
     'Basic realm="ugate", charset="UTF-8"',
-    "unauthenticated: A user name and a password are needed.\n",
+    "unauthenticated: A valid user name and password are needed.\n",
   ];
   equal(answers, wrong.map(() => challenge));
   equal((await ask(client, basic("alice", "secret"))).status, 200); // the connection is good for more
@@ -414,4 +416,18 @@ routes:
     false,
     true,
   ]]);
+});
+
+Deno.test("a certificate that has expired since its handshake is worth nothing, on the same connection", () => {
+  const admit = (notAfter: number) => {
+    const clientCertificate = { fingerprint: "", der: new Uint8Array(9), notAfter };
+    const conn = {
+      ...fakeConn(null as never),
+      peer: { address: "192.0.2.1", layers: [], clientCertificate },
+    };
+    authentication({ certificate: true }).admit({ conn } as never);
+    return conn.proven;
+  };
+  ok(admit(Date.now() + 60_000));
+  throws(() => admit(Date.now() - 1), /its certificate has expired$/);
 });

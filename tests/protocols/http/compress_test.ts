@@ -38,9 +38,13 @@ async function get(gate: TestGate, fields = "Accept-Encoding: gzip", first = "GE
 const fieldOf = (head: string, name: string) => new RegExp(`^${name}: (.*)\r$`, "im").exec(head)?.[1];
 const gunzip = (content: string) => gunzipSync(Buffer.from(content, "latin1")).toString("latin1");
 
+const DATE = "Thu, 01 Jan 2026 00:00:00 GMT";
+
 Deno.test("what compresses is compressed, and the head says what it is then", async () => {
   await using upstream = await rawUpstream(
-    answering('Content-Type: text/html; charset=utf-8\nETag: "x"\nAccept-Ranges: bytes\nX-Other: 1'),
+    answering(
+      `Content-Type: text/html; charset=utf-8\nETag: "x"\nAccept-Ranges: bytes\nX-Other: 1\nDate: ${DATE}`,
+    ),
   );
   await using gate = await gateTo(upstream.port);
   const { status, head, content } = await get(gate);
@@ -48,7 +52,8 @@ Deno.test("what compresses is compressed, and the head says what it is then", as
   ok(content.length < TEXT.length / 10);
   equal(
     head,
-    "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nX-Other: 1\r\nTransfer-Encoding: chunked\r\n" +
+    "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nX-Other: 1\r\n" +
+      `Date: ${DATE}\r\nTransfer-Encoding: chunked\r\n` +
       'Vary: Accept-Encoding\r\nETag: W/"x"\r\nContent-Encoding: gzip\r\n\r\n',
   );
 });
@@ -81,7 +86,7 @@ Deno.test("what is not to be compressed goes on as it came", async () => {
     ["compressed before", "Content-Type: text/plain\nContent-Encoding: br"],
     ["not to be changed", "Content-Type: text/plain\nCache-Control: private, no-transform"],
     ["small", "Content-Type: text/plain", small],
-    ["a part", "Content-Type: text/plain\nContent-Range: bytes 0-1/5", TEXT, "206 Partial Content"],
+    ["a part of it that is none", "Content-Type: text/plain\nContent-Range: bytes 0-1/5"],
     ["signed", "Content-Type: text/plain\nRepr-Digest: sha-256=:x:"],
   ];
   for (const [why, fields, content = TEXT, status] of cases) {
@@ -256,4 +261,39 @@ routes: [{ files: "${folder.path}", compress: [zstd, gzip] }]
     const part = await succeed("curl", ["-s", "-i", "-H", "Accept-Encoding: gzip", "-r", "4-7", url]);
     ok(part.stdout.endsWith("work") && !/content-encoding/i.test(part.stdout));
   },
+});
+
+Deno.test("what a route says itself of its responses holds for compression too", async () => {
+  await using upstream = await rawUpstream(answering('Content-Type: text/css\nETag: "x"'));
+  const told = async (set: string, fields?: string) => {
+    await using gate = await startGate(`
+admin: { address: off }
+listeners: { web: { address: "127.0.0.1:0", protocols: [http] } }
+routes: [{ to: "http://127.0.0.1:${upstream.port}", compress: [gzip], responseHeaders: { set: ${set} } }]
+`);
+    const { head, content } = await get(gate, fields);
+    const coding = fieldOf(head, "Content-Encoding");
+    equal(coding === "gzip" ? gunzip(content) : content, TEXT);
+    return [coding, fieldOf(head, "ETag"), fieldOf(head, "Vary")];
+  };
+  const coded = ["gzip", 'W/"x"', "Accept-Encoding"];
+  equal(await told("{ X-Other: no-transform }"), coded);
+  equal(await told('{ Cache-Control: "public, No-Transform" }'), [undefined, '"x"', undefined]);
+  equal(await told('{ content-digest: "sha-256=:AA==:" }'), [undefined, '"x"', undefined]);
+  equal(await told("{ Content-Encoding: br }"), ["br", '"x"', undefined]);
+  equal(await told("{ ETag: '\"own\"' }"), ["gzip", 'W/"own"', "Accept-Encoding"]);
+  equal(await told("{ ETag: 'W/\"own\"' }"), ["gzip", 'W/"own"', "Accept-Encoding"]);
+  equal(await told("{ X-Other: y }", "Accept-Encoding: gzip\r\nCache-Control: no-transform"), [
+    ...[undefined, '"x"', "Accept-Encoding"],
+  ]);
+});
+
+Deno.test("a part goes on as it came, and varies as the whole does", async () => {
+  const part = 'Content-Type: text/css\nETag: "x"\nContent-Range: bytes 0-9/5000';
+  await using upstream = await rawUpstream(answering(part, TEXT.slice(0, 10), "206 Partial Content"));
+  await using gate = await gateTo(upstream.port);
+  const { head, content } = await get(gate);
+  equal([content, fieldOf(head, "Content-Encoding"), fieldOf(head, "ETag"), fieldOf(head, "Vary")], [
+    ...[TEXT.slice(0, 10), undefined, '"x"', "Accept-Encoding"],
+  ]);
 });

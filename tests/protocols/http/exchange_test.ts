@@ -49,6 +49,30 @@ Deno.test("content of every framing and size arrives byte by byte, both ways", a
   equal(upstream.peers.length, 1);
 });
 
+Deno.test("a response says when it was made, or when it came; an interim one need not", async () => {
+  const given = "Date: Thu, 01 Jan 2026 00:00:00 GMT";
+  await using upstream = await rawUpstream(async (peer) => {
+    for (;;) {
+      const dated = (await peer.head()).startsWith("GET /dated ");
+      const own = dated ? `${given}\r\n` : "";
+      peer.write(
+        `HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 404 Not Found\r\n${own}Content-Length: 2\r\n\r\nno`,
+      );
+    }
+  });
+  await using gate = await gateTo(upstream.port);
+  await using client = await connect(gate.port("web"));
+  const datesOf = async (path: string) => {
+    await client.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    const heads = [(await readResponse(client)).head, (await readResponse(client)).head];
+    return heads.map((head) => head.match(/^Date: .*(?=\r$)/gim) ?? []);
+  };
+  equal(await datesOf("/dated"), [[], [given]]);
+  const [interim, [date, ...more]] = await datesOf("/undated");
+  equal([interim, more], [[], []]);
+  ok(/^Date: [A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/.test(date), date);
+});
+
 Deno.test("a client that waits for 100 gets it, and sends its content then", async () => {
   await using upstream = await rawUpstream(async (peer) => {
     ok(/expect: 100-continue/i.test(await peer.head()));
@@ -110,6 +134,62 @@ Deno.test("an upgrade becomes a relay, with what was sent ahead, and counts as o
   ok(down > 80, String(down));
 });
 
+/** The gate has seen by then what upstreams had sent before. */
+async function anotherIsServed(port: number): Promise<void> {
+  await using client = await connect(port);
+  await client.write("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  equal((await readResponse(client)).content, "ok");
+}
+
+Deno.test("who switches protocols ahead of the request's content gets all of that first", async () => {
+  const size = 12_000_000, switched = Promise.withResolvers<void>(), all = Promise.withResolvers<void>();
+  await using upstream = await rawUpstream(async (peer) => {
+    if ((await peer.head()).startsWith("GET ")) return peer.write(OK);
+    peer.socket.pause(); // so that content waits on its way
+    peer.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nfirst");
+    switched.resolve();
+    await all.promise;
+    peer.socket.resume();
+    equal(await peer.content(size) === latin1(pattern(size)), true);
+    equal(await peer.content(6), "behind");
+    peer.write("last");
+    peer.socket.end();
+  });
+  await using gate = await gateTo(upstream.port);
+  await using client = await connect(gate.port("web"));
+  const head = "POST /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n";
+  await client.write(`${head}Content-Length: ${size}\r\n\r\n`);
+  const written = client.write(pattern(size));
+  await switched.promise;
+  await anotherIsServed(gate.port("web"));
+  all.resolve();
+  await written;
+  await client.write("behind");
+  equal((await readResponse(client)).status, 101);
+  equal(latin1(await client.read(9)), "firstlast");
+  client.end();
+  equal((await gate.record(({ up }) => up > size)).outcome, "ok");
+  equal(gate.requests.map(({ path, status, up }) => [path, status, up]), [["/", 200, 0], ["/ws", 101, size]]);
+});
+
+Deno.test("a switch of protocols ahead of content that breaks off is none", async () => {
+  const switched = Promise.withResolvers<void>();
+  await using upstream = await rawUpstream(async (peer) => {
+    if ((await peer.head()).startsWith("GET ")) return peer.write(OK);
+    peer.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n");
+    switched.resolve();
+  });
+  await using gate = await gateTo(upstream.port);
+  await using client = await connect(gate.port("web"));
+  const head = "POST /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n";
+  await client.write(`${head}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n`);
+  await switched.promise;
+  await anotherIsServed(gate.port("web"));
+  await client.write("x\r\n");
+  equal((await readResponse(client)).status, 400);
+  equal((await gate.request(({ path }) => path === "/ws")).outcome, "malformed");
+});
+
 Deno.test("a refused upgrade is a plain answer, and the connection goes on", async () => {
   await using upstream = await rawUpstream(echoRequests);
   await using gate = await gateTo(upstream.port);
@@ -135,7 +215,7 @@ Deno.test("HTTP/1.0 gets no chunks and no interim response, and is closed unless
   await using chunked = await connect(gate.port("web"));
   await chunked.write("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
   const text = await chunked.text();
-  ok(/^HTTP\/1\.1 200 OK\r\nConnection: close\r\n\r\nok$/.test(text), text);
+  ok(/^HTTP\/1\.1 200 OK\r\nConnection: close\r\nDate: [^\r]*\r\n\r\nok$/.test(text), text);
   await using kept = await connect(gate.port("web"));
   await kept.write("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
   ok(/connection: keep-alive/i.test((await readResponse(kept)).head));

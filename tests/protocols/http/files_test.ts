@@ -71,6 +71,7 @@ Deno.test("a directory has its index, its slash, and no list", async () => {
   await using gate = await serve(folder);
   const moved = await get(gate, "//sub?q=1");
   equal([moved.status, fieldOf(moved.head, "Location")], [301, "/sub/?q=1"]);
+  equal(moved.head.match(/^Date: .* GMT\r$/gm)?.length, 1, moved.head);
   equal((await get(gate, "/sub/")).content, "sub");
   equal((await get(gate, "/sub/empty/")).status, 404);
 });

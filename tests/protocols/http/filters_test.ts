@@ -136,6 +136,64 @@ Deno.test("headers are removed, set and added, on the way up and on the way back
   ]);
 });
 
+Deno.test("what a route sets and removes is nobody else's to say: not with `_` for `-`, nor in trailers", async () => {
+  await using upstream = await rawUpstream(async (peer) => {
+    const head = await peer.head();
+    await peer.until(({ received }) => received.includes("\r\n\r\n"));
+    const seen = head + peer.take(peer.received.length);
+    peer.write(
+      `HTTP/1.1 200 OK\r\nX_Ours: theirs\r\nTransfer-Encoding: chunked\r\n\r\n${
+        seen.length.toString(16)
+      }\r\n${seen}\r\n` +
+        "0\r\nX-Theirs: yes\r\nX-Ours: theirs\r\nx_gone: theirs\r\n\r\n",
+    );
+  });
+  const changes = (name: string) =>
+    `${name}: { set: { X-Ours: ours }, add: { X-Added: ours }, remove: [X-Gone] }`;
+  await using gate = await startGate(`
+listeners: { web: { address: "127.0.0.1:0", protocols: [http] } }
+routes: [{ to: "http://127.0.0.1:${upstream.port}", ${changes("requestHeaders")}, ${
+    changes("responseHeaders")
+  } }]
+admin: { address: off }
+`);
+  await using client = await connect(gate.port("web"));
+  await client.write(
+    "POST / HTTP/1.1\r\nHost: a\r\nX_OURS: theirs\r\nX_gone: theirs\r\nConnection: close\r\n" +
+      "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Theirs: yes\r\nx-ours: theirs\r\nX_Gone: theirs\r\nX-Added: theirs\r\n\r\n",
+  );
+  const all = new TextDecoder().decode(await client.readAll());
+  equal(all.match(/^x.(?:ours|gone|added|theirs): .*$/gim), [
+    ...["X-Ours: ours", "X-Added: ours"], // of the response's head
+    ...["X-Ours: ours", "X-Added: ours", "X-Theirs: yes", "X-Added: theirs"], // what the upstream got
+    ...["X-Theirs: yes"],
+  ]);
+});
+
+Deno.test("what is set for the backend is not to be read by TRACE, which goes on where nothing is", async () => {
+  await using upstream = await rawUpstream(async (peer) => {
+    for (;;) {
+      const head = await peer.head();
+      peer.write(`HTTP/1.1 200 OK\r\nContent-Length: ${head.length}\r\n\r\n${head}`);
+    }
+  });
+  const to = `to: "http://127.0.0.1:${upstream.port}"`;
+  await using gate = await startGate(`
+listeners: { web: { address: "127.0.0.1:0", protocols: [http] } }
+routes:
+  - { path: /secret, ${to}, requestHeaders: { set: { Authorization: "Bearer secret" } } }
+  - { path: /less, ${to}, requestHeaders: { remove: [X-Own] } }
+  - { ${to} }
+admin: { address: off }
+`);
+  for (const [path, status] of [["/secret", 403], ["/less", 200], ["/", 200]] as const) {
+    await using client = await connect(gate.port("web"));
+    await client.write(`TRACE ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    const answer = await readResponse(client);
+    equal([answer.status, answer.content.includes("Bearer secret")], [status, false], path);
+  }
+});
+
 Deno.test("headers of an upgrade change too, both ways, and it is one all the same", async () => {
   await using upstream = await rawUpstream(async (peer) => {
     const head = await peer.head();

@@ -1,5 +1,6 @@
 import type { Failure } from "../../../gate/errors.ts";
 import { protocols } from "../../../protocols/mod.ts";
+import { dateLine } from "../../../protocols/http/date.ts";
 import { conformProtocol, serve } from "../../conformance/protocol.ts";
 import { equal, fails, ok } from "../../support/assert.ts";
 import { LIMITS } from "../../support/fake_gate.ts";
@@ -26,9 +27,9 @@ const real = await firstBytes({
   "curl with HTTP/2": curl("--http2-prior-knowledge"),
 });
 
-const answered = (status: string, body: string) =>
+const answered = (status: string, body: string, fields = "") =>
   latin1(
-    `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${
+    `HTTP/1.1 ${status}\r\n${dateLine()}\r\nContent-Type: text/plain; charset=utf-8\r\n${fields}Content-Length: ${
       body.length + 1
     }\r\n` +
       `Connection: close\r\n\r\n${body}\n`,
@@ -39,15 +40,19 @@ const REFUSED: Record<Failure, Uint8Array> = {
     "501 Not Implemented",
     "unsupported: The request asks for something that is not served here.",
   ),
-  unauthenticated: answered("403 Forbidden", "unauthenticated: A user name and a password are needed."),
+  unauthenticated: answered("403 Forbidden", "unauthenticated: A valid user name and password are needed."),
   denied: answered("403 Forbidden", "denied: The request is not allowed."),
-  "no-route": answered("404 Not Found", "no-route: Nobody here knows this destination."),
+  "no-route": answered("404 Not Found", "no-route: Nothing is served here under this name and path."),
   refused: answered("502 Bad Gateway", "refused: The destination refused the connection."),
   unreachable: answered("502 Bad Gateway", "unreachable: The destination cannot be reached."),
   timeout: answered("504 Gateway Timeout", "timeout: The destination did not answer in time."),
   reset: answered("502 Bad Gateway", "reset: The destination cut the connection."),
   closed: answered("502 Bad Gateway", "closed: The destination closed the connection."),
-  exhausted: answered("503 Service Unavailable", "exhausted: There is no room for another connection."),
+  exhausted: answered(
+    "503 Service Unavailable",
+    "exhausted: There is no room for this now: come again later.",
+    "Retry-After: 5\r\n",
+  ),
   internal: answered("500 Internal Server Error", "internal: The gateway made a mistake."),
 };
 
@@ -122,6 +127,9 @@ Deno.test("what cannot be read gets 400, what is too large 431, an unknown versi
     ["GET / HTTP/1.1\r\n\r\n", 400, "malformed"],
     ["GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "malformed"],
     ["GET / HTTP/1.1\nHost: a\n\n", 400, "malformed"],
+    ["GET / HTTP/1.1\r\nHost: 1.2.3.999\r\n\r\n", 400, "malformed"],
+    ["GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x\r\n\r\n", 400, "malformed"],
+    [`GET /${"a".repeat(3000)}`, 414, "malformed"],
     [`GET / HTTP/1.1\r\nHost: ${"a".repeat(3000)}`, 431, "malformed"],
     ["GET / HTTP/1.7\r\nHost: a\r\n\r\n", 505, "unsupported"],
   ];

@@ -2,7 +2,7 @@
 import { equal, ok } from "../../support/assert.ts";
 import { startGate, type TestGate } from "../../support/gate.ts";
 import { echoRequests, type RawUpstream, rawUpstream, readResponse } from "../../support/http_peers.ts";
-import { type Client, connect } from "../../support/net.ts";
+import { type Client, connect, listenEcho } from "../../support/net.ts";
 
 /** Asks for a URL, and answers with the status and the content. */
 async function get(client: Client, url: string, fields = ""): Promise<[number, string]> {
@@ -199,6 +199,87 @@ Deno.test("who lost the right is cut, and asks in vain from then on", async () =
   equal((await gate.record()).outcome, "denied");
   await using again = await connect(gate.port("proxy"));
   equal((await get(again, "http://a.test/"))[0], 403);
+});
+
+/** The status of the answer to CONNECT; what follows 200 is the tunnel's. */
+async function tunnel(client: Client, target: string, fields = ""): Promise<number> {
+  await client.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${fields}\r\n`);
+  let head = "";
+  while (!head.endsWith("\r\n\r\n")) head += String.fromCharCode((await client.read(1))[0]);
+  return Number(head.slice(9, 12));
+}
+
+Deno.test("behind requests for URLs comes a CONNECT on the same connection, and opens a tunnel", async () => {
+  await using a = await rawUpstream(echoRequests);
+  await using echo = await listenEcho();
+  await using gate = await proxy({ "a.test": a });
+  await using client = await connect(gate.port("proxy"));
+  equal(await get(client, "http://a.test/1"), [200, "/1 "]);
+  await client.write("\r\n"); // as old clients end the content of a request
+  equal(await tunnel(client, `127.0.0.1:${echo.port}`), 200);
+  await a.peers[0].until(({ ended }) => ended); // what was kept for the next request is not kept for the tunnel
+  await client.write("GET / HTTP/1.1 is no request any more");
+  equal(new TextDecoder().decode(await client.read(37)), "GET / HTTP/1.1 is no request any more");
+  client.end();
+  const { protocol, target, endpoint, outcome, down } = await gate.record();
+  equal([protocol, target, outcome], ["connect", `127.0.0.1:${echo.port}`, "ok"]);
+  equal([endpoint, down > 37], [target, true]);
+});
+
+Deno.test("a CONNECT behind other requests of its connection is judged as CONNECT, and its user has to log in for it", async () => {
+  await using a = await rawUpstream(echoRequests);
+  await using echo = await listenEcho();
+  const own = `127.0.0.1:${echo.port}`;
+  const rules = "{ allow: { protocol: http, hosts: a.test } }, " +
+    `{ allow: { protocol: connect, user: bob, addresses: 127.0.0.1, ports: ${echo.port} } }`;
+  await using gate = await startGate(open({ "a.test": a }, rules, ", users: { alice: x, bob: y }"));
+  const behind = async (target: string, fields = "") => {
+    await using client = await connect(gate.port("proxy"));
+    equal((await get(client, "http://a.test/", basic("bob", "y")))[0], 200);
+    return await tunnel(client, target, fields);
+  };
+  equal(await behind(own, basic("bob", "y")), 200);
+  equal(await behind(own, basic("alice", "x")), 403);
+  equal(await behind("a.test:80", basic("bob", "y")), 403); // which http may, and connect may not
+  equal(await behind(own), 407);
+  equal(await behind("a.test", basic("bob", "y")), 400);
+});
+
+Deno.test("a tunnel behind requests holds by its own right: theirs may go, and without its own it is cut", async () => {
+  await using a = await rawUpstream(echoRequests);
+  await using echo = await listenEcho();
+  const forHttp = "{ allow: { protocol: http, hosts: a.test } }, ";
+  const forConnect = `{ allow: { protocol: connect, addresses: 127.0.0.1, ports: ${echo.port} } }`;
+  await using gate = await startGate(open({ "a.test": a }, forHttp + forConnect));
+  await using client = await connect(gate.port("proxy"));
+  equal((await get(client, "http://a.test/"))[0], 200);
+  equal(await tunnel(client, `127.0.0.1:${echo.port}`), 200);
+  equal((await gate.reload(open({ "a.test": a }, forConnect))).result, "applied");
+  await client.write("still here");
+  equal(new TextDecoder().decode(await client.read(10)), "still here");
+  const other = forConnect.replace(String(echo.port), "1");
+  equal((await gate.reload(open({ "a.test": a }, forHttp + other))).result, "applied");
+  const { outcome, protocol } = await gate.record();
+  equal([outcome, protocol], ["denied", "connect"]);
+});
+
+Deno.test("a CONNECT behind requests that routes took is served where the listener proxies, and nowhere else", async () => {
+  await using a = await rawUpstream(echoRequests);
+  await using echo = await listenEcho();
+  await using gate = await startGate(`
+listeners:
+  both: { address: "127.0.0.1:0", protocols: [http, connect] }
+  web: { address: "127.0.0.1:0", protocols: [http] }
+routes: [{ to: "http://127.0.0.1:${a.port}" }]
+admin: { address: "off" }
+`);
+  const behind = async (listener: string) => {
+    await using client = await connect(gate.port(listener));
+    await client.write("GET /x HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    equal((await readResponse(client)).content, "/x ");
+    return await tunnel(client, `127.0.0.1:${echo.port}`);
+  };
+  equal([await behind("both"), await behind("web")], [200, 501]);
 });
 
 Deno.test("an upgrade becomes a tunnel", async () => {

@@ -58,7 +58,6 @@ Deno.test("of a trusted proxy lists grow by this hop, and the rest stays as it w
     "X-Forwarded-Proto: http",
     "X-Forwarded-Host: a.example",
     `X-Forwarded-Port: ${gate.port("web")}`,
-    'Forwarded: for=127.0.0.1;host="a.example";proto=http',
   ]);
   const broken = await ask(client, 'Forwarded: for="x\r\nForwarded: for=a;by="\\"",for=b\r\n');
   equal(
@@ -68,6 +67,28 @@ Deno.test("of a trusted proxy lists grow by this hop, and the rest stays as it w
   client.end();
   await gate.record();
   equal(gate.requests.map(({ client }) => client), ["192.0.2.9", "192.0.2.7", "127.0.0.1"]);
+});
+
+Deno.test("nothing is added that speaks against what a trusted proxy told", async () => {
+  await using upstream = await rawUpstream(showHeads);
+  await using gate = await gateWith(upstream.port, ", trustedProxies: 127.0.0.1");
+  await using client = await connect(gate.port("web"));
+  const scheme = await ask(client, "X-Forwarded-For: 192.0.2.8\r\nX-Forwarded-Proto: https\r\n");
+  equal(told(scheme.content), [
+    "X-Forwarded-Proto: https",
+    "X-Forwarded-For: 192.0.2.8, 127.0.0.1",
+    "X-Real-IP: 192.0.2.8",
+    "X-Forwarded-Host: a.example",
+  ]);
+  const silent = await ask(client, "");
+  equal(told(silent.content), [
+    "X-Forwarded-For: 127.0.0.1",
+    "X-Real-IP: 127.0.0.1",
+    "X-Forwarded-Proto: http",
+    "X-Forwarded-Host: a.example",
+    `X-Forwarded-Port: ${gate.port("web")}`,
+    'Forwarded: for=127.0.0.1;host="a.example";proto=http',
+  ]);
 });
 
 Deno.test("of everybody else nothing of it is believed, and `_` for `-` of nobody at all", async () => {
@@ -90,6 +111,45 @@ Deno.test("of everybody else nothing of it is believed, and `_` for `-` of nobod
   ok(!/192\.0\.2/.test(content), content);
 });
 
+Deno.test("no option of Connection takes away what a backend is told of a request", async () => {
+  await using upstream = await rawUpstream(showHeads);
+  const named = [...CLAIMS.match(/[\w-]+(?=: )/g)!, "X-Request-Id", "traceparent", "tracestate", "Via"];
+  const options = [named.slice(0, 6), named.slice(6), ["Host", "authorization"], ["X-Own", "Cookie"]];
+  const trace = "traceparent: 00-0123456789abcdef0123456789abcdef-0123456789abcdef-01\r\ntracestate: a=b\r\n";
+  const rest =
+    `X-Request-Id: mine\r\n${trace}Via: 1.0 old\r\nAuthorization: Bearer x\r\nX-Own: 1\r\nCookie: a=b\r\n`;
+  for (const trusted of ["", ", trustedProxies: 127.0.0.1"]) {
+    await using gate = await gateWith(upstream.port, trusted);
+    await using client = await connect(gate.port("web"));
+    const plain = (await ask(client, `${CLAIMS}${rest}`)).content;
+    ok(trusted === "" || plain.includes("X-Forwarded-Proto: https\r\n"), plain);
+    for (const some of options) {
+      const { content } = await ask(client, `Connection: ${some}\r\n${CLAIMS}${rest}`);
+      const left = some[0] === "X-Own" ? plain.replace("X-Own: 1\r\nCookie: a=b\r\n", "") : plain;
+      equal(content, left, `${some} ${trusted}`);
+    }
+  }
+});
+
+Deno.test("nor does it take away who was proven, or what a route sets", async () => {
+  await using upstream = await rawUpstream(showHeads);
+  const auth =
+    ", auth: { basic: { alice: x } }, requestHeaders: { set: { X-Own: gate, Authorization: own } }";
+  for (const trusted of ["", ", trustedProxies: 127.0.0.1"]) {
+    await using gate = await gateWith(upstream.port, trusted, auth);
+    await using client = await connect(gate.port("web"));
+    const fields = `Connection: x-forwarded-user, x_forwarded_user, authorization, x-own\r\n` +
+      `X-Forwarded-User: root\r\nX_Forwarded_User: root\r\nX-Own: mine\r\nAuthorization: Basic ${
+        btoa("alice:x")
+      }\r\n`;
+    const { status, content } = await ask(client, fields);
+    equal([status, content.match(/^(?:x.forwarded.user|x-own|authorization): .*(?=\r)/gim)], [
+      200,
+      ["X-Forwarded-User: alice", "X-Own: gate", "Authorization: own"],
+    ]);
+  }
+});
+
 Deno.test("`sources` of a route are about the client that a trusted proxy tells of", async () => {
   await using upstream = await rawUpstream(showHeads);
   await using gate = await gateWith(
@@ -104,6 +164,11 @@ Deno.test("`sources` of a route are about the client that a trusted proxy tells 
   }
   statuses.push((await ask(client, "")).status); // of the proxy itself
   equal(statuses, [200, 403, 403, 200, 200]);
+  // Who is refused is the route's: in its numbers, and in its lines.
+  const { requests } = await gate.service.status();
+  equal(requests.map(({ active, statuses }) => [active, statuses["2xx"], statuses["4xx"]]), [[0, 3, 2]]);
+  const refused = await gate.request(({ status }) => status === 403);
+  equal([refused.outcome, refused.route, refused.endpoint], ["denied", requests[0].route, undefined]);
 });
 
 Deno.test("a rate is that of the client, and not of the proxy in front", async () => {
@@ -153,6 +218,11 @@ Deno.test("the client is the last address that is no trusted proxy's, in every f
     ["10.0.0.1", "192.0.2.1, 127.1"],
     ["10.0.0.1", '"192.0.2.1"'],
     ["10.0.0.1", "192.0.2.1 192.0.2.2"],
+    ["10.0.0.1", "192.0.2.1", ""],
+    ["10.9.9.9", "192.0.2.1", ",10.9.9.9"],
+    ["192.0.2.1", `192.0.2.1${", 10.9.9.9".repeat(63)}`],
+    ["10.9.9.9", `192.0.2.1${", 10.9.9.9".repeat(64)}`],
+    ["10.9.9.9", "192.0.2.1", "10.9.9.9", ...Array(63).fill("10.9.9.9")],
   ];
   for (const [expected, ...lists] of cases) equal(clientOf(...lists), expected, lists.join(" | "));
   equal(

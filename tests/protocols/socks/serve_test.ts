@@ -1,4 +1,4 @@
-import type { Target } from "../../../gate/contracts.ts";
+import type { Target } from "../../../gate/address.ts";
 import type { Failure } from "../../../gate/errors.ts";
 import { protocols } from "../../../protocols/mod.ts";
 import { conformProtocol, conformServe, serve } from "../../conformance/protocol.ts";

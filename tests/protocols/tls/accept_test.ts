@@ -1,7 +1,7 @@
 /** The server's side with clients that others wrote. */
 import tls from "node:tls";
 import { need } from "../../../scripts/clients.ts";
-import type { Stream } from "../../../gate/contracts.ts";
+import type { Stream } from "../../../gate/streams.ts";
 import { serverContext, type ServerSettings } from "../../../gate/engine/openssl_context.ts";
 import type { TlsFacts } from "../../../protocols/tls/facts.ts";
 import { acceptTls } from "../../../protocols/tls/secure.ts";
@@ -20,9 +20,8 @@ const root = authority.root;
 const keyPair = await authority.issue([NAME]), renewed = await authority.issue([NAME]);
 const alice = await authority.issue(["alice"]), mallory = await strangers.issue(["alice"]);
 const settings: ServerSettings = { keyPair, alpn: ["h2", "http/1.1"], scope: NAME };
-serverContext({ ...settings, ticketKeys: new Uint8Array(80) })[Symbol.dispose](); // what it calls back is there for good
 const REQUIRED = { roots: root.chain, require: true }, OPTIONAL = { roots: root.chain, require: false };
-serverContext(settings)[Symbol.dispose](); // the library stays open: not in a test
+serverContext(settings)[Symbol.dispose](); // the library, and what it calls back, stay for good: not in a test
 
 interface Met {
   /** What the handshake agreed on, or how it failed. */
@@ -214,6 +213,29 @@ Deno.test({
         equal(await again({ ...given, ticketKeys: new Uint8Array(80).fill(8) }), [false, true]);
         equal(await again({ ...given, ticketKeys: undefined }), [false, true]);
       }
+    }),
+});
+
+Deno.test({
+  name: "who resumed resumes again, under the newest key, when the one before is gone",
+  ignore,
+  fn: () =>
+    onLoop(async () => {
+      const file = (time: number) => `${authority.folder.path}/session-${time}`;
+      const key = (filled: number) => new Uint8Array(80).fill(filled);
+      const serve = async (stream: Stream) => {
+        await stream.write(new Uint8Array(10));
+        await stream.closeWrite();
+      };
+      const resumed = async (time: number, ticketKeys: Uint8Array) => { // by what the time before got
+        const from = time > 0 ? ["-sess_in", file(time - 1)] : [];
+        const args = ["-tls1_3", ...from, "-sess_out", file(time), "-ign_eof"];
+        return (await meet(s_client(...args), { serve, ticketKeys })).facts?.resumed;
+      };
+      equal(await resumed(0, key(1)), false);
+      for (const time of [1, 2, 3]) equal(await resumed(time, key(1)), true);
+      equal(await resumed(4, Uint8Array.of(...key(2), ...key(1))), true);
+      equal(await resumed(5, key(2)), true);
     }),
 });
 

@@ -1,5 +1,5 @@
 /** The layer between two loose joints: bytes cross when the test says so, in pieces of its choice. */
-import type { Stream } from "../../../gate/contracts.ts";
+import type { Stream } from "../../../gate/streams.ts";
 import { liveConnections } from "../../../gate/engine/openssl.ts";
 import { acceptTls, connectTls, type Secured } from "../../../protocols/tls/secure.ts";
 import { equal, fails, ok } from "../../support/assert.ts";

@@ -1,10 +1,11 @@
 /** Peers that break what they began: everything made is freed, whoever waits hears of it, and others are not disturbed. */
-import type { Stream } from "../../../gate/contracts.ts";
+import type { Stream } from "../../../gate/streams.ts";
 import { liveConnections } from "../../../gate/engine/openssl.ts";
 import { liveContexts } from "../../../gate/engine/openssl_context.ts";
+import { promiseResolved } from "../../../gate/engine/loop.ts";
 import type { Socket } from "../../../gate/engine/socket.ts";
 import { GateError } from "../../../gate/errors.ts";
-import { acceptTls, connectTls } from "../../../protocols/tls/secure.ts";
+import { acceptTls, beginAccepting, connectTls, type Outcome } from "../../../protocols/tls/secure.ts";
 import { equal, fails, ok } from "../../support/assert.ts";
 import { clientHello } from "../../support/client_hello.ts";
 import { LooseJoint } from "../../support/loose_joint.ts";
@@ -101,6 +102,27 @@ Deno.test("behind a broken handshake the next one finds nothing of it", () =>
       a.stream[Symbol.dispose]();
       b.stream[Symbol.dispose]();
     }
+  }));
+
+Deno.test("a context that cannot be made fails its own handshake, and no other", () =>
+  onLoop(async () => {
+    const [a, b] = await tcp(), settled = Promise.withResolvers<Outcome>();
+    const asked = fails(connectTls(a, client, NAME, PATIENCE), "reset");
+    beginAccepting(
+      b,
+      () => {
+        throw broken();
+      },
+      PATIENCE,
+      undefined,
+      (outcome) => {
+        promiseResolved();
+        settled.resolve(outcome);
+      },
+    );
+    equal((await settled.promise as GateError).message, broken().message);
+    await asked;
+    for (const { stream } of await secured(await tcp())) stream[Symbol.dispose]();
   }));
 
 Deno.test("a broken hello gets an alert and the end, and no reset before it", () =>

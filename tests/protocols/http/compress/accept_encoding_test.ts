@@ -1,4 +1,4 @@
-import type { Coding } from "../../../../gate/contracts.ts";
+import type { Coding } from "../../../../gate/requests.ts";
 import { type Agreed, negotiate } from "../../../../protocols/http/compress/accept_encoding.ts";
 import { equal } from "../../../support/assert.ts";
 

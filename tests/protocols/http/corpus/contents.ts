@@ -292,6 +292,7 @@ const TO_HEAD: readonly Case[] = [
 const TO_CONNECT: readonly Case[] = [
   goesOn("what follows is the tunnel's", ok("", "\x16\x03\r\n\r\n")),
   ["a length and chunks mean nothing", ok("Content-Length: 5\r\n", "abcdefgh"), ok("", "abcdefgh")],
+  ["both mean nothing", ok(`Content-Length: 5\r\n${CHUNKED}`, "abcdefgh"), ok("", "abcdefgh")],
   ["chunks mean nothing", ok(CHUNKED, "abcdefgh"), ok("", "abcdefgh")],
   goesOn("a refusal has content", "HTTP/1.1 403 x\r\nContent-Length: 2\r\n\r\nno"),
   [

@@ -45,3 +45,9 @@ Deno.test("who asks for the file more than once gets it once", () => {
   equal(byteRanges(`bytes=${Array(17).fill("0-0").join(",")}`, SIZE), undefined);
   equal(byteRanges(`bytes=${Array(16).fill("0-0").join(",")}`, SIZE)?.length, 16);
 });
+
+Deno.test("space costs what it is long, wherever it stands", () => {
+  const space = " \t".repeat(1 << 20); // looked at from each of them again it would take hours
+  equal(byteRanges(`bytes=1${space}2-`, SIZE), undefined);
+  equal(byteRanges(`bytes=${space}1-2${space},${space}`, SIZE), [{ from: 1, size: 2 }]);
+});

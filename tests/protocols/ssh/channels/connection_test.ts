@@ -1,7 +1,7 @@
 /** Channels and requests between two connections, and of peers that break the rules of RFC 4254. */
 import fc from "fast-check";
 import { openssl } from "../../../../gate/engine/openssl_library.ts";
-import type { Stream } from "../../../../gate/contracts.ts";
+import type { Stream } from "../../../../gate/streams.ts";
 import type { GateError } from "../../../../gate/errors.ts";
 import type { Answer } from "../../../../protocols/ssh/channels/answers.ts";
 import {

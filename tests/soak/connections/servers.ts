@@ -1,8 +1,8 @@
 /** The servers behind the soak's gate, as a process of their own: prints their ports, and ends with its input. */
-import type { TestServer } from "../support/net.ts";
-import { listen } from "../support/net.ts";
-import { listenTagged } from "../support/mixed_load.ts";
-import { TAGS } from "../support/mixed_world.ts";
+import type { TestServer } from "../../support/net.ts";
+import { listen } from "../../support/net.ts";
+import { listenTagged } from "../../support/mixed_load.ts";
+import { TAGS } from "../../support/mixed_world.ts";
 import { PECULIAR, POURED, type ServerName } from "./world.ts";
 
 /** ms between looks at who has gone: the servers remember every connection, and here there are a million. */

@@ -1,7 +1,8 @@
 /** Every kind of connection that the soak makes: what its client does, and how its record may end. */
-import { clientHello } from "../support/client_hello.ts";
-import { exchange, joined, KINDS as MIXED } from "../support/mixed_load.ts";
-import { type Client, connect, socks } from "../support/net.ts";
+import { clientHello } from "../../support/client_hello.ts";
+import { exchange, joined, KINDS as MIXED } from "../../support/mixed_load.ts";
+import { type Client, connect, socks } from "../../support/net.ts";
+import type { KindFacts } from "../course.ts";
 import {
   CLOSED_PORT,
   DENIED_PORT,
@@ -24,14 +25,9 @@ export interface Scene {
   readonly made: () => void;
 }
 
-export interface Kind {
-  readonly name: string;
+export interface Kind extends KindFacts {
   /** How often it is made, beside others. */
   readonly weight: number;
-  /** The address its clients come from: by it the journal tells whose record it is. */
-  readonly from: string;
-  /** Outcomes that its records may have. */
-  readonly outcomes: readonly string[];
   /** One connection from its first byte to its end. Throws where the gate did not do what is right. */
   act(scene: Scene): Promise<void>;
 }

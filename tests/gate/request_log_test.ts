@@ -1,8 +1,10 @@
 import fc from "fast-check";
-import type { RequestRecord } from "../../gate/contracts.ts";
+import type { RequestRecord } from "../../gate/requests.ts";
 import { GateError } from "../../gate/errors.ts";
-import { LOG_FIELDS, NUMBER_FIELDS } from "../../gate/log.ts";
-import { ConnectionWords, type RequestEntry, requestLine } from "../../gate/request_line.ts";
+import { type Level, LOG_FIELDS, NUMBER_FIELDS } from "../../gate/log.ts";
+import { LineBuffer } from "../../gate/line_buffer.ts";
+import type { LogFormat } from "../../gate/log_line.ts";
+import { ConnectionWords, logRequest, type RequestEntry } from "../../gate/request_log.ts";
 import { equal, ok } from "../support/assert.ts";
 
 const RECORD: RequestRecord = {
@@ -15,11 +17,21 @@ const ENTRY: RequestEntry = {
   ...{ ended: Date.UTC(2026, 0, 2, 3, 4, 5), duration: 2.4, record: RECORD },
 };
 
+/** Without its newline. */
+function requestLogLine(format: LogFormat, level: Level, entry: RequestEntry): string {
+  const lines = new LineBuffer();
+  logRequest(lines, format, level, entry);
+  const text = new TextDecoder("utf-8", { fatal: true }).decode(lines.take());
+  ok(text.endsWith("\n"));
+  return text.slice(0, -1);
+}
+
 Deno.test("a line of a request has every field there is to tell, in the order of the text form", () => {
   const failure = new GateError("timeout", "upstream", "Cannot go on: b", new Error("a"));
   const full = { ...RECORD, failure, user: "bob", client: "192.0.2.7" };
   for (const entry of [ENTRY, { ...ENTRY, record: full }]) {
-    const json = JSON.parse(requestLine("json", "info", entry)), text = requestLine("text", "info", entry);
+    const json = JSON.parse(requestLogLine("json", "info", entry)),
+      text = requestLogLine("text", "info", entry);
     const { time, level, event, ...facts } = json;
     equal([time, level, event], ["2026-01-02T03:04:05.000Z", "info", "request"]);
     const told = Object.entries(facts).map(([name, value]) => `${name}=${value}`.replace(/=.* .*/, "="));
@@ -36,7 +48,7 @@ Deno.test("a line of a request has every field there is to tell, in the order of
 Deno.test("what is not there is not told", () => {
   const record = { ...RECORD, host: "", requestId: "", status: 0, retried: 0, waited: undefined };
   const peer = { address: "unix", layers: [] };
-  const line = requestLine("json", "info", {
+  const line = requestLogLine("json", "info", {
     ...{ ...ENTRY, parent: undefined, endpoint: "", route: "", peer, record },
   });
   equal(
@@ -53,7 +65,7 @@ Deno.test("whatever a client sent is one line of JSON that no terminal obeys, an
     fc.constantFrom('"', "\\", "\x9b", "\x7f"),
   );
   fc.assert(fc.property(sent, sent, sent, sent, (method, host, path, requestId) => {
-    const line = requestLine("json", "info", {
+    const line = requestLogLine("json", "info", {
       ...ENTRY,
       record: { ...RECORD, method, host, path, requestId },
     });
@@ -67,7 +79,7 @@ Deno.test("whatever a client sent is one line of JSON that no terminal obeys, an
 
 Deno.test("the words of a connection are those of each line", () => {
   equal(
-    requestLine("json", "info", { ...ENTRY, words: new ConnectionWords(ENTRY) }),
-    requestLine("json", "info", ENTRY),
+    requestLogLine("json", "info", { ...ENTRY, words: new ConnectionWords(ENTRY) }),
+    requestLogLine("json", "info", ENTRY),
   );
 });

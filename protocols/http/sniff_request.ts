@@ -1,5 +1,5 @@
 /** Telling HTTP/1 by the beginning of its request line, before any line end. */
-import type { Verdict } from "../../gate/contracts.ts";
+import type { Verdict } from "../../gate/streams.ts";
 
 const SP = 0x20;
 const SLASH = 0x2f;

@@ -2,31 +2,13 @@
  * One process of clients: makes connections of every kind, so many at once, until they are enough or time is over. Its
  * argument is a Share; it prints a Tally a second, and the last one when it ends.
  */
-import { seeded } from "../support/random.ts";
+import { seeded } from "../../support/random.ts";
+import type { Tally } from "../tally.ts";
+import type { Share as AnyShare } from "../crew.ts";
 import { KINDS } from "./kinds.ts";
 import type { Doors, Servers } from "./world.ts";
 
-export interface Share {
-  readonly doors: Doors;
-  readonly servers: Servers;
-  readonly connections: number;
-  readonly atOnce: number;
-  /** When to stop even so, ms since the epoch. */
-  readonly until: number;
-  readonly seed: number;
-  /** A gate whose threads die: connections may fail, and one that does waits a moment. */
-  readonly rough: boolean;
-}
-
-export interface Tally {
-  /** By the name of their kind: connections that stood. */
-  readonly made: Record<string, number>;
-  /** Connections that were not served as they should, or did not stand. */
-  failures: number;
-  /** What the first of them said. */
-  readonly complaints: string[];
-  over: boolean;
-}
+type Share = AnyShare<Servers> & { readonly doors: Doors };
 
 const MOST_COMPLAINTS = 20, LONGEST_COMPLAINT = 300, PATIENCE = 20_000, ROUGH_PAUSE = 20;
 
@@ -64,7 +46,7 @@ async function work(share: Share, random: () => number, left: { connections: num
 }
 
 const share: Share = JSON.parse(Deno.args[0]);
-const tally: Tally = { made: {}, failures: 0, complaints: [], over: false };
+const tally: Tally = { made: {}, asked: 0, failures: 0, complaints: [], over: false };
 const random = seeded(share.seed), left = { connections: share.connections };
 const telling = setInterval(() => console.log(JSON.stringify(tally)), 1000);
 await Promise.all(Array.from({ length: share.atOnce }, () => work(share, random, left, tally)));

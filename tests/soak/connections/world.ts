@@ -1,5 +1,6 @@
 /** What the soak's gate is told, and where its servers and doors are. */
-import type { Tag } from "../support/mixed_world.ts";
+import type { Tag } from "../../support/mixed_world.ts";
+import type { Patience } from "../course.ts";
 
 /** Servers beside the tagged ones: sends a megabyte and ends; resets on the first byte; says goodbye before the client does. */
 export const PECULIAR = ["pouring", "resetting", "leaving"] as const;
@@ -18,12 +19,6 @@ export const USER = "alice", PASSWORD = "soaked through";
 export const DENIED_PORT = 7, CLOSED_PORT = 1, DENIED_SOURCE = "127.1.9.9";
 /** A name that nobody knows. */
 export const NOBODY = "nobody.test";
-
-/** Seconds that clients have: who is busy with a million others may be late. */
-export interface Patience {
-  readonly sniff: number;
-  readonly handshake: number;
-}
 
 /** The configuration of round `round`: what is between `#` lines comes, goes and moves; the doors stay. */
 export function configuration(servers: Servers, round: number, patience: Patience, more = ""): string {
