@@ -20,6 +20,19 @@ export const UNKNOWN = ".unknown.example";
 const authority = await Authority.make("pebble");
 const own = await authority.issue(["localhost", "127.0.0.1"]);
 
+/** Until somebody listens there, for five seconds. */
+async function listens(port: number): Promise<void> {
+  for (let tries = 0;; tries++) {
+    try {
+      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+      return;
+    } catch (thrown) {
+      if (tries === 100) throw thrown;
+      await new Promise((rested) => setTimeout(rested, 50));
+    }
+  }
+}
+
 export class Pebble implements AsyncDisposable {
   readonly directory: string;
   /** The file of the root that vouches for the directory. */
@@ -57,6 +70,7 @@ export class Pebble implements AsyncDisposable {
     const pebble = new Pebble(listen, management, child, dns, folder);
     try {
       await child.line(/ACME directory available/);
+      await listens(management); // a task of its own, which may come after the directory
       return pebble;
     } catch (thrown) {
       await pebble[Symbol.asyncDispose]();

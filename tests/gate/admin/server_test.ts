@@ -156,39 +156,44 @@ Deno.test("what is in work at one time is bounded, and health is answered all th
   });
 });
 
+/** An address where no other test listens: a port that is free again there is nobody's. */
+const APART = { host: "127.84.19.7", port: 0 };
+const refusedAt = (port: number) => rejects(Deno.connect({ hostname: APART.host, port }), /refused/);
+
 Deno.test("close() lets a request in work end", async () => {
   const asked = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<Status>();
-  await withAdmin(having({ status: () => (asked.resolve(), gate.promise) }), async (admin) => {
+  const operations = { status: () => (asked.resolve(), gate.promise) };
+  await withAdmin({ address: APART, operations }, async (admin) => {
     const port = portOf(admin), answer = ask(admin, "/status");
     await asked.promise;
     const closed = admin.close();
     gate.resolve(STATUS);
     equal((await answer)[0], 200);
     await closed;
-    await rejects(Deno.connect({ hostname: "127.0.0.1", port }), /refused/);
+    await refusedAt(port);
   });
 });
 
 Deno.test("who follows another one takes over the places that stay, and frees those that do not", async () => {
   const operations = fakeOperations();
-  const first = await startAdmin({ address: LOOPBACK, metrics: "off", operations });
-  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const occupied = { ...LOOPBACK, port: taken.addr.port };
-  const refused = startAdmin({ address: LOOPBACK, metrics: occupied, operations, previous: first });
-  await rejects(refused, /^admin\.metrics: Cannot listen on 127\.0\.0\.1:\d+: another program has it$/);
+  const first = await startAdmin({ address: APART, metrics: "off", operations });
+  using taken = Deno.listen({ hostname: APART.host, port: 0 });
+  const occupied = { ...APART, port: taken.addr.port };
+  const refused = startAdmin({ address: APART, metrics: occupied, operations, previous: first });
+  await rejects(refused, /^admin\.metrics: Cannot listen on 127\.84\.19\.7:\d+: another program has it$/);
   equal(await ask(first, "/healthz"), [200, "ok\n"]);
 
-  const second = await startAdmin({ address: LOOPBACK, metrics: LOOPBACK, operations, previous: first });
+  const second = await startAdmin({ address: APART, metrics: APART, operations, previous: first });
   await first.close();
   equal(second.addresses.length, 2);
   equal(await ask(second, "/healthz"), [200, "ok\n"]);
 
-  const third = await startAdmin({ address: "off", metrics: LOOPBACK, operations, previous: second });
+  const third = await startAdmin({ address: "off", metrics: APART, operations, previous: second });
   equal(third.addresses, [second.addresses[1]]);
   const port = portOf(second);
   await second.close();
-  await rejects(Deno.connect({ hostname: "127.0.0.1", port }), /refused/);
+  await refusedAt(port);
   equal((await ask(third, "/metrics"))[0], 200);
   await third.close();
 });
