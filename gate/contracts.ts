@@ -178,6 +178,28 @@ export interface Protocol {
   preface?(stream: Stream): Promise<Partial<Peer>>;
 }
 
+/** What a connection offers: a name that is reached through it. */
+export interface Offer {
+  /** Whole, in normal form: "pi.mesh.example.com". */
+  readonly name: string;
+  /** Which of its ports: 22, 80, 443 or any other; 15022, which port 0 of SSH stands for, serves 22 too. */
+  readonly port: number;
+  /** ms from a message to its answer, as it was measured last. */
+  readonly roundTrip: number;
+  /**
+   * A stream to it through the connection, there at once; `told` hears once, in a later turn, that the peer took it, or
+   * why not ("refused", "denied", ...): then the stream is over. Who gives up before that aborts it. Throws GateError.
+   * `from`: whom it is for.
+   */
+  open(
+    target: Target,
+    from: { readonly address: string; readonly port: number },
+    told: (refused?: GateError) => void,
+  ): Stream;
+  /** What was granted holds no more, though the connection goes on: another one has it now, or the right to it is gone. */
+  lost?(reason: GateError): void;
+}
+
 /** How an upstream is spoken to in TLS. */
 export interface Securing {
   /** Of the client's side. */
@@ -256,6 +278,12 @@ export interface Gate {
   hit(limit: LimitName): void;
   /** MOVES `inner`: it is sniffed like any other stream. */
   enter(inner: Stream, outer: Conn, facts: Partial<Peer>): void;
+  /**
+   * Registers what the connection offers, as its peer's identity proves whose names it may have; `told` hears once, in a
+   * later turn, that it is granted, or why not. It holds until it is disposed, or lost, or the connection ends. A new
+   * connection of the same identity takes a name over.
+   */
+  offer(conn: Conn, offer: Offer, told: (refused?: GateError) => void): Disposable;
   /**
    * Exactly so many bytes, held ones first, spliced where both are raw; Infinity: up to the end, which is not passed on.
    * Answers how many that were.

@@ -151,6 +151,9 @@ class DryGate implements Gate {
   }
   relay(): void {}
   enter(): void {}
+  offer(): Disposable {
+    return { [Symbol.dispose]: () => {} };
+  }
   copy(): Promise<number> {
     return Promise.reject(new GateError("closed", "gate", "Cannot copy: nothing is dialed to explain"));
   }

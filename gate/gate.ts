@@ -5,7 +5,7 @@ import type { Challenges } from "./challenges.ts";
 import type { Connection } from "./connection.ts";
 import type { Connector } from "./connector.ts";
 import type { Target } from "./address.ts";
-import type { Conn, Gate, Peer, Protocols, Termination } from "./contracts.ts";
+import type { Conn, Gate, Offer, Peer, Protocols, Termination } from "./contracts.ts";
 import type {
   Credentials,
   PasswordRule,
@@ -18,7 +18,7 @@ import type {
 import type { Stream } from "./streams.ts";
 import { copyBytes } from "./engine/copy.ts";
 import { JointRelay } from "./engine/joint_relay.ts";
-import { after } from "./engine/loop.ts";
+import { after, again } from "./engine/loop.ts";
 import { MOST_DEPTH } from "./engine/own_dials.ts";
 import type { Inspect } from "./engine/relay.ts";
 import { Socket } from "./engine/socket.ts";
@@ -210,6 +210,13 @@ export class EngineGate implements Gate {
       return;
     }
     this.#parts.admit(inner, peer, { ...connection.entrance, outer: connection });
+  }
+
+  offer(_conn: Conn, { name }: Offer, told: (refused?: GateError) => void): Disposable {
+    again(() =>
+      told(new GateError("unsupported", "gate", `Cannot register ${name}: nobody knows names yet`))
+    );
+    return { [Symbol.dispose]: () => {} };
   }
 
   copy(...given: Parameters<Gate["copy"]>): Promise<number> {

@@ -1,6 +1,6 @@
 /** A gate that writes down what a protocol asks of it, and a connection, both in memory. */
 import type { Target } from "../../gate/address.ts";
-import type { Conn, Gate, Limits, Peer, Protocol } from "../../gate/contracts.ts";
+import type { Conn, Gate, Limits, Offer, Peer, Protocol } from "../../gate/contracts.ts";
 import type {
   Credentials,
   PasswordRule,
@@ -39,6 +39,8 @@ export interface Script {
   readonly token?: (rule: TokenRule, token: string) => TokenAnswer | GateError;
   /** The route of a request, or why there is none; without, nothing is handled request by request. */
   readonly route?: (request: Requested) => Routed | GateError;
+  /** Why a registration is refused; undefined: it is granted. */
+  readonly offer?: (offer: Offer) => GateError | undefined;
 }
 
 export class FakeGate implements Gate {
@@ -48,6 +50,8 @@ export class FakeGate implements Gate {
   /** Each ends when both directions did. */
   readonly relays: Promise<void>[] = [];
   readonly requests: RequestRecord[] = [];
+  /** What is registered now. */
+  readonly offers = new Set<Offer>();
   /** Upstreams that were given back, for the next request. */
   readonly idle: Stream[] = [];
   #reused = false;
@@ -126,6 +130,14 @@ export class FakeGate implements Gate {
   relay(conn: Conn, upstream: Stream): void {
     const client = (conn.stream as MemoryStream).move(), server = (upstream as MemoryStream).move();
     this.relays.push(relay(client, server));
+  }
+
+  /** Granted, unless the script refuses. */
+  offer(_conn: Conn, offer: Offer, told: (refused?: GateError) => void): Disposable {
+    const refused = this.#script.offer?.(offer);
+    if (!refused) this.offers.add(offer);
+    queueMicrotask(() => told(refused));
+    return { [Symbol.dispose]: () => void this.offers.delete(offer) };
   }
 
   enter(inner: Stream, _outer: Conn, facts: Partial<Peer>): void {
