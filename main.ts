@@ -1,7 +1,7 @@
 /** The command line: runs what was asked for, and answers the exit code. */
 import { plainRun } from "./gate/commands/run_options.ts";
 import { start } from "./gate/commands/start.ts";
-import { visible } from "./gate/commands/visible.ts";
+import { visible } from "./gate/visible.ts";
 import { causeChain } from "./gate/errors.ts";
 
 /** The promise of exit codes: done; failed, invalid or denied; used wrongly. */

@@ -115,6 +115,31 @@ export interface CertificateState {
   readonly failure?: string;
 }
 
+/** Somebody who is connected, and is reached by names through that connection: plain data. Times in ms. */
+export interface NodeStatus {
+  /** Of the connection. */
+  readonly id: number;
+  /** What it is reached by, as it was registered: `pi.mesh.example.com:22`. */
+  readonly names: readonly string[];
+  /** Who it has proven to be, as a policy names it, and by what. */
+  readonly identity: string;
+  readonly proof: string;
+  /** As the journal writes it. */
+  readonly peer: string;
+  readonly listener: string;
+  readonly protocol: string;
+  /** Since the epoch. */
+  readonly since: number;
+  /** From a message to its answer, as it was measured last; absent: it was not. */
+  readonly roundTrip?: number;
+  /** Streams to its names that are open, and how many there were in all. */
+  readonly streams: number;
+  readonly served: number;
+  /** Bytes of the connection: from the node, and to it. */
+  readonly up: number;
+  readonly down: number;
+}
+
 /** How many connections ended like this; `outcome` is `ok` or a Failure, which has a side. */
 export interface EndedCount {
   readonly listener: string;

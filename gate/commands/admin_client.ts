@@ -3,7 +3,7 @@ import { type IncomingMessage, request } from "node:http";
 import { formatTarget, isUnixHost, type Target } from "../address.ts";
 import { GateError } from "../errors.ts";
 import { userOf } from "./answerer.ts";
-import { visible } from "./visible.ts";
+import { visible } from "../visible.ts";
 
 export interface Question {
   readonly method?: "GET" | "POST";

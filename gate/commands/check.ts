@@ -6,7 +6,7 @@ import type { Configuration, RouteConfiguration } from "../config/configuration.
 import { ConfigurationError, loadConfiguration, type Problem } from "../config/load.ts";
 import { TlsLayers } from "../config/tls_layers.ts";
 import type { Protocols } from "../contracts.ts";
-import { visibleJson } from "./visible.ts";
+import { visibleJson } from "../visible.ts";
 
 /** Facts on stdout, or mistakes on stderr; warnings there in any case. `json`: all of it on stdout. The exit code. */
 export async function check(path: string | undefined, protocols: Protocols, json = false): Promise<number> {

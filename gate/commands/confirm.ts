@@ -6,7 +6,7 @@ import { isTrial } from "./gate_answers.ts";
 import { RELOAD_TIME } from "./reload.ts";
 import { Replacement } from "./replacement.ts";
 import type { Trial } from "../operations.ts";
-import { visible, visibleJson } from "./visible.ts";
+import { visible, visibleJson } from "../visible.ts";
 
 const NO_TRIAL = "there is no trial: it is over, or it was confirmed already";
 

@@ -1,6 +1,6 @@
 /** Live connections as rows of a table. */
 import type { LiveConnection } from "../operations.ts";
-import { bytesText, spanText } from "./amounts.ts";
+import { bytesText, spanText } from "../amounts.ts";
 import type { ConnectionRates } from "./rates.ts";
 import type { Column } from "./table.ts";
 

@@ -1,13 +1,13 @@
 /** `ugate connections`: what goes through the gate now. */
 import type { LiveConnection } from "../operations.ts";
-import { clockText, counted } from "./amounts.ts";
+import { clockText, counted } from "../amounts.ts";
 import { connectionColumns, type Row, type Sort, sorted } from "./connection_rows.ts";
 import { findGate, type GateOptions } from "./find_gate.ts";
 import { type Connections, isConnections } from "./gate_answers.ts";
 import { type Before, connectionRates } from "./rates.ts";
 import { outputSize, type Size } from "./screen.ts";
 import { table } from "./table.ts";
-import { visible, visibleJson } from "./visible.ts";
+import { visible, visibleJson } from "../visible.ts";
 import { sampleTwice, watch } from "./watch.ts";
 
 export interface ConnectionsOptions extends GateOptions {

@@ -5,7 +5,7 @@ import { defaultState } from "../config/defaults.ts";
 import { DevAuthority } from "../dev_authority.ts";
 import { causeChain } from "../errors.ts";
 import { writePrivate } from "../private_file.ts";
-import { visibleJson } from "./visible.ts";
+import { visibleJson } from "../visible.ts";
 
 export interface DevCertOptions {
   /** Where the files are put. */

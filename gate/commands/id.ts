@@ -6,7 +6,7 @@ import { nodeIdentity } from "../identity/node_identity.ts";
 import { type NodeWords, wordsOf } from "../identity/node_words.ts";
 import { protocols } from "../../protocols/mod.ts";
 import { renderQr } from "./qr.ts";
-import { visibleJson } from "./visible.ts";
+import { visibleJson } from "../visible.ts";
 
 export interface IdOptions {
   readonly config?: string;

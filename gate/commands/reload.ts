@@ -1,10 +1,10 @@
 /** `ugate reload`: the running gate reads its configuration again, or tries another one for a while. */
 import { formatTarget } from "../address.ts";
-import { clockText, spanText } from "./amounts.ts";
+import { clockText, spanText } from "../amounts.ts";
 import { findGate, type GateOptions } from "./find_gate.ts";
 import { isOutcome, type TrialOutcome } from "./gate_answers.ts";
 import { readTrialText } from "./trial_text.ts";
-import { visible, visibleJson } from "./visible.ts";
+import { visible, visibleJson } from "../visible.ts";
 
 export interface ReloadOptions extends GateOptions {
   /** ms that `file` is tried for. */

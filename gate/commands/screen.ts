@@ -1,5 +1,5 @@
 /** Frames on a terminal, each over the one before; the terminal is as it was afterwards. */
-import { cut } from "./visible.ts";
+import { cut } from "../visible.ts";
 
 const ENTER = "\x1b[?1049h\x1b[?25l", LEAVE = "\x1b[?25h\x1b[?1049l";
 const HOME = "\x1b[H", CLEAR_LINE = "\x1b[K", CLEAR_BELOW = "\x1b[J";

@@ -1,11 +1,11 @@
 /** `ugate status`: how the running gate is. */
 import type { EndedCount, Status } from "../operations.ts";
-import { bytesText, clockText, counted, countText, shortText, spanText } from "./amounts.ts";
+import { bytesText, clockText, counted, countText, shortText, spanText } from "../amounts.ts";
 import { findGate, type GateOptions } from "./find_gate.ts";
 import { isStatus } from "./gate_answers.ts";
 import { outputSize } from "./screen.ts";
 import { type Column, table } from "./table.ts";
-import { visible, visibleJson } from "./visible.ts";
+import { visible, visibleJson } from "../visible.ts";
 
 /** Prints it as text or as JSON; the exit code. */
 export async function status(options: GateOptions): Promise<number> {

@@ -1,5 +1,5 @@
 /** Aligned columns that fit a terminal: what may be cut is cut, then what is least needed is left out. */
-import { columnsOf, cut, visible } from "./visible.ts";
+import { columnsOf, cut, visible } from "../visible.ts";
 
 export interface Column<Row> {
   readonly title: string;

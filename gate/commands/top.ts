@@ -1,12 +1,12 @@
 /** `ugate top`: what each listener does in a second. */
 import type { ListenerState, Status } from "../operations.ts";
-import { bytesText, clockText, countText, spanText } from "./amounts.ts";
+import { bytesText, clockText, countText, spanText } from "../amounts.ts";
 import { findGate, type GateOptions } from "./find_gate.ts";
 import { isStatus } from "./gate_answers.ts";
 import { type Before, type ListenerRates, listenerRates } from "./rates.ts";
 import { outputSize, type Size } from "./screen.ts";
 import { type Column, table } from "./table.ts";
-import { visible, visibleJson } from "./visible.ts";
+import { visible, visibleJson } from "../visible.ts";
 import { sampleTwice, watch } from "./watch.ts";
 
 export interface TopOptions extends GateOptions {

@@ -1,7 +1,7 @@
 /** Takes samples of a gate again and again, and shows each: in place on a terminal, else one after the other. */
 import { causeChain, GateError } from "../errors.ts";
 import { outputSize, Screen, type Size } from "./screen.ts";
-import { visible } from "./visible.ts";
+import { visible } from "../visible.ts";
 
 export interface Watching<Sample> {
   /** ms from one sample to the next. */

@@ -1,5 +1,5 @@
 import { type Column, table } from "../../../gate/commands/table.ts";
-import { columnsOf } from "../../../gate/commands/visible.ts";
+import { columnsOf } from "../../../gate/visible.ts";
 import { equal, ok } from "../../support/assert.ts";
 
 interface Row {

@@ -1,5 +1,5 @@
-import { columnsOf, cut, visible, visibleJson } from "../../../gate/commands/visible.ts";
-import { equal, ok } from "../../support/assert.ts";
+import { columnsOf, cut, visible, visibleJson } from "../../gate/visible.ts";
+import { equal, ok } from "../support/assert.ts";
 
 Deno.test("what would move a cursor, turn text or hide it is written out", () => {
   equal(

@@ -1,5 +1,5 @@
-import { bytesText, clockText, countText, spanText } from "../../../gate/commands/amounts.ts";
-import { equal } from "../../support/assert.ts";
+import { bytesText, clockText, countText, spanText } from "../../gate/amounts.ts";
+import { equal } from "../support/assert.ts";
 
 Deno.test("bytes and counts have at most four digits and a unit", () => {
   equal([0, 1, 1023, 1024, 1536, 10_239, 1024 ** 2 - 1, 2.5 * 1024 ** 3, 300 * 1024 ** 4].map(bytesText), [
