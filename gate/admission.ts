@@ -1,4 +1,5 @@
 /** Every stream that comes in: counted against the limits, and made a connection that is served. */
+import { Branches } from "./branches.ts";
 import { Census } from "./census.ts";
 import { Challenges } from "./challenges.ts";
 import { Connection } from "./connection.ts";
@@ -61,6 +62,7 @@ export class Admission {
   readonly #start: Start;
   readonly #ownDials: OwnDials;
   readonly #ruling: Ruling;
+  readonly #branches: Branches;
   readonly #dispatcher: Dispatcher;
   readonly #entries = new Map<number, Entry>();
   readonly #pool = new UpstreamPool();
@@ -89,6 +91,11 @@ export class Admission {
       pool: this.#pool,
       upstreamTls: new UpstreamTls(registry.protocols),
     }, start.snapshot);
+    this.#branches = new Branches({
+      census: this.census,
+      ruling: this.#ruling,
+      enter: (stream, peer, entrance, place) => this.#enter(stream, peer, entrance, place),
+    });
     this.#dispatcher = new Dispatcher({
       ...registry,
       census: this.census,
@@ -102,6 +109,7 @@ export class Admission {
   /** From now on this configuration holds; what is under way goes on, but for what lost its right. */
   apply(snapshot: Snapshot): void {
     this.#ruling.replace(snapshot);
+    this.#branches.judge();
     for (const entry of this.#entries.values()) entry.follow();
   }
 
@@ -151,6 +159,8 @@ export class Admission {
       rates: new RateLimits(this.#start.memory.rates, this.#start.seed),
       authFailed: ({ listener, record }) => journal.authFailed(listener, record.protocol),
       admit: (stream, peer, entrance) => this.#admit(stream, peer, entrance),
+      branches: this.#branches,
+      domain: () => this.#ruling.snapshot.domain,
     });
   }
 
@@ -180,9 +190,13 @@ export class Admission {
   }
 
   #begin(stream: Stream, peer: Peer, entrance: Entrance, place: Place): void {
+    this.#dispatcher.serve(this.#enter(stream, peer, entrance, place));
+  }
+
+  #enter(stream: Stream, peer: Peer, entrance: Entrance, place: Place): Connection {
     const connection = new Connection(this.#nextId, stream, entrance, peer, place, this.roster);
     this.#nextId += this.#start.engines;
     this.census.enter(connection);
-    this.#dispatcher.serve(connection);
+    return connection;
   }
 }

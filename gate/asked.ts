@@ -52,7 +52,7 @@ export class AskedTargets {
   judge(target: Target, conn: Connection, source?: string): NamedRequest {
     const userless = lostUser(conn);
     if (userless) throw userless;
-    const asked = askingOf(conn, "target", conn.entrance.entry.trusted, target);
+    const asked = askingOf(conn, "target", conn.trusted, target);
     const asking = source === undefined ? asked : { ...asked, source };
     const plan = this.#deciding.decider.plan(asking);
     return { place: plan.kind === "route" ? plan.route.place : "", http: {}, right: { asking, plan } };

@@ -23,7 +23,7 @@ export interface Asking {
   readonly identity?: Identity;
 }
 
-/** What a served connection asks for; `trusted` is about the address it came in on. */
+/** What a served connection asks for. */
 export function askingOf(
   conn: Conn,
   naming: Naming,
@@ -34,7 +34,7 @@ export function askingOf(
   const { address, serverName, user, identity } = conn.peer;
   return {
     listener: conn.listener,
-    trusted: trusted && conn.parent === undefined,
+    trusted,
     protocol: conn.record.protocol,
     naming,
     asksUser: conn.asksUser,

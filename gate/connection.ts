@@ -126,7 +126,7 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     this.peer = peer;
     this.#roster = roster;
     if (entrance.outer) {
-      entrance.outer.isLayer = true;
+      entrance.outer.isLayer ||= entrance.branch === undefined;
       entrance.outer.#inner++;
     }
     this.#stream = this.#outermost = stream;
@@ -170,7 +170,13 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   }
 
   get asksUser(): boolean {
-    return this.rules.asksUser;
+    return this.rules.asksUser && this.entrance.branch !== "channel";
+  }
+
+  /** Whether it came from this machine alone; what was inside of a layer is not trusted for where that came in. */
+  get trusted(): boolean {
+    const { entry, outer, branch } = this.entrance;
+    return entry.trusted && (outer === undefined || branch === "channel" && outer.trusted);
   }
 
   believes(address: string): boolean {

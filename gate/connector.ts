@@ -46,12 +46,12 @@ export class Connector {
   /** Throws or rejects with GateError; the connection's record tells target and endpoint. */
   connect(target: Target | undefined, conn: Connection): Promise<Stream> {
     const { decider, protocols } = this.#parts;
-    const { naming } = protocols[conn.record.protocol];
+    const naming = conn.entrance.branch === "channel" ? "target" : protocols[conn.record.protocol].naming;
     const unproven = lostUser(conn) ?? lostVouching(conn); // a reload may not have come round to this one yet
     if (unproven) throw unproven;
     conn.askedAt = now;
     if (target) conn.record.target = formatTarget(target);
-    const asking = askingOf(conn, naming, conn.entrance.entry.trusted, target);
+    const asking = askingOf(conn, naming, conn.trusted, target);
     const plan = decider.plan(asking);
     requireSameLayer(plan, conn);
     const until = now + conn.limits.dialTimeout;
@@ -196,7 +196,7 @@ export class Connector {
 }
 
 function askingOfRequest(request: Requested, conn: Connection): Asking {
-  const asking = askingOf(conn, "host", conn.entrance.entry.trusted, request.target, request);
+  const asking = askingOf(conn, "host", conn.trusted, request.target, request);
   return request.source === undefined ? asking : { ...asking, source: request.source };
 }
 

@@ -222,6 +222,12 @@ export interface Termination {
   readonly inside: "connect" | "enter" | "nothing";
 }
 
+/** A listening socket that a client asked for; disposed, who is in its queue is reset. */
+export interface Listening extends Disposable {
+  /** With the port that the kernel chose, where 0 was asked for. */
+  readonly address: Target;
+}
+
 /** Everything a protocol may do. */
 export interface Gate {
   /** How TLS ends here by the route of who asks for this; undefined: it is passed on. Throws GateError as connect. */
@@ -274,6 +280,8 @@ export interface Gate {
   reach(target: Target, ms: number): Promise<Stream>;
   /** MOVES such a connection to where idle ones wait; with `reason` it is cut instead. */
   rest(stream: Stream, reason?: GateError): void;
+  /** What names of nodes end with, in normal form. */
+  readonly domain: string;
   /** Counts a limit that bit, and ended nothing. */
   hit(limit: LimitName): void;
   /** MOVES `inner`: it is sniffed like any other stream. */
@@ -284,6 +292,17 @@ export interface Gate {
    * connection of the same identity takes a name over.
    */
   offer(conn: Conn, offer: Offer, told: (refused?: GateError) => void): Disposable;
+  /**
+   * MOVES `stream`, a channel of `outer`: a connection of its own, of whom `outer` is of. `connect` judges the target that
+   * its client names; it is over by a relay, or by `served`. Throws GateError "exhausted", the stream closed.
+   */
+  branch(stream: Stream, outer: Conn): Conn;
+  /**
+   * Listens for the client of `outer`, at the longest until that is over: each who comes in is a connection of its own,
+   * `taken` to serve it. A unix socket only where an allow rule has its path, with the mode 0600, in nobody's place; a
+   * reload that takes the right away closes it. Throws GateError.
+   */
+  listen(address: Target, outer: Conn, taken: (conn: Conn) => void): Listening;
   /**
    * Exactly so many bytes, held ones first, spliced where both are raw; Infinity: up to the end, which is not passed on.
    * Answers how many that were.

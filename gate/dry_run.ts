@@ -78,6 +78,7 @@ class DryGate implements Gate {
   /** Why a request was answered by its protocol itself. */
   refused: GateError | undefined;
   readonly challenged = false;
+  readonly domain = "";
   readonly #requests: AskedNames | undefined;
 
   constructor(requests: AskedNames | undefined) {
@@ -151,6 +152,12 @@ class DryGate implements Gate {
   }
   relay(): void {}
   enter(): void {}
+  branch(): never {
+    throw nothingOpens();
+  }
+  listen(): never {
+    throw nothingOpens();
+  }
   offer(): Disposable {
     return { [Symbol.dispose]: () => {} };
   }
@@ -158,6 +165,8 @@ class DryGate implements Gate {
     return Promise.reject(new GateError("closed", "gate", "Cannot copy: nothing is dialed to explain"));
   }
 }
+
+const nothingOpens = () => new GateError("closed", "gate", "Cannot go on: nothing is opened to explain");
 
 /** The request beyond the call that it is valid in. */
 function kept(request: Requested, names: AskedNames): Requested {

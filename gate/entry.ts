@@ -15,8 +15,13 @@ export interface Entrance {
   readonly number: number;
   /** How often it came through this gate already. */
   readonly depth: number;
-  /** The connection that this one was unwrapped from. */
+  /** The connection that this one was unwrapped from, or that it is a branch of. */
   readonly outer?: Connection;
+  /**
+   * "channel": by it the client of `outer` names a target; who that is, and how far it is trusted, was settled there.
+   * "accepted": it came in at a socket that the client of `outer` asked for.
+   */
+  readonly branch?: "channel" | "accepted";
 }
 
 /**

@@ -1,11 +1,12 @@
 /** The gate's verbs for protocols, on an engine thread. */
 import type { NamedRequest } from "./asked.ts";
+import type { Branches } from "./branches.ts";
 import type { Census } from "./census.ts";
 import type { Challenges } from "./challenges.ts";
 import type { Connection } from "./connection.ts";
 import type { Connector } from "./connector.ts";
 import type { Target } from "./address.ts";
-import type { Conn, Gate, Offer, Peer, Protocols, Termination } from "./contracts.ts";
+import type { Conn, Gate, Listening, Offer, Peer, Protocols, Termination } from "./contracts.ts";
 import type {
   Credentials,
   PasswordRule,
@@ -56,6 +57,8 @@ export interface GateParts {
   readonly authFailed: (conn: Conn) => void;
   /** Counts, sniffs and serves a stream that came in. */
   readonly admit: (stream: Stream, peer: Peer, entrance: Entrance) => void;
+  readonly branches: Branches;
+  readonly domain: () => string;
 }
 
 export class EngineGate implements Gate {
@@ -76,6 +79,10 @@ export class EngineGate implements Gate {
 
   challenge(path: string, conn: Conn): string | undefined {
     return this.#parts.challenges.text(path, conn as Connection);
+  }
+
+  get domain(): string {
+    return this.#parts.domain();
   }
 
   connect(to: Target | Routed | undefined, conn: Conn, reuse = false): Stream | Promise<Stream> {
@@ -217,6 +224,14 @@ export class EngineGate implements Gate {
       told(new GateError("unsupported", "gate", `Cannot register ${name}: nobody knows names yet`))
     );
     return { [Symbol.dispose]: () => {} };
+  }
+
+  branch(stream: Stream, outer: Conn): Conn {
+    return this.#parts.branches.channel(stream, outer as Connection);
+  }
+
+  listen(address: Target, outer: Conn, taken: (conn: Conn) => void): Listening {
+    return this.#parts.branches.listen(address, outer as Connection, taken);
   }
 
   copy(...given: Parameters<Gate["copy"]>): Promise<number> {

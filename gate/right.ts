@@ -28,7 +28,7 @@ export function lostRight(connection: Connection, decider: Decider): GateError |
   }
   if (right) {
     const { naming, target, source } = right.asking; // the source may be one that a trusted proxy told of
-    right.asking = { ...askingOf(connection, naming, connection.entrance.entry.trusted, target), source };
+    right.asking = { ...askingOf(connection, naming, connection.trusted, target), source };
   }
   const source = peer.address === "unix" ? undefined : peer.address;
   const by = right

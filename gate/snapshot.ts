@@ -26,6 +26,8 @@ export interface Snapshot {
   readonly own: readonly Target[];
   /** The names of `hosts` and the IP literals it gives: asked for under such a name, one may be loopback. */
   readonly hostAddresses: readonly string[];
+  /** What names of nodes end with: `node.domain`, or the first of NODE_SUFFIXES. */
+  readonly domain: string;
 }
 
 export interface ListenerRules {

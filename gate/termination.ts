@@ -28,7 +28,7 @@ export class Terminations {
     if (!this.#any) return undefined;
     if (target) conn.record.target = formatTarget(target);
     const { naming } = this.#protocols[conn.record.protocol];
-    const asking = askingOf(conn, naming, conn.entrance.entry.trusted, target);
+    const asking = askingOf(conn, naming, conn.trusted, target);
     const plan = this.#decider.plan(asking);
     const certificate = this.#decider.certificate(asking, plan);
     if (plan.kind !== "route" || !certificate) return undefined;

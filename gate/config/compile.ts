@@ -1,6 +1,7 @@
 /** The configuration as the engines match it. */
 import { formatTarget, normalName, type Target } from "../address.ts";
 import { type EndpointHealth, MOST_ENDPOINTS } from "../health.ts";
+import { NODE_SUFFIXES } from "../identity/node_id.ts";
 import type { LogFormat } from "../log_line.ts";
 import { type ConnectionLimits, MOST_LISTENERS, MOST_RESERVED } from "../limits.ts";
 import { Numbers } from "../numbers.ts";
@@ -103,6 +104,7 @@ export function compileSnapshot(config: Configuration, compiling = ALONE()): Sna
     log: { format, connections: logs(log.level, "info"), layers: logs(log.level, "debug") },
     own: ownAddresses(config),
     hostAddresses: hostAddresses(config),
+    domain: config.node.domain || NODE_SUFFIXES[0],
   };
 }
 

@@ -11,6 +11,8 @@ import { errno, libc, setOption, tuneTcp } from "./sys.ts";
 
 /** Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn. */
 const BACKLOG = 4096;
+/** Mode of what only its owner may read and write. */
+const OWNERS = 0o600;
 
 export interface ListeningSocket {
   readonly fd: number;
@@ -52,6 +54,23 @@ function listenAt(target: Target, to: SocketAddress, dualStack: boolean): Listen
     ? target
     : { host: target.host, port: localAddress(fd)?.port ?? target.port };
   return { fd, address, close: once(() => libc.close(fd)) };
+}
+
+/**
+ * At a path where nothing is, for this user alone: mode 0600. It never waits: a gate that takes the path of what looks
+ * dead meanwhile gets it. Throws GateError as listenOn.
+ */
+export function listenAnew(target: Target): ListeningSocket {
+  const to = socketAddress(target), fd = open(target, AF_UNIX);
+  const code = libc.fchmod(fd, OWNERS) < 0 ? errno() : bind(fd, to); // the file gets the mode that the socket has
+  const file = code === 0 ? SocketFile.at(pathOf(target)) : undefined, failed = code || listen(fd);
+  const close = once(() => {
+    file?.remove();
+    libc.close(fd);
+  });
+  if (failed === 0) return { fd, address: target, close };
+  close();
+  throw cannot(target, failed);
 }
 
 /** From bind until it listens a socket looks dead to others, so all of it is one turn. */

@@ -1,6 +1,6 @@
 /** A gate that writes down what a protocol asks of it, and a connection, both in memory. */
 import type { Target } from "../../gate/address.ts";
-import type { Conn, Gate, Limits, Offer, Peer, Protocol } from "../../gate/contracts.ts";
+import type { Conn, Gate, Limits, Listening, Offer, Peer, Protocol } from "../../gate/contracts.ts";
 import type {
   Credentials,
   PasswordRule,
@@ -39,6 +39,8 @@ export interface Script {
   readonly token?: (rule: TokenRule, token: string) => TokenAnswer | GateError;
   /** The route of a request, or why there is none; without, nothing is handled request by request. */
   readonly route?: (request: Requested) => Routed | GateError;
+  /** Why nobody may listen there; undefined: he may. */
+  readonly listen?: (address: Target) => GateError | undefined;
   /** Why a registration is refused; undefined: it is granted. */
   readonly offer?: (offer: Offer) => GateError | undefined;
 }
@@ -50,6 +52,10 @@ export class FakeGate implements Gate {
   /** Each ends when both directions did. */
   readonly relays: Promise<void>[] = [];
   readonly requests: RequestRecord[] = [];
+  /** Connections of channels, and of who came in at sockets that were asked for. */
+  readonly branches: FakeConn[] = [];
+  /** Sockets that were asked for, and are open. */
+  readonly listening = new Set<{ readonly address: Target; readonly taken: (conn: Conn) => void }>();
   /** What is registered now. */
   readonly offers = new Set<Offer>();
   /** Upstreams that were given back, for the next request. */
@@ -130,6 +136,22 @@ export class FakeGate implements Gate {
   relay(conn: Conn, upstream: Stream): void {
     const client = (conn.stream as MemoryStream).move(), server = (upstream as MemoryStream).move();
     this.relays.push(relay(client, server));
+  }
+
+  readonly domain: string = "mesh.example.com";
+
+  branch(stream: Stream, outer: Conn): FakeConn {
+    const branch = { ...fakeConn(stream), peer: outer.peer, parent: outer.id };
+    this.branches.push(branch);
+    return branch;
+  }
+
+  listen(address: Target, _outer: Conn, taken: (conn: Conn) => void): Listening {
+    const refused = this.#script.listen?.(address);
+    if (refused) throw refused;
+    const listening = { address, taken };
+    this.listening.add(listening);
+    return { address, [Symbol.dispose]: () => void this.listening.delete(listening) };
   }
 
   /** Granted, unless the script refuses. */

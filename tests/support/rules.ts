@@ -28,6 +28,7 @@ export function snapshotOf(
     own: [],
     certificates: [],
     hostAddresses: [],
+    domain: "m",
     ...given,
   };
 }
