@@ -139,6 +139,7 @@ export class Admission {
     this.#ruling.stopChecks();
     this.roster.abortAll();
     this.#pool.close();
+    for (const protocol of Object.values(this.#registry.protocols)) protocol.close?.();
   }
 
   #gateFor(journal: Journal): EngineGate {

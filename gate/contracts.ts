@@ -6,6 +6,7 @@ import type { Target } from "./address.ts";
 import type { Context } from "./engine/openssl_context.ts";
 import type { GateError, LimitName } from "./errors.ts";
 import type { Identity } from "./identity/identity.ts";
+import type { Keyring } from "./keyring.ts";
 import type {
   Credentials,
   PasswordRule,
@@ -123,8 +124,21 @@ export interface Endpoint {
   readonly layers: readonly string[];
   readonly via?: Target;
   readonly credentials?: string;
+  /** Whom the layers have to meet at `via`: as readIdentityName spells it. */
   readonly identity?: string;
+  /** The login name there. */
+  readonly user?: string;
   readonly weight?: number;
+}
+
+/** For whom a layer is spoken, and what it needs of this gate. */
+export interface Wrapping {
+  readonly peer: Peer;
+  /** Gives up with its reason. */
+  readonly signal: AbortSignal;
+  readonly keyring: Keyring;
+  /** Of what the keyring holds: under another one nothing may be shared. */
+  readonly keys: string;
 }
 
 /** Where a target lives: plain data, cloneable. */
@@ -167,11 +181,9 @@ export interface Protocol {
    */
   serve?(conn: Conn, gate: Gate): Promise<void> | void;
   /** The client side. A multiplexing transport calls lower() only without a live connection. */
-  wrap?(
-    endpoint: Endpoint,
-    lower: () => Promise<Stream>,
-    from: { peer: Peer; signal: AbortSignal },
-  ): Promise<Stream>;
+  wrap?(endpoint: Endpoint, lower: () => Promise<Stream>, from: Wrapping): Promise<Stream>;
+  /** The gate stops: connections that its wraps share are ended. */
+  close?(): void;
   /** MOVES a stream to an upstream into TLS, as its client. Rejects with GateError, the stream closed. */
   secure?(lower: Stream, how: Securing): Promise<Stream>;
   /** What a trusted source writes before anything else (PROXY protocol). */

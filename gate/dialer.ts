@@ -15,6 +15,8 @@ export interface DialerParts {
   readonly own: OwnAddresses;
   readonly questions: Questions;
   readonly ownDials: OwnDials;
+  /** As Wrapping has it. */
+  readonly keys: string;
 }
 
 /** The endpoints that may be dialed, of those that were found. Throws GateError where there is none. */
@@ -82,7 +84,8 @@ export class Dialer {
   async #wrap(endpoint: Endpoint, conn: Connection, until: number, depth: number): Promise<Stream> {
     const outermost = endpoint.via ?? endpoint.address;
     const controller = new AbortController();
-    const from = { peer: conn.peer, signal: controller.signal };
+    const { questions: keyring, keys } = this.#parts;
+    const from = { peer: conn.peer, signal: controller.signal, keyring, keys };
     const dial = () => this.reach(outermost, conn, until, undefined, depth + 1);
     const lower = endpoint.layers.reduce((below: () => Promise<Stream>, name, i) => {
       const innermost = i === endpoint.layers.length - 1;

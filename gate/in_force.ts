@@ -8,6 +8,7 @@ import type { Configuration } from "./config/configuration.ts";
 import type { Credentials } from "./config/credentials.ts";
 import { differences } from "./config/differences.ts";
 import type { Loaded } from "./config/load.ts";
+import type { Keyring } from "./keyring.ts";
 import type { Resolver } from "./contracts.ts";
 import type { ListeningSocket } from "./engine/bind.ts";
 import { GateError, placed } from "./errors.ts";
@@ -35,6 +36,12 @@ export interface Means {
   /** A thread for an engine. */
   readonly worker: () => Worker;
   readonly namesOf: (config: Configuration) => Names;
+  /** Whom our client of SSH believes, and what it logs in with. */
+  readonly keyringOf: (
+    config: Configuration,
+    credentials: Credentials,
+    warn: (text: string) => void,
+  ) => Keyring;
   readonly bind: (wanted: Wanted) => ListeningSocket;
   readonly formatOf: (config: Configuration) => LogFormat;
   /** A thread for orders of certificates. */
@@ -66,6 +73,7 @@ export class InForce {
   #config: Configuration;
   #credentials: Credentials;
   #names: Names;
+  #keyring: Keyring;
   #admin: Admin | undefined;
   #supervisor: Supervisor | undefined;
   #version = 0;
@@ -76,6 +84,7 @@ export class InForce {
     this.#config = this.#started = config;
     this.#credentials = credentials;
     this.#names = means.namesOf(config);
+    this.#keyring = this.#keyringOf(config, credentials);
     const throttled = (source: Throttled) => owner.say(throttledMessage(source));
     this.#logins = new Logins({ throttled });
     this.#tokens = new Tokens({ throttled, scope: means.scope, say: (message) => owner.say(message) });
@@ -95,6 +104,7 @@ export class InForce {
       discovery: () => this.#names,
       login: (login) => this.#logins.check(login),
       token: (given) => this.#tokens.check(given),
+      keyring: () => this.#keyring,
       hear: (report, engine) => this.#owner.hear(report, engine),
       log: (message) => this.#owner.say(message),
       scope,
@@ -139,6 +149,7 @@ export class InForce {
       await this.supervisor.apply(this.#desired(config, credentials, prepared, admin), () => {
         this.#config = config;
         this.#credentials = credentials;
+        this.#keyring = this.#keyringOf(config, credentials);
         this.#acme?.hold(prepared);
         this.#believe(config);
         if (names) this.#follow(names);
@@ -230,6 +241,11 @@ export class InForce {
   async #prepare(config: Configuration): Promise<void> {
     await this.#logins.prepare(listenerUsers(config), routeUsers(config));
     await this.#tokens.prepare(config.issuers);
+  }
+
+  #keyringOf(config: Configuration, credentials: Credentials): Keyring {
+    const warn = (text: string) => this.#owner.say({ level: "warn", event: "warning", text });
+    return this.#means.keyringOf(config, credentials, warn);
   }
 
   /** These users and issuers hold from now on. */

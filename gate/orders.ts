@@ -2,6 +2,7 @@
 import type { PendingChallenges } from "./acme/pending.ts";
 import type { Target } from "./address.ts";
 import type { Destination } from "./contracts.ts";
+import type { Introduction, Signing } from "./keyring.ts";
 import type { FilesSite, TokenAnswer, TokenRule } from "./requests.ts";
 import type { Failure, LimitName, Side } from "./errors.ts";
 import type { JournalBatch } from "./journal.ts";
@@ -69,6 +70,8 @@ export type Answer =
   | { readonly id: number; readonly destination: Destination | undefined }
   | { readonly id: number; readonly login: LoginAnswer }
   | { readonly id: number; readonly token: TokenAnswer | "throttled" }
+  | { readonly id: number; readonly introduction: Introduction }
+  | { readonly id: number; readonly signature: Uint8Array }
   | { readonly id: number; readonly failed: Failed };
 
 /** Main to engine. */
@@ -100,7 +103,9 @@ export type Order =
 export type Question =
   | { readonly ask: "resolve"; readonly target: Target }
   | { readonly ask: "login"; readonly login: Login }
-  | { readonly ask: "token"; readonly given: GivenToken };
+  | { readonly ask: "token"; readonly given: GivenToken }
+  | { readonly ask: "introduction"; readonly host: Target }
+  | { readonly ask: "signature"; readonly signing: Signing };
 
 /** Engine to main. */
 export type Report =

@@ -1,9 +1,10 @@
 /**
- * What an engine asks main: where a name lives, whether a password or a token is right. Answers about names are kept for their
- * lifetime, negatives too, and one question is in flight for each name.
+ * What an engine asks main: where a name lives, whether a password or a token is right, and for keys of SSH. Answers about
+ * names are kept for their lifetime, negatives too, and one question is in flight for each name.
  */
 import { formatTarget, hostMatches, isUnixHost, parseIp, type Target } from "./address.ts";
 import type { Destination } from "./contracts.ts";
+import type { Introduction, Keyring, Signing } from "./keyring.ts";
 import type { TokenAnswer } from "./requests.ts";
 import type { Answer, Failed, GivenToken, Login, LoginAnswer, Question } from "./orders.ts";
 import { atLimit, GateError } from "./errors.ts";
@@ -20,12 +21,18 @@ const MOST_KEPT = 4096;
 const NEGATIVE = 1000;
 
 type Kind = Question["ask"];
-const NOUNS: Readonly<Record<Kind, string>> = { resolve: "names", login: "passwords", token: "tokens" };
+const NOUNS: Readonly<Record<Kind, string>> = {
+  resolve: "names",
+  login: "passwords",
+  token: "tokens",
+  introduction: "questions for keys",
+  signature: "signatures",
+};
 
 type Asked = { readonly settle: (answer: Answer) => void; readonly stop: () => void };
 type Kept = { readonly destination: Destination | undefined; readonly until: number };
 
-export class Questions {
+export class Questions implements Keyring {
   readonly #post: (id: number, question: Question) => void;
   #next = 1;
   #asked = new Map<number, Asked>();
@@ -36,6 +43,8 @@ export class Questions {
     resolve: new Places(4096, MOST_OF_SOURCE),
     login: new Places(1024, MOST_OF_SOURCE),
     token: new Places(1024, MOST_OF_SOURCE),
+    introduction: new Places(1024, MOST_OF_SOURCE),
+    signature: new Places(1024, MOST_OF_SOURCE),
   };
   /** Credentials that are being verified: who gives the same meanwhile waits for the same answer. */
   readonly #verifying = new Map<string, Promise<Answer>>();
@@ -78,6 +87,18 @@ export class Questions {
     throw new GateError("internal", "gate", "Cannot verify a token: the answer is about something else");
   }
 
+  async introduce(host: Target): Promise<Introduction> {
+    const answer = await this.#askOwn({ ask: "introduction", host });
+    if ("introduction" in answer) return answer.introduction;
+    throw new GateError("internal", "gate", "Cannot know a host: the answer is about something else");
+  }
+
+  async sign(signing: Signing): Promise<Uint8Array> {
+    const answer = await this.#askOwn({ ask: "signature", signing });
+    if ("signature" in answer) return answer.signature;
+    throw new GateError("internal", "gate", "Cannot sign: the answer is about something else");
+  }
+
   /** Main has answered. */
   answered(answer: Answer): void {
     const asked = this.#asked.get(answer.id);
@@ -105,6 +126,12 @@ export class Questions {
     const asked = this.#askFor(source, question).finally(() => this.#verifying.delete(key));
     this.#verifying.set(key, asked);
     return asked;
+  }
+
+  /** For the gate itself, and for no source. */
+  #askOwn(question: Question): Promise<Answer> {
+    const refusal = this.#refusal(question.ask, undefined);
+    return refusal ? Promise.reject(refusal) : this.#askFor(undefined, question);
   }
 
   async #resolve(target: Target, key: string, source: string | undefined): Promise<Destination | undefined> {

@@ -12,7 +12,7 @@ import { Terminations } from "./termination.ts";
 import type { TlsContexts } from "./tls_contexts.ts";
 
 /** What outlives a snapshot. */
-export interface RulingParts extends Omit<ConnectorParts, "decider" | "deciding" | "own"> {
+export interface RulingParts extends Omit<ConnectorParts, "decider" | "deciding" | "own" | "keys"> {
   readonly roster: Pick<Roster, "configure" | "connections">;
   /** Whether health checks are made here: one engine makes them for all. */
   readonly checks: boolean;
@@ -63,6 +63,7 @@ export class Ruling {
       decider,
       deciding: () => this.decider,
       own: this.own,
+      keys: snapshot.keys,
     }, routes);
     const { tlsContexts, upstreamTls, protocols, roster } = this.#parts;
     this.terminations = new Terminations(snapshot, decider, tlsContexts, protocols);

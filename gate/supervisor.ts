@@ -9,6 +9,7 @@ import { Engines, type EnginesOptions, type Owner } from "./engines.ts";
 import { asGateError, causeChain, type GateError } from "./errors.ts";
 import { FilesHost } from "./files_host.ts";
 import type { EndpointHealth } from "./health.ts";
+import type { Keyring } from "./keyring.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import { Listening, type Wanted } from "./listening.ts";
 import type { EngineState, LiveConnection } from "./operations.ts";
@@ -24,6 +25,8 @@ export interface SupervisorOptions extends EnginesOptions {
   readonly login: (login: Login) => Promise<LoginAnswer>;
   /** What a token proves; rejects with GateError where the keys for it are not known. */
   readonly token: (given: GivenToken) => Promise<TokenAnswer | "throttled">;
+  /** Whom our client of SSH believes, and what it logs in with, at this time. */
+  readonly keyring: () => Keyring;
   /** What engines tell of connections and endpoints. */
   readonly hear: (report: Report, engine: number) => void;
 }
@@ -183,7 +186,7 @@ export class Supervisor implements Owner {
   }
 
   async #told(question: Question) {
-    const { login, token } = this.#options;
+    const { login, token, keyring } = this.#options;
     switch (question.ask) {
       case "resolve":
         return { destination: await this.#resolve(question.target) };
@@ -191,6 +194,10 @@ export class Supervisor implements Owner {
         return { login: await login(question.login) };
       case "token":
         return { token: await token(question.given) };
+      case "introduction":
+        return { introduction: await keyring().introduce(question.host) };
+      case "signature":
+        return { signature: await keyring().sign(question.signing) };
     }
   }
 

@@ -9,6 +9,8 @@ export interface HostEntry {
   readonly via?: Target;
   readonly layers: readonly string[];
   readonly credentials?: string;
+  readonly identity?: string;
+  readonly user?: string;
 }
 
 /** The configuration holds until another one replaces it, ms. */
@@ -50,6 +52,8 @@ function destination(entry: HostEntry, target: Target): Destination {
     layers: entry.layers,
     ...entry.via && { via: entry.via },
     ...entry.credentials !== undefined && { credentials: entry.credentials },
+    ...entry.identity !== undefined && { identity: entry.identity },
+    ...entry.user !== undefined && { user: entry.user },
   }));
   return { target, endpoints, source: "file", lifetime: LIFETIME };
 }

@@ -15,6 +15,7 @@ import { Service } from "../service.ts";
 import { Systemd } from "../systemd.ts";
 import { banner } from "./banner.ts";
 import { discoveryOf } from "./discovery.ts";
+import { keyringOf } from "./keyring.ts";
 import { RunLog } from "./run_log.ts";
 import type { RunOptions } from "./run_options.ts";
 import { Signals } from "./signals.ts";
@@ -125,6 +126,12 @@ async function startService(
     acmeWorker: () =>
       new Worker(new URL("../threads/acme.ts", import.meta.url), { type: "module", name: "acme" }),
     namesOf: discoveryOf,
+    keyringOf: (config, credentials, warn) => {
+      const { state, domain } = config.node;
+      const nodeKey = async () =>
+        (await parser.node({ state, domain, given: credentials.node })).secrets.pkcs8;
+      return keyringOf({ credentials }, nodeKey, warn);
+    },
     bind: (wanted) => inherited.take(wanted) ?? listenOn(wanted.address),
     formatOf: log.formatOf,
     log: log.writer,

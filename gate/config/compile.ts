@@ -105,6 +105,7 @@ export function compileSnapshot(config: Configuration, compiling = ALONE()): Sna
     own: ownAddresses(config),
     hostAddresses: hostAddresses(config),
     domain: config.node.domain || NODE_SUFFIXES[0],
+    keys: config.ssh.digest ?? "",
   };
 }
 

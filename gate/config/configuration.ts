@@ -15,6 +15,7 @@ export interface Configuration {
   readonly routes: readonly RouteConfiguration[];
   /** By normal name or pattern. */
   readonly hosts: Readonly<Record<string, HostConfiguration>>;
+  readonly ssh: SshConfiguration;
   /** In the order of the file; their keys are in the credentials that were read with it. */
   readonly certificates: readonly CertificateConfiguration[];
   /** Who issues certificates for names that none of those is for. */
@@ -146,6 +147,16 @@ export interface UpstreamTlsConfiguration {
   readonly digest?: string;
 }
 
+/** Files as they are written. */
+export interface SshConfiguration {
+  /** What our client logs in with, one after the other; absent: the node's key. */
+  readonly identities?: readonly string[];
+  /** Whom it believes. */
+  readonly knownHosts?: readonly string[];
+  /** Of what was read of these. */
+  readonly digest?: string;
+}
+
 /** Either `addresses`, or `via` and `layers`. */
 export interface HostConfiguration {
   /** Normal name, `*.name` or `*`. */
@@ -157,6 +168,10 @@ export interface HostConfiguration {
   readonly layers: readonly string[];
   /** `user:password`. Never printed. */
   readonly credentials?: string;
+  /** Whom the layers have to meet there, as readIdentityName spells it. */
+  readonly identity?: string;
+  /** The login name there. */
+  readonly user?: string;
 }
 
 export interface HostAddress {

@@ -34,9 +34,30 @@ export interface Credentials {
   readonly upstreams: Readonly<Record<string, UpstreamCredentials>>;
   /** PEM, of who vouches for the ACME directory; absent: Mozilla's. */
   readonly acmeRoots?: string;
+  /** Of `ssh.identities` and `ssh.knownHosts`. */
+  readonly ssh?: SshClientFiles;
   /** Who this gate is, where files say so. */
   readonly node?: GivenNode;
 }
+
+/** What our client of SSH logs in with, and whom it believes. */
+export interface SshClientFiles {
+  /** Absent: the node's key. */
+  readonly identities?: readonly (SshIdentityFile | typeof AGENT)[];
+  readonly knownHosts: readonly { readonly file: string; readonly text: string }[];
+}
+
+export interface SshIdentityFile {
+  /** Absolute. */
+  readonly file: string;
+  /** In DER. */
+  readonly pkcs8: Uint8Array;
+  /** The text of the certificate that lies beside it. */
+  readonly certificate?: string;
+}
+
+/** In the place of a file: the agent that $SSH_AUTH_SOCK names. */
+export const AGENT = "agent";
 
 export interface UpstreamCredentials {
   /** PEM */

@@ -16,6 +16,7 @@ import { baseIn, type BaseOf, namedPath } from "./named_path.ts";
 import { byPlace, ConfigurationError, Findings, type Problem } from "./problems.ts";
 import type { Sections } from "./sections.ts";
 import type { ReadNode } from "./node_files.ts";
+import type { ReadSsh } from "./ssh_files.ts";
 import { type Reference, ReferencedFiles } from "./references.ts";
 import { ConfigurationSource } from "./source.ts";
 import { type Node, type Path, shown } from "./tree.ts";
@@ -89,6 +90,7 @@ export async function parseConfiguration(
   checkSections(sections, protocols, findings);
   const read = await readNamedFiles(sections, named, findings, baseOf);
   const node = await readNode(sections, named, findings, baseOf);
+  const ssh = await readSsh(sections, named, findings, baseOf);
   const issuers = await readIssuers(sections.issuers.items, named, findings, baseOf);
   const wants = acmeWants({ ...sections, ...read }, protocols);
   checkTls({ ...sections, ...read, ...wants }, protocols, findings);
@@ -98,7 +100,7 @@ export async function parseConfiguration(
   if (problems.length > 0) throw new ConfigurationError(problems.sort(byPlace), references);
   const digest = node && { digest: node.digest };
   const config = configurationOf(
-    { ...sections, routes, node: { ...settings, ...digest } },
+    { ...sections, routes, node: { ...settings, ...digest }, ssh: { ...sections.ssh, digest: ssh?.digest } },
     { ...read, issuers },
     wants,
     env,
@@ -112,6 +114,7 @@ export async function parseConfiguration(
       roots: read.roots,
       upstreams: read.upstreams,
       acmeRoots: read.acmeRoots,
+      ssh: ssh?.files,
       node: node?.given,
     },
     references,
@@ -158,6 +161,18 @@ async function readNode(
   return await readNodeFiles({ key, certificate, roots }, files, findings, baseOf);
 }
 
+/** The same for keys of SSH. */
+async function readSsh(
+  { ssh }: Sections,
+  files: ReferencedFiles,
+  findings: Findings,
+  baseOf: BaseOf,
+): Promise<ReadSsh | undefined> {
+  if (!ssh.identities && !ssh.knownHosts) return undefined;
+  const { readSshFiles } = await import("./ssh_files.ts");
+  return await readSshFiles(ssh, files, findings, baseOf);
+}
+
 /** The same for what serves content. */
 async function readContentOf(
   { routes }: Sections,
@@ -200,7 +215,9 @@ export async function readRoot(
 }
 
 function configurationOf(
-  { node, listeners, routes, acme, hosts, policy, limits, admin, rest }: Sections,
+  { node, listeners, routes, acme, hosts, ssh, policy, limits, admin, rest }: Omit<Sections, "ssh"> & {
+    readonly ssh: Configuration["ssh"];
+  },
   { certificates, digests, acmeDigest, issuers }: ReadFiles & {
     readonly issuers: readonly IssuerConfiguration[];
   },
@@ -225,6 +242,7 @@ function configurationOf(
     issuers,
     routes: routes.items.map(({ value }) => routeWithDigest(value)),
     hosts: values(hosts.items),
+    ssh,
     policy: policy.items.map(({ value }) => value),
     limits,
     admin,

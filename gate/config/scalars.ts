@@ -274,6 +274,14 @@ export function readUser(text: string): Reading<string> {
 }
 
 /** Whom a rule names, in the one spelling of it. */
+/** Whom a layer may have to meet. */
+export const HOST_IDENTITY = "key:ID, ssh:SHA256:… or spiffe://…";
+
+export function readHostIdentity(text: string): Reading<string> {
+  const name = readIdentityName(text);
+  return name && /^(?:key|ssh|spiffe):/.test(name) ? name : new Mistake(`an identity ${HOST_IDENTITY}`);
+}
+
 export function readIdentity(text: string): Reading<string> {
   return readIdentityName(text) ?? new Mistake(`an identity ${IDENTITY}`);
 }

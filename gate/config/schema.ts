@@ -99,6 +99,11 @@ export const host = related(
       "who asks the proxy",
       scalar("user:password", scalars.readCredentials).optional(),
     ],
+    identity: [
+      "who has to be there; without it those whom ssh.knownHosts name",
+      scalar(`an identity ${scalars.HOST_IDENTITY}`, scalars.readHostIdentity).optional(),
+    ],
+    user: ["the login name there; by default that of this process", user.optional()],
   }),
   { right: (has) => has("addresses") || has("via"), error: "expected addresses, or via and layers" },
   { right: (has) => !has("addresses") || !has("via"), error: "excludes addresses", key: "via" },
@@ -109,7 +114,20 @@ export const host = related(
     error: "needs via: who asks for them",
     key: "credentials",
   },
+  { right: (has) => !has("identity") || has("via"), error: "needs via: who is there", key: "identity" },
+  { right: (has) => !has("user") || has("via"), error: "needs via: where to log in", key: "user" },
 );
+
+export const ssh = keys({
+  identities: [
+    "what its client logs in with, one after the other: files of private keys, or agent; by default the node's key",
+    list(text("the path of a private key, or agent")).optional(),
+  ],
+  knownHosts: [
+    "whom its client believes: files as OpenSSH's known_hosts",
+    list(text("the path of a file")).optional(),
+  ],
+}).prefault({});
 
 export const discovery = list(oneOf(DISCOVERY_SOURCES)).prefault(["file", "dns"]);
 
@@ -199,6 +217,7 @@ export const file = keys({
   acme: ["who issues certificates for names that no file is for", acme.optional()],
   issuers: ["whose tokens are believed", z.array(issuer).optional()],
   hosts: ["where names live", z.record(pattern, host).optional()],
+  ssh: ["who this gate is as a client of SSH, and whom it believes", ssh],
   discovery: ["who is asked for names, in this order", discovery],
   dns: ["how the DNS is asked", dns],
   policy: ["what clients may ask for: the first rule that matches", z.array(rule).optional()],

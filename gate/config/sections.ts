@@ -29,6 +29,7 @@ export interface Sections {
   readonly acme: { readonly whole: boolean; readonly value?: z.output<typeof identity.acme> };
   readonly issuers: Part<Located<z.output<typeof identity.issuer>>[]>;
   readonly hosts: Part<Map<string, Located<HostConfiguration>>>;
+  readonly ssh: z.output<typeof schema.ssh>;
   readonly policy: Part<Located<PolicyRule>[]>;
   readonly limits: Limits;
   readonly admin: Configuration["admin"];
@@ -56,6 +57,7 @@ export function readSections(findings: Findings): Sections {
     acme: readAcme(findings),
     issuers: readList(identity.issuer, "issuers", findings),
     hosts: mapNamed(readNamed(schema.host, "hosts", readPattern, findings), hostOf),
+    ssh: readOrDefault(schema.ssh, "ssh", findings),
     policy: mapPart(readList(schema.rule, "policy", findings), ({ path, value }) => ({
       path,
       value: ruleOf(findings.locate(path), value),

@@ -1,6 +1,6 @@
 /** The client side of SOCKS5: an upstream proxy. */
 import { formatTarget, isUnixHost } from "../../gate/address.ts";
-import type { Endpoint, Peer } from "../../gate/contracts.ts";
+import type { Endpoint, Wrapping } from "../../gate/contracts.ts";
 import type { Stream } from "../../gate/streams.ts";
 import { type Failure, GateError } from "../../gate/errors.ts";
 import { handshake } from "../common/handshake.ts";
@@ -37,7 +37,7 @@ interface Credentials {
 export async function wrap(
   endpoint: Endpoint,
   lower: () => Promise<Stream>,
-  from: { peer: Peer; signal: AbortSignal },
+  from: Pick<Wrapping, "signal">,
 ): Promise<Stream> {
   const target = endpoint.address;
   if (isUnixHost(target.host)) {

@@ -1,6 +1,16 @@
-/** SSH told apart and passed on. */
+/** SSH told apart and passed on; and its client as a layer. */
 import type { Protocol } from "../../gate/contracts.ts";
 import { passOn } from "../common/pass_on.ts";
+import { SshClient } from "./client/wrap.ts";
 import { sniffSsh } from "./sniff.ts";
 
-export const ssh: Protocol = { naming: "nothing", sniff: sniffSsh, serve: passOn };
+/** Of this thread. */
+const client = new SshClient();
+
+export const ssh: Protocol = {
+  naming: "nothing",
+  sniff: sniffSsh,
+  serve: passOn,
+  wrap: (...given) => client.wrap(...given),
+  close: () => client.close(),
+};

@@ -1,6 +1,7 @@
 import { Scope } from "../../gate/scope.ts";
 import { Supervisor, type SupervisorOptions } from "../../gate/supervisor.ts";
 import { equal, ok, rejects } from "../support/assert.ts";
+import { NO_KEYS } from "../support/no_keys.ts";
 import { snapshotOf } from "../support/rules.ts";
 
 async function startWith(worker: string, messages: string[] = [], threads = 1): Promise<Supervisor> {
@@ -13,6 +14,7 @@ async function startWith(worker: string, messages: string[] = [], threads = 1): 
     discovery: () => ({ resolve: () => Promise.resolve(undefined) }),
     login: () => Promise.resolve("wrong"),
     token: () => Promise.resolve({ verdict: "misfit" }),
+    keyring: () => NO_KEYS.keyring,
     hear: () => {},
     log: ({ text }) => messages.push(text),
     scope: new Scope(),

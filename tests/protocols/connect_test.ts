@@ -6,6 +6,7 @@ import { conformProtocol, serve } from "../conformance/protocol.ts";
 import { equal, fails, ok } from "../support/assert.ts";
 import { LIMITS } from "../support/fake_gate.ts";
 import { memoryPair, type MemoryStream, readAll, readExactly } from "../support/memory_stream.ts";
+import { NO_KEYS } from "../support/no_keys.ts";
 import { firstBytes } from "../support/real_client.ts";
 
 const { connect, http } = protocols;
@@ -185,7 +186,7 @@ Deno.test("a client's text in an error is short and printable", async () => {
   ok(/^[\x20-\x7e]{1,600}$/.test(message), message);
 });
 
-const from = { peer: { address: "127.0.0.1", layers: [] }, signal: new AbortController().signal };
+const from = { peer: { address: "127.0.0.1", layers: [] }, signal: new AbortController().signal, ...NO_KEYS };
 
 Deno.test("the client side asks the server side of this gate, with credentials, for the target", async () => {
   const [upstream, target] = memoryPair("upstream");

@@ -29,6 +29,7 @@ export function snapshotOf(
     certificates: [],
     hostAddresses: [],
     domain: "m",
+    keys: "",
     ...given,
   };
 }

@@ -90,7 +90,7 @@ export async function startSshd(folder: Folder) {
       .concat(`UserKnownHostsFile=${folder.path}/known`, "ConnectTimeout=10", "LogLevel=ERROR")
       .flatMap((option) => ["-o", option]),
   ];
-  return server(child, port, { args });
+  return server(child, port, { args, child });
 }
 
 /** The MQTT broker. */

@@ -1,5 +1,6 @@
 /** The gate as `ugate run` serves, without what a process has beside it: no state on disk, no systemd. */
 import { discoveryOf } from "../../gate/commands/discovery.ts";
+import { keyringOf } from "../../gate/commands/keyring.ts";
 import { listenOn } from "../../gate/engine/bind.ts";
 import { Service, type ServiceParts } from "../../gate/service.ts";
 
@@ -14,8 +15,11 @@ export async function startService(
     keep: () => Promise.resolve(),
     busy: () => {},
     namesOf: discoveryOf,
+    keyringOf: (_config, credentials, warn) => keyringOf({ credentials }, noNodeKey, warn),
     bind: ({ address }) => listenOn(address),
     formatOf: () => "json",
     acmeWorker: () => new Worker(new URL("../../gate/threads/acme.ts", import.meta.url), { type: "module" }),
   });
 }
+
+const noNodeKey = () => Promise.reject(new Error("no node is made in tests of a service"));

@@ -3,6 +3,7 @@ import { protocols } from "../../../protocols/mod.ts";
 import { serve } from "../../conformance/protocol.ts";
 import { equal, fails, ok } from "../../support/assert.ts";
 import { joined } from "../../support/client_hello.ts";
+import { NO_KEYS } from "../../support/no_keys.ts";
 import { memoryPair, type MemoryStream, readAll, readExactly } from "../../support/memory_stream.ts";
 
 const { socks } = protocols;
@@ -24,7 +25,7 @@ Deno.test("a client that waits for each answer gets each in turn, and an upstrea
     layers: ["socks"],
     credentials: "alice:se:cret",
   };
-  const through = await socks.wrap!(endpoint, () => Promise.resolve(client), { peer, signal });
+  const through = await socks.wrap!(endpoint, () => Promise.resolve(client), { peer, signal, ...NO_KEYS });
   await serving;
   equal(gate.logins, [["alice", "se:cret"]]);
   equal(gate.asked, [{ host: "a.example", port: 8080 }]);
@@ -40,7 +41,11 @@ Deno.test("a client that waits for each answer gets each in turn, and an upstrea
 async function wrapped(said: Uint8Array, credentials?: string, host = "192.0.2.1") {
   const [inside, proxy] = memoryPair("upstream");
   await proxy.write(said);
-  const from = { peer: { address: "127.0.0.1", layers: [] }, signal: new AbortController().signal };
+  const from = {
+    peer: { address: "127.0.0.1", layers: [] },
+    signal: new AbortController().signal,
+    ...NO_KEYS,
+  };
   const endpoint = { address: { host, port: 443 }, layers: ["socks"], credentials };
   const outcome = socks.wrap!(endpoint, () => Promise.resolve(inside), from);
   const stream = await outcome.catch(() => undefined) as MemoryStream | undefined;
@@ -93,7 +98,7 @@ Deno.test("a server that speaks first is not cut at the proxy's reply, however l
 Deno.test("an aborted handshake with a proxy ends at once with the reason, and the proxy sees a reset", async () => {
   const [inside, proxy] = memoryPair("upstream");
   const abort = new AbortController();
-  const from = { peer: { address: "127.0.0.1", layers: [] }, signal: abort.signal };
+  const from = { peer: { address: "127.0.0.1", layers: [] }, signal: abort.signal, ...NO_KEYS };
   const endpoint = { address: { host: "a.example", port: 1 }, layers: ["socks"] };
   const outcome = socks.wrap!(endpoint, () => Promise.resolve(inside), from);
   await readExactly(proxy, 3);
@@ -113,7 +118,11 @@ Deno.test("credentials that fit no login, and unix sockets, are not asked of a p
 
 Deno.test("a proxy's replies that come byte by byte are the same replies", async () => {
   const [inside, proxy] = memoryPair("upstream");
-  const from = { peer: { address: "127.0.0.1", layers: [] }, signal: new AbortController().signal };
+  const from = {
+    peer: { address: "127.0.0.1", layers: [] },
+    signal: new AbortController().signal,
+    ...NO_KEYS,
+  };
   const endpoint = { address: { host: "a.example", port: 1 }, layers: ["socks"] };
   const outcome = socks.wrap!(endpoint, () => Promise.resolve(inside), from);
   for (const byte of joined(bytes(5, 0), reply5(0))) {
