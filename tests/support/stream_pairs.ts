@@ -9,6 +9,7 @@ import { promiseResolved } from "../../gate/engine/loop.ts";
 import { Socket } from "../../gate/engine/socket.ts";
 import { libc } from "../../gate/engine/sys.ts";
 import type { Pair, StreamSubject } from "../conformance/stream.ts";
+import { NO_KEYS } from "./no_keys.ts";
 import { pause } from "./on_loop.ts";
 import { mux } from "./toy_mux.ts";
 import { xor } from "./toy_xor.ts";
@@ -40,7 +41,7 @@ export async function over(protocol: Protocol, lower: () => Promise<Pair>): Prom
   } as unknown as Gate;
   protocol.serve!(conn, gate)?.catch(() => {}); // its streams tell it
   const address = { host: "pair", port: ++made };
-  const from = { peer: { address: "pair", layers: [] }, signal: AbortSignal.abort() };
+  const from = { peer: { address: "pair", layers: [] }, signal: AbortSignal.abort(), ...NO_KEYS };
   const outer = await protocol.wrap!({ address, layers: [] }, () => Promise.resolve(a), from);
   await outer.write(new Uint8Array([1])); // some layers tell of a stream by its first bytes
   const inner = await entered.promise;

@@ -39,7 +39,7 @@ const BROKEN: readonly (readonly [name: string, text: string, path: string, sent
   ["an unknown tag", `log: { level: ^!secret info }`, "", /a tag/],
   ["an alias without an anchor", `admin: ^*nobody`, "admin", /an alias without an anchor/],
   ["an unknown section", `^lisetners: {}\n`, "lisetners", /unknown key; did you mean "listeners"\?/],
-  ["a key of later", `${EDGE}^ssh: {}\n`, "ssh", /unknown key; expected one of node, listeners/],
+  ["a key of later", `${EDGE}^connect: []\n`, "connect", /unknown key; expected one of node, listeners/],
   [
     "an unknown key",
     LOCAL("protocols: [socks], ^sniffTimout: 3s"),
@@ -396,6 +396,30 @@ const BROKEN: readonly (readonly [name: string, text: string, path: string, sent
     HOSTS(`x: { via: "a:1", layers: [^sock] }`),
     "hosts.x.layers[0]",
     /unknown protocol "sock"; did you mean "socks"/,
+  ],
+  [
+    "an identity that no host can prove",
+    HOSTS(`x: { via: "a:1", layers: [socks], identity: ^role:admin }`),
+    "hosts.x.identity",
+    /expected an identity key:ID, ssh:SHA256:… or spiffe/,
+  ],
+  [
+    "a login name where nobody logs in",
+    HOSTS("x: { addresses: [10.0.0.1], user: ^me }"),
+    "hosts.x.user",
+    /needs via: where to log in/,
+  ],
+  [
+    "a key of SSH that is not there",
+    "ssh: { identities: [agent, ^/nowhere/key] }",
+    "ssh.identities[1]",
+    /Cannot read \/nowhere\/key: there is no such file/,
+  ],
+  [
+    "known hosts that are not there",
+    "ssh: { knownHosts: [^/nowhere/known] }",
+    "ssh.knownHosts[0]",
+    /Cannot read \/nowhere\/known: there is no such file/,
   ],
   [
     "a name as an address",

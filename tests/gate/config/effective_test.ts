@@ -19,6 +19,7 @@ const DEFAULTS = {
   },
   routes: [],
   hosts: {},
+  ssh: {},
   discovery: ["file", "dns"],
   dns: {},
   policy: [],
