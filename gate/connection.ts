@@ -254,7 +254,7 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     this.dialed = address;
     this.stoodAt = now;
     this.record.endpoint = formatTarget(address);
-    this.#roster.dialed(now - (this.resolvedAt || this.askedAt));
+    this.#roster.dialed(this, now - (this.resolvedAt || this.askedAt));
   }
 
   /** Counts as load of an endpoint until its end, or until leaveEndpoint. */

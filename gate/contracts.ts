@@ -7,6 +7,7 @@ import type { Context } from "./engine/openssl_context.ts";
 import type { GateError, LimitName } from "./errors.ts";
 import type { Identity } from "./identity/identity.ts";
 import type { Keyring } from "./keyring.ts";
+import type { NodeStatus, Printed, Reading, Visit } from "./operations.ts";
 import type {
   Credentials,
   PasswordRule,
@@ -198,6 +199,9 @@ export interface Offer {
   readonly port: number;
   /** ms from a message to its answer, as it was measured last. */
   readonly roundTrip: number;
+  /** Streams to it that are open, and how many there were in all. */
+  readonly streams: number;
+  readonly served: number;
   /**
    * A stream to it through the connection, there at once; `told` hears once, in a later turn, that the peer took it, or
    * why not ("refused", "denied", ...): then the stream is over. Who gives up before that aborts it. Throws GateError.
@@ -304,6 +308,12 @@ export interface Gate {
    * connection of the same identity takes a name over.
    */
   offer(conn: Conn, offer: Offer, told: (refused?: GateError) => void): Disposable;
+  /** The connection with what it offers, as who operates the gate sees it. */
+  node(conn: Conn): NodeStatus;
+  /** `hear` is told of who comes for what the connection offers, asks there and goes, until it is disposed. */
+  visits(conn: Conn, hear: (visit: Visit) => void): Disposable;
+  /** What a verb of the command line prints, of this gate: for whom it may tell that. Rejects with GateError. */
+  tell(reading: Reading, conn: Conn): Promise<Printed>;
   /**
    * MOVES `stream`, a channel of `outer`: a connection of its own, of whom `outer` is of. `connect` judges the target that
    * its client names; it is over by a relay, or by `served`. Throws GateError "exhausted", the stream closed.

@@ -4,6 +4,7 @@ import type { Conn, Gate, Limits, Peer, Protocol } from "./contracts.ts";
 import type { Requested, RequestRecord, Routed, TokenAnswer } from "./requests.ts";
 import type { Phase, Stream } from "./streams.ts";
 import { asGateError, GateError } from "./errors.ts";
+import type { NodeStatus, Printed } from "./operations.ts";
 
 /** A client that sent some bytes, then waits. */
 export interface DryClient {
@@ -158,6 +159,20 @@ class DryGate implements Gate {
   listen(): never {
     throw nothingOpens();
   }
+  node(conn: Conn): NodeStatus {
+    const { id, listener, record: { protocol } } = conn;
+    const nobody = { names: [], identity: "", proof: "", peer: "", since: 0, streams: 0, served: 0 };
+    return { ...nobody, id, listener, protocol, up: 0, down: 0 };
+  }
+
+  visits(): Disposable {
+    return { [Symbol.dispose]: () => {} };
+  }
+
+  tell(): Promise<Printed> {
+    return Promise.reject(new GateError("closed", "gate", "Cannot tell of the gate: it is only explained"));
+  }
+
   offer(): Disposable {
     return { [Symbol.dispose]: () => {} };
   }

@@ -2,7 +2,7 @@
 import { GateError } from "./errors.ts";
 import { signalEvent } from "./engine/sys.ts";
 import { type Ledger, makeLedger, settle, type SharedMemory } from "./memory.ts";
-import type { LiveConnection } from "./operations.ts";
+import type { LiveConnection, NodeStatus } from "./operations.ts";
 import type { Order, Report, Start } from "./orders.ts";
 
 /** An engine that does not start within this many ms is given up. */
@@ -92,6 +92,18 @@ export class EngineHost {
     });
     this.tell({ op: "list", id, most });
     return await listed;
+  }
+
+  /** Its connections that others are reached through. */
+  async nodes(): Promise<NodeStatus[]> {
+    const id = this.#nextId++, nodes: NodeStatus[] = [];
+    const told = this.#told("list nodes", ASK_TIME, (report) => {
+      if (report.op !== "nodes" || report.id !== id) return undefined;
+      nodes.push(...report.nodes);
+      return report.more ? undefined : nodes;
+    });
+    this.tell({ op: "nodes", id });
+    return await told;
   }
 
   /** Resolves when everything it counted so far was told. */

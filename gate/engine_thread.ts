@@ -138,6 +138,10 @@ class Engine {
         return this.#admission.roster.list(order.most, (connections, total, more) => {
           post({ op: "listed", id: order.id, total, connections, more });
         });
+      case "nodes":
+        return this.#admission.roster.nodes.list((nodes, more) => {
+          post({ op: "nodes", id: order.id, nodes, more });
+        });
       case "count":
         return this.#admission.roster.count(() => {
           this.#flush();

@@ -5,7 +5,7 @@ import { type EndpointHealth, Health } from "./health.ts";
 import { ConnectionLimits } from "./limits.ts";
 import type { Message } from "./log.ts";
 import { makeLedger, makeSharedMemory, type SharedMemory } from "./memory.ts";
-import type { EngineState, LiveConnection } from "./operations.ts";
+import type { EngineState, LiveConnection, NodeStatus } from "./operations.ts";
 import type { Order, Report } from "./orders.ts";
 import type { Scope } from "./scope.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -142,6 +142,18 @@ export class Engines implements Host {
     };
   }
 
+  /**
+   * The connections that others are reached through, by their first names: of the engines that answer. Rejects with
+   * GateError where none does.
+   */
+  async nodes(): Promise<readonly NodeStatus[]> {
+    const asked = this.#alive, told = await answers(asked.map((engine) => engine.nodes()));
+    if (told.length === 0 && asked.length > 0) {
+      throw new GateError("timeout", "gate", "Cannot list nodes: no engine answers");
+    }
+    return told.flat().sort((a, b) => order(a.names[0], b.names[0]) || a.id - b.id);
+  }
+
   /** Resolves when the engines that answer told all that they counted so far. */
   async count(): Promise<void> {
     await answers(this.#alive.map((engine) => engine.count()));
@@ -219,6 +231,8 @@ export class Engines implements Host {
     }
   }
 }
+
+const order = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0;
 
 /** What came: one engine that hangs or dies while it is asked takes nothing away from what the others tell. */
 async function answers<T>(asked: readonly Promise<T>[]): Promise<T[]> {

@@ -27,6 +27,7 @@ import { SpliceRelay } from "./engine/splice_relay.ts";
 import type { Entrance } from "./entry.ts";
 import type { Errands } from "./errands.ts";
 import { asGateError, atLimit, GateError, type LimitName } from "./errors.ts";
+import type { NodeStatus, Printed, Reading, Visit } from "./operations.ts";
 import type { Login } from "./orders.ts";
 import { endOfProof, expired } from "./proven.ts";
 import type { Questions } from "./questions.ts";
@@ -48,7 +49,7 @@ export interface GateParts {
   readonly terminations: () => Terminations;
   readonly challenges: Challenges;
   readonly questions: Questions;
-  readonly roster: Pick<Roster, "requesting" | "requested">;
+  readonly roster: Pick<Roster, "requesting" | "requested" | "nodes">;
   readonly pool: UpstreamPool;
   readonly rates: RateLimits;
   readonly errands: Errands;
@@ -232,6 +233,18 @@ export class EngineGate implements Gate {
 
   listen(address: Target, outer: Conn, taken: (conn: Conn) => void): Listening {
     return this.#parts.branches.listen(address, outer as Connection, taken);
+  }
+
+  node(conn: Conn): NodeStatus {
+    return this.#parts.roster.nodes.status(conn as Connection);
+  }
+
+  visits(conn: Conn, hear: (visit: Visit) => void): Disposable {
+    return this.#parts.roster.nodes.watch(conn as Connection, hear);
+  }
+
+  tell(reading: Reading, conn: Conn): Promise<Printed> {
+    return this.#parts.questions.print(reading, conn.peer.address);
   }
 
   copy(...given: Parameters<Gate["copy"]>): Promise<number> {

@@ -17,7 +17,7 @@ import type { Wanted } from "./listening.ts";
 import type { Message } from "./log.ts";
 import type { LogFormat } from "./log_line.ts";
 import { Logins } from "./logins.ts";
-import type { Operations } from "./operations.ts";
+import type { Operations, Printed, Reading } from "./operations.ts";
 import type { Report } from "./orders.ts";
 import type { Users } from "./passwords.ts";
 import type { Scope } from "./scope.ts";
@@ -46,6 +46,13 @@ export interface Means {
   readonly formatOf: (config: Configuration) => LogFormat;
   /** A thread for orders of certificates. */
   readonly acmeWorker: () => Worker;
+  /** What a verb of the command line prints of this gate. Rejects with GateError. */
+  readonly print: (
+    reading: Reading,
+    operations: Operations,
+    config: Configuration,
+    credentials: Credentials,
+  ) => Promise<Printed>;
   readonly scope: Scope;
 }
 
@@ -105,6 +112,7 @@ export class InForce {
       login: (login) => this.#logins.check(login),
       token: (given) => this.#tokens.check(given),
       keyring: () => this.#keyring,
+      print: (reading) => this.#means.print(reading, this.#owner.operations, this.#config, this.#credentials),
       hear: (report, engine) => this.#owner.hear(report, engine),
       log: (message) => this.#owner.say(message),
       scope,

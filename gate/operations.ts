@@ -140,6 +140,23 @@ export interface NodeStatus {
   readonly down: number;
 }
 
+/** Somebody who comes for what a node offers, goes, or asks there: plain data. Times in ms. */
+export interface Visit {
+  /** Since the epoch. */
+  readonly at: number;
+  /** What it came for, with the port: `pi.mesh.example.com:443`. */
+  readonly name: string;
+  /** IP literal, or "unix". */
+  readonly from: string;
+  /** A request's method and path, else what it speaks, as the registry calls it. */
+  readonly what: string;
+  /** How it ended: a status, `ok` or a Failure; absent: it begins. */
+  readonly outcome?: string;
+  readonly duration?: number;
+  /** Bytes that were moved both ways. */
+  readonly bytes?: number;
+}
+
 /** How many connections ended like this; `outcome` is `ok` or a Failure, which has a side. */
 export interface EndedCount {
   readonly listener: string;
@@ -184,6 +201,23 @@ export interface Status {
   readonly ended: readonly EndedCount[];
 }
 
+/** Verbs of the command line that change nothing: who has the role `admin` may have them printed through a connection. */
+export const READING_VERBS = ["status", "nodes", "connections", "id", "version"] as const;
+export type ReadingVerb = typeof READING_VERBS[number];
+
+/** One of them; `columns`: how wide its terminal is, where it has one. */
+export interface Reading {
+  readonly verb: ReadingVerb;
+  readonly json: boolean;
+  readonly columns?: number;
+}
+
+/** What it printed, and its exit code. */
+export interface Printed {
+  readonly text: string;
+  readonly code: number;
+}
+
 /** The running gate, for who operates it. What rejects is a GateError. */
 export interface Operations {
   /** What `/status` answers. */
@@ -194,6 +228,8 @@ export interface Operations {
   connections(
     most: number,
   ): Promise<{ readonly total: number; readonly connections: readonly LiveConnection[] }>;
+  /** Who is reached through a connection, by the first of the names. */
+  nodes(): Promise<readonly NodeStatus[]>;
   /** The configuration that holds, secrets masked, `${NAME}` unreplaced. */
   configuration(): unknown;
   /** Whether the engines turn. */

@@ -7,7 +7,7 @@ import type { FilesSite, TokenAnswer, TokenRule } from "./requests.ts";
 import type { Failure, LimitName, Side } from "./errors.ts";
 import type { JournalBatch } from "./journal.ts";
 import type { Ledger, SharedMemory } from "./memory.ts";
-import type { LiveConnection } from "./operations.ts";
+import type { LiveConnection, NodeStatus, Printed, Reading } from "./operations.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** One listening socket; the descriptor stays main's. */
@@ -72,6 +72,7 @@ export type Answer =
   | { readonly id: number; readonly token: TokenAnswer | "throttled" }
   | { readonly id: number; readonly introduction: Introduction }
   | { readonly id: number; readonly signature: Uint8Array }
+  | { readonly id: number; readonly printed: Printed }
   | { readonly id: number; readonly failed: Failed };
 
 /** Main to engine. */
@@ -94,6 +95,8 @@ export type Order =
   | { readonly op: "ticketKeys"; readonly keys: Uint8Array }
   /** Tell the live connections, `most` of them, the newest first. */
   | { readonly op: "list"; readonly id: number; readonly most: number }
+  /** Tell the connections that others are reached through. */
+  | { readonly op: "nodes"; readonly id: number }
   /** Tell what was counted so far, bytes of live connections too. */
   | { readonly op: "count"; readonly id: number }
   /** Take nothing new; tell when nobody is left. */
@@ -105,7 +108,8 @@ export type Question =
   | { readonly ask: "login"; readonly login: Login }
   | { readonly ask: "token"; readonly given: GivenToken }
   | { readonly ask: "introduction"; readonly host: Target }
-  | { readonly ask: "signature"; readonly signing: Signing };
+  | { readonly ask: "signature"; readonly signing: Signing }
+  | { readonly ask: "print"; readonly reading: Reading };
 
 /** Engine to main. */
 export type Report =
@@ -123,6 +127,13 @@ export type Report =
     readonly id: number;
     readonly total: number;
     readonly connections: readonly LiveConnection[];
+    readonly more: boolean;
+  }
+  /** Some of them; `more` are on their way. */
+  | {
+    readonly op: "nodes";
+    readonly id: number;
+    readonly nodes: readonly NodeStatus[];
     readonly more: boolean;
   }
   | { readonly op: "counted"; readonly id: number }

@@ -1,11 +1,12 @@
 /**
- * What an engine asks main: where a name lives, whether a password or a token is right, and for keys of SSH. Answers about
- * names are kept for their lifetime, negatives too, and one question is in flight for each name.
+ * What an engine asks main: where a name lives, whether a password or a token is right, what a command prints, and for
+ * keys of SSH. Answers about names are kept for their lifetime, negatives too, and one question is in flight for each name.
  */
 import { formatTarget, hostMatches, isUnixHost, parseIp, type Target } from "./address.ts";
 import type { Destination } from "./contracts.ts";
 import type { Introduction, Keyring, Signing } from "./keyring.ts";
 import type { TokenAnswer } from "./requests.ts";
+import type { Printed, Reading } from "./operations.ts";
 import type { Answer, Failed, GivenToken, Login, LoginAnswer, Question } from "./orders.ts";
 import { atLimit, GateError } from "./errors.ts";
 import { after, now, promiseResolved } from "./engine/loop.ts";
@@ -27,6 +28,7 @@ const NOUNS: Readonly<Record<Kind, string>> = {
   token: "tokens",
   introduction: "questions for keys",
   signature: "signatures",
+  print: "commands",
 };
 
 type Asked = { readonly settle: (answer: Answer) => void; readonly stop: () => void };
@@ -45,6 +47,7 @@ export class Questions implements Keyring {
     token: new Places(1024, MOST_OF_SOURCE),
     introduction: new Places(1024, MOST_OF_SOURCE),
     signature: new Places(1024, MOST_OF_SOURCE),
+    print: new Places(32, 8),
   };
   /** Credentials that are being verified: who gives the same meanwhile waits for the same answer. */
   readonly #verifying = new Map<string, Promise<Answer>>();
@@ -97,6 +100,15 @@ export class Questions implements Keyring {
     const answer = await this.#askOwn({ ask: "signature", signing });
     if ("signature" in answer) return answer.signature;
     throw new GateError("internal", "gate", "Cannot sign: the answer is about something else");
+  }
+
+  /** What a verb of the command line prints. Rejects with GateError. */
+  async print(reading: Reading, source: string): Promise<Printed> {
+    const refusal = this.#refusal("print", source);
+    if (refusal) throw refusal;
+    const answer = await this.#askFor(source, { ask: "print", reading });
+    if ("printed" in answer) return answer.printed;
+    throw new GateError("internal", "gate", "Cannot tell of the gate: the answer is about something else");
   }
 
   /** Main has answered. */

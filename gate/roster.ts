@@ -8,6 +8,7 @@ import { inSlices } from "./engine/slices.ts";
 import { GateError } from "./errors.ts";
 import type { Journal } from "./journal.ts";
 import { liveConnection } from "./live.ts";
+import { Nodes } from "./nodes.ts";
 import type { LiveConnection } from "./operations.ts";
 import { UNROUTED } from "./request_counts.ts";
 import { ConnectionWords } from "./request_log.ts";
@@ -22,6 +23,8 @@ export class Roster {
   limits!: Limits;
   /** Nobody new comes: messages that are under way are their connections' last ones. */
   draining = false;
+  /** Those that others are reached through. */
+  readonly nodes = new Nodes();
   readonly #census: Census;
   readonly #journal: Journal;
   #drained: (() => void) | undefined;
@@ -81,13 +84,15 @@ export class Roster {
   }
 
   /** A dial for a connection stood, ms after it was asked for. */
-  dialed(ms: number): void {
+  dialed(connection: Connection, ms: number): void {
     this.#journal.dialed(ms);
+    this.nodes.reached(connection);
   }
 
   /** Called once for each connection, at its end. */
   ended(connection: Connection, failure: GateError | undefined): void {
     this.#count(failure);
+    this.nodes.ended(connection, failure);
     this.#journal.write({
       id: connection.id,
       parent: connection.parent,
@@ -120,6 +125,7 @@ export class Roster {
     const route = requests || !record.failure ? connection.route : "";
     const protocol = connection.record.protocol, endpoint = requests ? connection.record.endpoint : "";
     connection.requests++;
+    this.nodes.requested(connection, record, duration);
     connection.leaveRequests();
     (requests ?? this.#journal.requests.of(UNROUTED)).over(record, duration);
     this.#count(record.failure);

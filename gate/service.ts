@@ -142,6 +142,10 @@ export class Service implements Operations {
     return await this.#inForce.supervisor.list(most);
   }
 
+  async nodes(): ReturnType<Operations["nodes"]> {
+    return await this.#inForce.supervisor.nodes();
+  }
+
   configuration(): unknown {
     return this.#reloads.current.shown;
   }

@@ -12,7 +12,7 @@ import type { EndpointHealth } from "./health.ts";
 import type { Keyring } from "./keyring.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import { Listening, type Wanted } from "./listening.ts";
-import type { EngineState, LiveConnection } from "./operations.ts";
+import type { EngineState, LiveConnection, NodeStatus, Printed, Reading } from "./operations.ts";
 import type { Answer, Bound, GivenToken, Login, LoginAnswer, Question, Report } from "./orders.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -27,6 +27,8 @@ export interface SupervisorOptions extends EnginesOptions {
   readonly token: (given: GivenToken) => Promise<TokenAnswer | "throttled">;
   /** Whom our client of SSH believes, and what it logs in with, at this time. */
   readonly keyring: () => Keyring;
+  /** What a verb of the command line prints; rejects with GateError. */
+  readonly print: (reading: Reading) => Promise<Printed>;
   /** What engines tell of connections and endpoints. */
   readonly hear: (report: Report, engine: number) => void;
 }
@@ -141,6 +143,11 @@ export class Supervisor implements Owner {
     return this.#engines.list(most);
   }
 
+  /** The connections that others are reached through, of the engines that answer. */
+  nodes(): Promise<readonly NodeStatus[]> {
+    return this.#engines.nodes();
+  }
+
   /** Resolves when the engines that answer told all that they counted so far. */
   count(): Promise<void> {
     return this.#engines.count();
@@ -186,7 +193,7 @@ export class Supervisor implements Owner {
   }
 
   async #told(question: Question) {
-    const { login, token, keyring } = this.#options;
+    const { login, token, keyring, print } = this.#options;
     switch (question.ask) {
       case "resolve":
         return { destination: await this.#resolve(question.target) };
@@ -198,6 +205,8 @@ export class Supervisor implements Owner {
         return { introduction: await keyring().introduce(question.host) };
       case "signature":
         return { signature: await keyring().sign(question.signing) };
+      case "print":
+        return { printed: await print(question.reading) };
     }
   }
 

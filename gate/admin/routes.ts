@@ -53,6 +53,7 @@ export function adminRoutes(operations: Operations): Routes {
     "/connections": reads(async ({ head }) =>
       json(200, await operations.connections(mostAsked(parameters(head.query, "most").most)))
     ),
+    "/nodes": reads(async () => json(200, { nodes: await operations.nodes() })),
     "/config": reads(async () => json(200, await operations.configuration(), 2)),
     "/trial": reads(({ user }) => {
       refuseStrangers(user);

@@ -92,6 +92,17 @@ function frame(
   return lines;
 }
 
+/** What `ugate connections` prints of these. */
+export function connectionLines({ total, connections }: Connections, width: number): string[] {
+  if (total === 0) return ["no connections"];
+  const rows = connections.map((connection) => ({ connection }));
+  const left = total - rows.length;
+  return [
+    ...listing(rows, false, width),
+    ...left > 0 ? [`${rows.length} of ${counted(total, "connection")}`] : [],
+  ];
+}
+
 function listing(rows: readonly Row[], rates: boolean, width: number): string[] {
   return table(connectionColumns(rates, Date.now()), rows, width);
 }

@@ -1,5 +1,5 @@
 /** What the admin page answers, looked at before it is believed: the gate may be of another version, or no gate. */
-import type { LiveConnection, ReloadOutcome, Status, Trial } from "../operations.ts";
+import type { LiveConnection, NodeStatus, ReloadOutcome, Status, Trial } from "../operations.ts";
 
 export interface Connections {
   readonly total: number;
@@ -45,6 +45,24 @@ export function isStatus(value: unknown): value is Status {
     }) &&
     each(value.certificates, { source: "string", names: "list", file: "string" }) &&
     each(value.ended, { listener: "string", protocol: "string", outcome: "string", count: "number" });
+}
+
+export interface Nodes {
+  readonly nodes: readonly NodeStatus[];
+}
+
+export function isNodes(value: unknown): value is Nodes {
+  return has(value, { nodes: "list" }) && each(value.nodes, {
+    id: "number",
+    names: "list",
+    identity: "string",
+    peer: "string",
+    since: "number",
+    streams: "number",
+    served: "number",
+    up: "number",
+    down: "number",
+  });
 }
 
 export function isConnections(value: unknown): value is Connections {

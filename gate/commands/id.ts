@@ -23,7 +23,7 @@ export async function id({ config: path, json }: IdOptions): Promise<number> {
     const words = wordsOf((await nodeIdentity({ state, domain, given, owner })).identity, config.node.name);
     if (json) console.log(visibleJson(words, 2));
     else {
-      console.log(told(words, config.node).join("\n"));
+      console.log(idLines(words, config.node).join("\n"));
       if (Deno.stdout.isTerminal() && !Deno.noColor) console.log(`\n${await renderQr(words.id)}`);
     }
     return 0;
@@ -39,7 +39,8 @@ async function ownerOf(state: string): Promise<number | undefined> {
   return await Deno.stat(state).then(({ uid }) => uid ?? undefined, () => undefined);
 }
 
-function told(words: NodeWords, { state, key }: Configuration["node"]): string[] {
+/** For people. */
+export function idLines(words: NodeWords, { state, key }: Configuration["node"]): string[] {
   const { id, vip, names, ssh, tls } = words;
   const origin = key === undefined ? `made by this gate, kept in ${state}` : `given: ${key}`;
   const signer = tls.selfSigned ? "signed by itself" : "given";

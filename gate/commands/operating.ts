@@ -20,6 +20,11 @@ export function addOperating(ugate: Command, finish: Finish): void {
       finish(await status(options));
     });
   addConnections(ugate, finish);
+  withGate(ugate.command("nodes").description("who is connected, and under which names"))
+    .action(async (options: GateOptions) => {
+      const { nodes } = await import("./nodes.ts");
+      finish(await nodes(options));
+    });
   withGate(ugate.command("top").description("what each listener does in a second, until q or Ctrl-C"))
     .option("--once", "one sample of a second, as --json and what is no terminal always get")
     .action(async (options: TopOptions) => {

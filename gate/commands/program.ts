@@ -1,6 +1,6 @@
 /** The commands, their options and their help. Each one's code is loaded when it is asked for. */
 import { Argument, Command, CommanderError } from "commander";
-import { VERSION } from "../version.ts";
+import { VERSION_LINE } from "../version.ts";
 import { type Shell, SHELLS } from "./completion/shells.ts";
 import type { DevCertOptions } from "./dev_cert.ts";
 import type { IdOptions } from "./id.ts";
@@ -23,9 +23,6 @@ export async function commandLine(
     return thrown.exitCode === 0 ? exit.done : exit.usage;
   }
 }
-
-const VERSIONS = { ugate: VERSION, deno: Deno.version.deno, target: Deno.build.target };
-const VERSION_LINE = `ugate ${VERSIONS.ugate} (Deno ${VERSIONS.deno}, ${VERSIONS.target})`;
 
 /** The whole command line; `finish` is given the exit code of what was done. */
 export function program(finish: (code: number) => void): Command {
@@ -55,10 +52,8 @@ export function program(finish: (code: number) => void): Command {
   ugate.command("version").description("versions of ugate and of what it runs on")
     .option(...JSON_DATA)
     .action(async ({ json }: { json?: boolean }) => {
-      const { opensslVersion } = await import("../engine/openssl_library.ts");
-      const openssl = opensslVersion();
-      const lines = [VERSION_LINE, openssl ?? "no OpenSSL 3: TLS cannot be ended here"];
-      console.log(json ? JSON.stringify({ ...VERSIONS, openssl }, null, 2) : lines.join("\n"));
+      const { versionLines, versions } = await import("./versions.ts");
+      console.log(json ? JSON.stringify(versions(), null, 2) : versionLines().join("\n"));
       finish(0);
     });
   return ugate;

@@ -134,6 +134,11 @@ async function startService(
     },
     bind: (wanted) => inherited.take(wanted) ?? listenOn(wanted.address),
     formatOf: log.formatOf,
+    print: async (reading, operations, { node }, { node: given }) => {
+      const { print } = await import("./print.ts");
+      const identity = () => parser.node({ state: node.state, domain: node.domain, given });
+      return await print(reading, { operations, node, identity });
+    },
     log: log.writer,
     scope,
   });

@@ -15,6 +15,7 @@ async function startWith(worker: string, messages: string[] = [], threads = 1): 
     login: () => Promise.resolve("wrong"),
     token: () => Promise.resolve({ verdict: "misfit" }),
     keyring: () => NO_KEYS.keyring,
+    print: () => Promise.reject(new Error("nothing is to be printed")),
     hear: () => {},
     log: ({ text }) => messages.push(text),
     scope: new Scope(),

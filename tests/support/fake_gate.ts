@@ -11,6 +11,8 @@ import type {
   TokenRule,
 } from "../../gate/requests.ts";
 import type { Stream } from "../../gate/streams.ts";
+import type { NodeStatus, Printed, Reading, Visit } from "../../gate/operations.ts";
+import { nodeStatus } from "./operations.ts";
 import { asGateError, GateError } from "../../gate/errors.ts";
 import type { MemoryStream } from "./memory_stream.ts";
 
@@ -43,6 +45,8 @@ export interface Script {
   readonly listen?: (address: Target) => GateError | undefined;
   /** Why a registration is refused; undefined: it is granted. */
   readonly offer?: (offer: Offer) => GateError | undefined;
+  /** What a command prints; without, it fails. */
+  readonly print?: (reading: Reading) => Printed | Promise<Printed>;
 }
 
 export class FakeGate implements Gate {
@@ -58,6 +62,8 @@ export class FakeGate implements Gate {
   readonly listening = new Set<{ readonly address: Target; readonly taken: (conn: Conn) => void }>();
   /** What is registered now. */
   readonly offers = new Set<Offer>();
+  /** Who is told of visits. */
+  readonly watching = new Set<(visit: Visit) => void>();
   /** Upstreams that were given back, for the next request. */
   readonly idle: Stream[] = [];
   #reused = false;
@@ -155,6 +161,21 @@ export class FakeGate implements Gate {
   }
 
   /** Granted, unless the script refuses. */
+  node(conn: Conn): NodeStatus {
+    return nodeStatus({ id: conn.id, names: Array.from(this.offers, ({ name, port }) => `${name}:${port}`) });
+  }
+
+  visits(_conn: Conn, hear: (visit: Visit) => void): Disposable {
+    this.watching.add(hear);
+    return { [Symbol.dispose]: () => void this.watching.delete(hear) };
+  }
+
+  async tell(reading: Reading): Promise<Printed> {
+    const printed = await this.#script.print?.(reading);
+    if (printed) return printed;
+    throw new GateError("closed", "gate", "Cannot tell: nobody prints anything here");
+  }
+
   offer(_conn: Conn, offer: Offer, told: (refused?: GateError) => void): Disposable {
     const refused = this.#script.offer?.(offer);
     if (!refused) this.offers.add(offer);

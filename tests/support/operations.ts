@@ -1,5 +1,5 @@
 /** A gate that is not there: Operations with plain answers, of which a test gives its own. */
-import type { LiveConnection, Operations, ReloadOutcome, Status } from "../../gate/operations.ts";
+import type { LiveConnection, NodeStatus, Operations, ReloadOutcome, Status } from "../../gate/operations.ts";
 
 export const APPLIED: ReloadOutcome = {
   result: "applied",
@@ -51,11 +51,29 @@ export const liveConnection = (id: number, given: Partial<LiveConnection> = {}):
   ...given,
 });
 
+export const nodeStatus = (given: Partial<NodeStatus> = {}): NodeStatus => ({
+  id: 7,
+  names: ["pi.mesh.example:22", "pi.mesh.example:443"],
+  identity: "key:abcdefgh",
+  proof: "ssh key",
+  peer: "192.0.2.7:4711",
+  listener: "edge",
+  protocol: "ssh",
+  since: Date.now(),
+  roundTrip: 12.3,
+  streams: 1,
+  served: 17,
+  up: 1500,
+  down: 40_000,
+  ...given,
+});
+
 export function fakeOperations(given: Partial<Operations> = {}): Operations {
   return {
     status: () => Promise.resolve(STATUS),
     metrics: () => Promise.resolve("# HELP up Whether.\n# TYPE up gauge\nup 1\n"),
     connections: () => Promise.resolve({ total: 1, connections: [liveConnection(1)] }),
+    nodes: () => Promise.resolve([nodeStatus()]),
     configuration: () => ({ listeners: {} }),
     healthy: () => true,
     ready: () => true,

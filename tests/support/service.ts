@@ -18,6 +18,7 @@ export async function startService(
     keyringOf: (_config, credentials, warn) => keyringOf({ credentials }, noNodeKey, warn),
     bind: ({ address }) => listenOn(address),
     formatOf: () => "json",
+    print: () => Promise.reject(new Error("nothing is to be printed")),
     acmeWorker: () => new Worker(new URL("../../gate/threads/acme.ts", import.meta.url), { type: "module" }),
   });
 }

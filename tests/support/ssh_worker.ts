@@ -11,6 +11,7 @@ import { JointRelay } from "../../gate/engine/joint_relay.ts";
 import { Socket } from "../../gate/engine/socket.ts";
 import { tuneTcp } from "../../gate/engine/sys.ts";
 import type { GateError } from "../../gate/errors.ts";
+import type { Reading, Visit } from "../../gate/operations.ts";
 import type { Above, Secured } from "../../protocols/ssh/above.ts";
 import { Connection, type Opening } from "../../protocols/ssh/channels/connection.ts";
 import { CONNECT_FAILED, UNKNOWN_TYPE } from "../../protocols/ssh/numbers.ts";
@@ -18,7 +19,12 @@ import { hostKeyOf } from "../../protocols/ssh/host_key.ts";
 import { prepareHybrid } from "../../protocols/ssh/kex/exchanges.ts";
 import { SIGNATURE_ALGORITHMS } from "../../protocols/ssh/keys/algorithms.ts";
 import { type Settings, Transport } from "../../protocols/ssh/transport.ts";
+import { Sessions } from "../../protocols/ssh/session/mod.ts";
+import type { Owner } from "../../protocols/ssh/session/session.ts";
 import { encoded } from "../../protocols/ssh/wire.ts";
+import { fakeConn } from "./fake_gate.ts";
+import { memoryPair } from "./memory_stream.ts";
+import { nodeStatus } from "./operations.ts";
 
 /** What the thread is to do; it ends when the flag is set. */
 export interface SshOrder {
@@ -32,6 +38,8 @@ export interface SshOrder {
   readonly keyLifeBytes?: number;
   /** As a server: lets everybody in, and connects channels to where they ask for. */
   readonly forwards?: boolean;
+  /** As such a server: what may be done in sessions, and the names that are offered. */
+  readonly sessions?: { readonly grant: Owner["grant"]; readonly names: readonly string[] };
 }
 
 /** What it tells, of each connection once it is over; and first the port that it listens on. */
@@ -65,7 +73,11 @@ class Doorman implements Above {
   #answer: number | undefined;
   blob: Uint8Array | undefined;
 
-  constructor(readonly isServer: boolean, readonly forwards = false) {}
+  constructor(
+    readonly isServer: boolean,
+    readonly forwards = false,
+    readonly sessions?: SshOrder["sessions"],
+  ) {}
 
   secured(facts: Secured): void {
     this.#facts = facts;
@@ -96,8 +108,10 @@ class Doorman implements Above {
 
   #welcome(): void {
     this.transport.send(Uint8Array.of(WELCOME));
+    const sessions = this.sessions && new Sessions(ownerOf(this.sessions));
     new Connection(this.transport, {
-      opens: (opening) => void forward(opening),
+      opens: (opening) =>
+        sessions && opening.type === "session" ? sessions.opens(opening) : void forward(opening),
       request: (_name, _from, answer) => answer?.no(),
       broke: (reason) => this.broke(reason),
     }, { most: MOST_CHANNELS, roundTrip: this.#facts!.roundTrip });
@@ -160,6 +174,26 @@ async function forward(opening: Opening): Promise<void> {
   }
 }
 
+/** A gate with a visitor every 100 ms. */
+function ownerOf({ grant, names }: NonNullable<SshOrder["sessions"]>): Owner {
+  const conn = { ...fakeConn(memoryPair()[0], { protocols: ["tls", "http", "ssh"] }) };
+  const visits = (_conn: unknown, hear: (visit: Visit) => void) => {
+    const cancels: (() => void)[] = [];
+    const next = () => {
+      cancels.push(after(100, next));
+      hear({ ...VISIT, at: Date.now() });
+    };
+    next();
+    return { [Symbol.dispose]: () => cancels.forEach((cancel) => cancel()) };
+  };
+  const tell = ({ verb, json, columns }: Reading) =>
+    Promise.resolve({ text: `${verb} ${json} ${columns}\nover\n`, code: 0 });
+  return { conn, gate: { node: () => nodeStatus({ names }), visits, tell }, grant };
+}
+
+/** Somebody came who would move the cursor. */
+const VISIT = { name: "pi.mesh.example:80", from: "203.0.113.7", what: "GET /\x1b[2J", outcome: "200" };
+
 const keyLife = ({ keyLifeBytes: bytes }: SshOrder) =>
   bytes === undefined ? undefined : { bytes, time: 3_600_000 };
 
@@ -176,7 +210,7 @@ function serve(order: SshOrder) {
   const acceptor = new Acceptor(listening.fd, {
     accepted: (fd) => {
       tuneTcp(fd);
-      const doorman = new Doorman(true, order.forwards);
+      const doorman = new Doorman(true, order.forwards, order.sessions);
       doorman.transport = new Transport(
         "server",
         new Socket(fd, "client", AF_INET).joint(),

@@ -14,6 +14,7 @@ import {
   CHANNEL_FAILURE,
   CHANNEL_REQUEST,
   CHANNEL_SUCCESS,
+  EXTENDED_DATA,
   WINDOW_ADJUST,
 } from "../numbers.ts";
 import type { Transport } from "../transport.ts";
@@ -144,6 +145,15 @@ export class Channel implements Core {
     this.#send((to) =>
       to.byte(CHANNEL_REQUEST).uint32(this.peer).text(name).boolean(answered !== undefined).raw(data)
     );
+  }
+
+  /** EXTENDED_DATA of a kind, for what is short: false where the window has no room for it, and nothing is sent. */
+  extend(kind: number, bytes: Uint8Array): boolean {
+    const fits = bytes.length <= Math.min(this.#sendWindow, this.#mostData);
+    if (this.peer < 0 || this.#endedOut || this.#closedOut || !fits) return false;
+    this.#sendWindow -= bytes.length;
+    this.#send((to) => to.byte(EXTENDED_DATA).uint32(this.peer).uint32(kind).string(bytes));
+    return true;
   }
 
   // What the peer does.

@@ -1,0 +1,29 @@
+/** Channels of the type `session` of one connection. */
+import type { Opening } from "../channels/connection.ts";
+import { SHORTAGE } from "../numbers.ts";
+import { type Owner, Session } from "./session.ts";
+import type { Here } from "./ways.ts";
+
+/** Of a connection at once: a person looks at one. */
+const MOST_SESSIONS = 10;
+
+export class Sessions {
+  readonly #owner: Owner;
+  #open = 0;
+
+  constructor(owner: Owner) {
+    this.#owner = owner;
+  }
+
+  /** Accepts the channel, or refuses it. */
+  opens(opening: Opening): void {
+    if (this.#open >= MOST_SESSIONS) return opening.refuse(SHORTAGE, "too many sessions");
+    this.#open++;
+    new Session(opening.accept(), this.#owner, hereOf(this.#owner), () => this.#open--);
+  }
+}
+
+function hereOf({ conn }: Owner): Here {
+  const { host, port } = conn.localAddress ?? { host: "GATE", port: 22 };
+  return { host, port, protocols: conn.protocols };
+}
