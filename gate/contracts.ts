@@ -199,9 +199,6 @@ export interface Offer {
   readonly port: number;
   /** ms from a message to its answer, as it was measured last. */
   readonly roundTrip: number;
-  /** Streams to it that are open, and how many there were in all. */
-  readonly streams: number;
-  readonly served: number;
   /**
    * A stream to it through the connection, there at once; `told` hears once, in a later turn, that the peer took it, or
    * why not ("refused", "denied", ...): then the stream is over. Who gives up before that aborts it. Throws GateError.

@@ -139,9 +139,7 @@ class Engine {
           post({ op: "listed", id: order.id, total, connections, more });
         });
       case "nodes":
-        return this.#admission.roster.nodes.list((nodes, more) => {
-          post({ op: "nodes", id: order.id, nodes, more });
-        });
+        return post({ op: "nodes", id: order.id, nodes: [], more: false });
       case "count":
         return this.#admission.roster.count(() => {
           this.#flush();

@@ -27,6 +27,7 @@ import { SpliceRelay } from "./engine/splice_relay.ts";
 import type { Entrance } from "./entry.ts";
 import type { Errands } from "./errands.ts";
 import { asGateError, atLimit, GateError, type LimitName } from "./errors.ts";
+import { nodeStatus } from "./node_status.ts";
 import type { NodeStatus, Printed, Reading, Visit } from "./operations.ts";
 import type { Login } from "./orders.ts";
 import { endOfProof, expired } from "./proven.ts";
@@ -49,7 +50,7 @@ export interface GateParts {
   readonly terminations: () => Terminations;
   readonly challenges: Challenges;
   readonly questions: Questions;
-  readonly roster: Pick<Roster, "requesting" | "requested" | "nodes">;
+  readonly roster: Pick<Roster, "requesting" | "requested" | "visits">;
   readonly pool: UpstreamPool;
   readonly rates: RateLimits;
   readonly errands: Errands;
@@ -236,11 +237,11 @@ export class EngineGate implements Gate {
   }
 
   node(conn: Conn): NodeStatus {
-    return this.#parts.roster.nodes.status(conn as Connection);
+    return nodeStatus(conn as Connection, { names: [], streams: 0, served: 0 });
   }
 
   visits(conn: Conn, hear: (visit: Visit) => void): Disposable {
-    return this.#parts.roster.nodes.watch(conn as Connection, hear);
+    return this.#parts.roster.visits.watch(conn as Connection, hear);
   }
 
   tell(reading: Reading, conn: Conn): Promise<Printed> {

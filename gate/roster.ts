@@ -8,12 +8,12 @@ import { inSlices } from "./engine/slices.ts";
 import { GateError } from "./errors.ts";
 import type { Journal } from "./journal.ts";
 import { liveConnection } from "./live.ts";
-import { Nodes } from "./nodes.ts";
 import type { LiveConnection } from "./operations.ts";
 import { UNROUTED } from "./request_counts.ts";
 import { ConnectionWords } from "./request_log.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { stagesOf } from "./stages.ts";
+import { Visits } from "./visits.ts";
 
 /** Live connections told at once. */
 const PART = 200;
@@ -23,8 +23,7 @@ export class Roster {
   limits!: Limits;
   /** Nobody new comes: messages that are under way are their connections' last ones. */
   draining = false;
-  /** Those that others are reached through. */
-  readonly nodes = new Nodes();
+  readonly visits = new Visits();
   readonly #census: Census;
   readonly #journal: Journal;
   #drained: (() => void) | undefined;
@@ -86,13 +85,13 @@ export class Roster {
   /** A dial for a connection stood, ms after it was asked for. */
   dialed(connection: Connection, ms: number): void {
     this.#journal.dialed(ms);
-    this.nodes.reached(connection);
+    this.visits.reached(connection);
   }
 
   /** Called once for each connection, at its end. */
   ended(connection: Connection, failure: GateError | undefined): void {
     this.#count(failure);
-    this.nodes.ended(connection, failure);
+    this.visits.ended(connection, failure);
     this.#journal.write({
       id: connection.id,
       parent: connection.parent,
@@ -125,7 +124,7 @@ export class Roster {
     const route = requests || !record.failure ? connection.route : "";
     const protocol = connection.record.protocol, endpoint = requests ? connection.record.endpoint : "";
     connection.requests++;
-    this.nodes.requested(connection, record, duration);
+    this.visits.requested(connection, record, duration);
     connection.leaveRequests();
     (requests ?? this.#journal.requests.of(UNROUTED)).over(record, duration);
     this.#count(record.failure);

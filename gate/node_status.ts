@@ -1,0 +1,18 @@
+/** A connection as who lists nodes sees it. */
+import type { Connection } from "./connection.ts";
+import { peerText } from "./log_line.ts";
+import type { NodeStatus } from "./operations.ts";
+
+/** What it offers, and what went there. */
+export type Offering = Pick<NodeStatus, "names" | "streams" | "served" | "roundTrip">;
+
+export function nodeStatus(connection: Connection, offering: Offering): NodeStatus {
+  const { id, peer, listener, record: { protocol }, beganAt } = connection, { up, down } = connection.moved;
+  return {
+    ...{ id, listener, protocol, since: beganAt, up, down },
+    ...offering,
+    identity: peer.identity?.name ?? "",
+    proof: peer.identity?.proof ?? "",
+    peer: peerText(peer),
+  };
+}
