@@ -12,6 +12,7 @@ import type { Accepting } from "./engine/acceptor.ts";
 import type { AskHealth } from "./engine/checks.ts";
 import { AF_UNIX } from "./engine/layout.ts";
 import { closeOwned } from "./engine/owned.ts";
+import { nextTurn, now } from "./engine/loop.ts";
 import { OwnDials } from "./engine/own_dials.ts";
 import { Socket } from "./engine/socket.ts";
 import { UpstreamPool } from "./engine/upstream_pool.ts";
@@ -21,6 +22,7 @@ import { GateError } from "./errors.ts";
 import { EngineGate } from "./gate.ts";
 import { type EndpointChanged, Health } from "./health.ts";
 import type { Journal } from "./journal.ts";
+import { KeyLogins } from "./key_logins.ts";
 import { ConnectionLimits, type Place } from "./limits.ts";
 import type { Bound, Question, Start } from "./orders.ts";
 import { Questions } from "./questions.ts";
@@ -29,6 +31,7 @@ import type { ProxyHeader } from "./route_dialer.ts";
 import { Roster } from "./roster.ts";
 import { Ruling } from "./ruling.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { Throttle } from "./throttle.ts";
 import { TlsContexts } from "./tls_contexts.ts";
 import { UpstreamTls } from "./upstream_tls.ts";
 
@@ -66,6 +69,7 @@ export class Admission {
   readonly #dispatcher: Dispatcher;
   readonly #entries = new Map<number, Entry>();
   readonly #pool = new UpstreamPool();
+  readonly #prepared = new Set<string>();
   #nextId: number;
 
   constructor(registry: Registry, start: Start, journal: Journal, main: Main) {
@@ -106,11 +110,23 @@ export class Admission {
     });
   }
 
+  /** Loads what protocols of listeners need before their first connection, each once. */
+  async prepare(pause?: () => Promise<void>): Promise<void> {
+    const { protocols } = this.#registry;
+    const spoken = Object.values(this.#ruling.snapshot.listeners).flatMap(({ protocols }) => protocols);
+    for (const name of new Set(spoken)) {
+      if (!protocols[name]?.prepare || this.#prepared.has(name)) continue;
+      this.#prepared.add(name);
+      await protocols[name].prepare(pause);
+    }
+  }
+
   /** From now on this configuration holds; what is under way goes on, but for what lost its right. */
   apply(snapshot: Snapshot): void {
     this.#ruling.replace(snapshot);
     this.#branches.judge();
     for (const entry of this.#entries.values()) entry.follow();
+    void this.prepare(nextTurn);
   }
 
   /** Who takes the connections of a listening socket. */
@@ -147,6 +163,12 @@ export class Admission {
       protocols: this.#registry.protocols,
       connector: () => this.#ruling.connector,
       terminations: () => this.#ruling.terminations,
+      decider: () => this.#ruling.decider,
+      keyLogins: new KeyLogins({
+        ruling: () => this.#ruling,
+        throttle: new Throttle(() => now, "logins"),
+        failed: ({ listener, record }) => journal.authFailed(listener, record.protocol),
+      }),
       challenges: this.challenges,
       questions: this.questions,
       roster: this.roster,

@@ -71,6 +71,8 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   /** What is under way for it: a question or a dial; and around those a handshake with an upstream. */
   underWay: Cancellable | undefined;
   wrapping: Cancellable | undefined;
+  /** What a protocol answers when other rules hold. */
+  recheck: (() => GateError | undefined) | undefined;
   /** What a protocol wants to hear of its being cut. */
   onAbort: ((reason: GateError) => void) | undefined;
   /** The pooled upstream that serves it now, and the one that serves nobody else. */
@@ -378,7 +380,11 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     this.leaveRequests();
     this.upstream?.leavePool();
     this.ownUpstream?.close();
-    this.upstream = this.ownUpstream = this.onAbort = undefined;
+    this.upstream =
+      this.ownUpstream =
+      this.onAbort =
+      this.recheck =
+        undefined;
     if (this.#undo) { for (const act of this.#undo) act(); }
   }
 

@@ -8,6 +8,7 @@ import type { GateError, LimitName } from "./errors.ts";
 import type { Identity } from "./identity/identity.ts";
 import type { Keyring } from "./keyring.ts";
 import type { NodeStatus, Printed, Reading, Visit } from "./operations.ts";
+import type { LoginReader } from "./identity/logins.ts";
 import type {
   Credentials,
   PasswordRule,
@@ -18,6 +19,7 @@ import type {
   TokenAnswer,
   TokenRule,
 } from "./requests.ts";
+import type { SshRules } from "./snapshot.ts";
 import type { Pace, Progress, Stream, Verdict } from "./streams.ts";
 
 /** What is known of who connected: facts, replaced and never mutated. */
@@ -111,6 +113,8 @@ export interface Conn {
   idle(ms: number): void;
   /** The gate takes nothing new: the message that is under way is the last one. */
   readonly stopping: boolean;
+  /** Asked when other rules hold: why who logged in may not go on; undefined: it may. */
+  recheck: (() => GateError | undefined) | undefined;
   /** Called once, when the client resets or the connection is cut: what is under way for it may end. */
   onAbort: ((reason: GateError) => void) | undefined;
   /** For who serves it without a promise: what that would have resolved or been rejected (`thrown`) with. */
@@ -170,6 +174,12 @@ export type Naming = "target" | "serverName" | "host" | "nothing";
 
 export interface Protocol {
   readonly naming: Naming;
+  /** The same where no route takes it, and the gate itself serves it; absent: nothing does. */
+  readonly unrouted?: Naming;
+  /** Who may log in by files. */
+  readonly logins?: LoginReader;
+  /** Loads what it needs before the first connection, on an engine; `pause` is awaited between steps that take long. */
+  prepare?(pause?: () => Promise<void>): Promise<void>;
   /** Whether it can ask who the user is (RFC 1929, Basic): a listener with `users` needs that where the client names. */
   readonly authenticates?: boolean;
   /** Pure; decides within its own bound; a verdict never changes once it is yes or no. */
@@ -241,6 +251,23 @@ export interface Listening extends Disposable {
   readonly address: Target;
 }
 
+/** Logins with keys, certificates and tokens, for a protocol that the gate itself serves. */
+export interface Logins {
+  /** What holds: another object means other rules. Throws GateError where no listener speaks such a protocol. */
+  readonly rules: SshRules;
+  /** Whether an allow rule names this identity for who comes in there: then its key needs to stand in no file. */
+  isNamed(conn: Conn, identity: string): boolean;
+  /**
+   * Who has logged in, and under which name: facts of conn.peer and the record. Throws GateError "denied" where policy
+   * refuses this identity, whatever it asks for.
+   */
+  proved(conn: Conn, identity: Identity, name: string): void;
+  /** Somebody showed what does not let him in: it is counted, and after many of them its source has to wait. */
+  failed(conn: Conn): void;
+  /** Throws GateError "exhausted" where it has. */
+  requirePatience(conn: Conn): void;
+}
+
 /** Everything a protocol may do. */
 export interface Gate {
   /** How TLS ends here by the route of who asks for this; undefined: it is passed on. Throws GateError as connect. */
@@ -250,6 +277,9 @@ export interface Gate {
    * idle upstream will do. Throws or rejects with GateError.
    */
   connect(to: Target | Routed | undefined, conn: Conn, reuse?: boolean): Stream | Promise<Stream>;
+  /** Whether a route takes such connections whole, as their protocol comes. */
+  passes(conn: Conn): boolean;
+  readonly keyLogins: Logins;
   /** Whether some path is a challenge now: see challenge. */
   readonly challenged: boolean;
   /** What a GET of this path is answered with before any route, for an authority that certifies; undefined: nothing. */

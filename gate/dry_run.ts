@@ -59,6 +59,7 @@ export async function dryRun(name: string, protocol: Protocol, client: DryClient
     patience: () => {},
     idle: () => {},
     stopping: false,
+    recheck: undefined,
     onAbort: undefined,
     served: (thrown) => thrown === undefined ? resolve() : reject(thrown),
     signal: new AbortController().signal,
@@ -87,6 +88,15 @@ class DryGate implements Gate {
   }
 
   challenge(): undefined {}
+
+  /** What the gate serves itself where no route takes it asks for nothing before somebody has logged in. */
+  passes(): boolean {
+    return true;
+  }
+
+  get keyLogins(): never {
+    throw new GateError("unsupported", "gate", "Cannot log in: it is only explained");
+  }
 
   connect(to: Target | Routed | undefined): Promise<Stream> {
     this.asked = { target: to && "host" in to ? to : undefined };

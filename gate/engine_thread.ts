@@ -13,7 +13,8 @@ import { clearEvent, libc } from "./engine/sys.ts";
 import { causeChain } from "./errors.ts";
 import { Journal } from "./journal.ts";
 import type { Bound, Order, Report, Start } from "./orders.ts";
-import type { CertificateRule, PolicyRule, RouteRule } from "./snapshot.ts";
+import type { AuthorizedKey } from "./identity/logins.ts";
+import type { CertificateRule, PolicyRule, RouteRule, Snapshot } from "./snapshot.ts";
 
 /** How often records and counters go to main, ms. */
 const REPORT_INTERVAL = 200;
@@ -51,6 +52,7 @@ class Engine {
   readonly #routes: RouteRule[] = [];
   readonly #policy: PolicyRule[] = [];
   readonly #certificates: CertificateRule[] = [];
+  #keys: AuthorizedKey[] = [];
 
   constructor(registry: Registry, start: Start) {
     this.#start = start;
@@ -78,6 +80,7 @@ class Engine {
         this.#takeOrders();
       },
     }, EPOLLIN);
+    await this.#admission.prepare();
     this.#report();
     post({ op: "ready", wake });
     try {
@@ -118,17 +121,14 @@ class Engine {
         return;
       case "certificates":
         return void this.#certificates.push(...order.certificates);
+      case "keys":
+        return void this.#keys.push(...order.keys);
       case "ticketKeys":
         return this.#admission.tlsContexts.setTicketKeys(order.keys);
       case "challenges":
         return this.#admission.challenges.replace(order.challenges);
       case "snapshot":
-        this.#admission.apply({
-          ...order.snapshot,
-          routes: this.#routes.splice(0),
-          policy: this.#policy.splice(0),
-          certificates: this.#certificates.splice(0),
-        });
+        this.#admission.apply(this.#whole(order.snapshot));
         return order.handed.forEach((bound) => this.#listen(bound));
       case "answer":
         return this.#admission.questions.answered(order.answer);
@@ -153,6 +153,19 @@ class Engine {
       case "stop":
         return this.#stop();
     }
+  }
+
+  /** With what came before it. */
+  #whole(snapshot: Snapshot): Snapshot {
+    const { ssh } = snapshot, keys = this.#keys;
+    this.#keys = [];
+    return {
+      ...snapshot,
+      routes: this.#routes.splice(0),
+      policy: this.#policy.splice(0),
+      certificates: this.#certificates.splice(0),
+      ssh: ssh && { ...ssh, logins: { ...ssh.logins, keys } },
+    };
   }
 
   /** The socket may have been another listener's until now. */

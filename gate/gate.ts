@@ -6,7 +6,7 @@ import type { Challenges } from "./challenges.ts";
 import type { Connection } from "./connection.ts";
 import type { Connector } from "./connector.ts";
 import type { Target } from "./address.ts";
-import type { Conn, Gate, Listening, Offer, Peer, Protocols, Termination } from "./contracts.ts";
+import type { Conn, Gate, Listening, Logins, Offer, Peer, Protocols, Termination } from "./contracts.ts";
 import type {
   Credentials,
   PasswordRule,
@@ -30,6 +30,8 @@ import { asGateError, atLimit, GateError, type LimitName } from "./errors.ts";
 import { nodeStatus } from "./node_status.ts";
 import type { NodeStatus, Printed, Reading, Visit } from "./operations.ts";
 import type { Login } from "./orders.ts";
+import type { Decider } from "./decide.ts";
+import { askingOf } from "./asking.ts";
 import { endOfProof, expired } from "./proven.ts";
 import type { Questions } from "./questions.ts";
 import { type RateLimits, scopeOf } from "./rate_limits.ts";
@@ -48,6 +50,8 @@ export interface GateParts {
   readonly protocols: Protocols;
   readonly connector: () => Connector;
   readonly terminations: () => Terminations;
+  readonly decider: () => Decider;
+  readonly keyLogins: Logins;
   readonly challenges: Challenges;
   readonly questions: Questions;
   readonly roster: Pick<Roster, "requesting" | "requested" | "visits">;
@@ -73,6 +77,15 @@ export class EngineGate implements Gate {
   termination(target: Target | undefined, conn: Conn): Termination | undefined {
     const { challenges, terminations } = this.#parts;
     return challenges.termination(conn as Connection) ?? terminations().of(target, conn as Connection);
+  }
+
+  passes(conn: Conn): boolean {
+    const { entrance: { entry } } = conn as Connection;
+    return this.#parts.decider().router.match(askingOf(conn, "nothing", entry.trusted)) !== undefined;
+  }
+
+  get keyLogins(): Logins {
+    return this.#parts.keyLogins;
   }
 
   get challenged(): boolean {

@@ -12,6 +12,9 @@ import type { Keyring } from "./keyring.ts";
 import type { Resolver } from "./contracts.ts";
 import type { ListeningSocket } from "./engine/bind.ts";
 import { GateError, placed } from "./errors.ts";
+import type { HostKeyRule } from "./identity/logins.ts";
+import { NODE_SUFFIXES } from "./identity/node_id.ts";
+import type { Node } from "./identity/node_identity.ts";
 import { blame, listenersOf, pagesOf } from "./handover.ts";
 import type { Wanted } from "./listening.ts";
 import type { Message } from "./log.ts";
@@ -21,7 +24,7 @@ import type { Operations, Printed, Reading } from "./operations.ts";
 import type { Report } from "./orders.ts";
 import type { Users } from "./passwords.ts";
 import type { Scope } from "./scope.ts";
-import type { CertificateRule } from "./snapshot.ts";
+import type { CertificateRule, SshRules } from "./snapshot.ts";
 import { type Desired, Supervisor } from "./supervisor.ts";
 import { type Throttled, throttledMessage } from "./throttle.ts";
 import { Tokens } from "./tokens.ts";
@@ -44,6 +47,8 @@ export interface Means {
   ) => Keyring;
   readonly bind: (wanted: Wanted) => ListeningSocket;
   readonly formatOf: (config: Configuration) => LogFormat;
+  /** Who this gate is; rejects with GateError. */
+  readonly node: (loaded: Pick<Loaded, "config" | "credentials">) => Promise<Node>;
   /** A thread for orders of certificates. */
   readonly acmeWorker: () => Worker;
   /** What a verb of the command line prints of this gate. Rejects with GateError. */
@@ -79,6 +84,7 @@ export class InForce {
   #acme: AcmeAgent | undefined;
   #config: Configuration;
   #credentials: Credentials;
+  #ssh: SshRules | undefined;
   #names: Names;
   #keyring: Keyring;
   #admin: Admin | undefined;
@@ -103,6 +109,7 @@ export class InForce {
     await this.#prepare(this.#config);
     this.#believe(this.#config);
     this.#admin = await this.#startAdmin(this.#config);
+    this.#ssh = await this.#prepareSsh(this.#config, this.#credentials);
     const prepared = await this.#prepareAcme(this.#config, this.#credentials);
     this.#supervisor = await Supervisor.start({
       threads: this.#config.engine.threads,
@@ -116,7 +123,7 @@ export class InForce {
       hear: (report, engine) => this.#owner.hear(report, engine),
       log: (message) => this.#owner.say(message),
       scope,
-    }, this.#desired(this.#config, this.#credentials, prepared));
+    }, this.#desired(this.#config, this.#credentials, this.#ssh, prepared));
     this.#follow(this.#names);
     this.#acme?.hold(prepared);
   }
@@ -151,11 +158,13 @@ export class InForce {
     await this.#prepare(config);
     const admin = same(before.admin, config.admin) ? undefined : await this.#startAdmin(config);
     const names = sameNames(before, config) ? undefined : this.#means.namesOf(config);
-    const prepared = await this.#prepareAcme(config, credentials);
+    const prepared = await this.#prepareAcme(config, credentials),
+      ssh = await this.#prepareSsh(config, credentials);
     try {
       freeNumbers(this.#numbering, this.supervisor.snapshot, this.supervisor);
-      await this.supervisor.apply(this.#desired(config, credentials, prepared, admin), () => {
+      await this.supervisor.apply(this.#desired(config, credentials, ssh, prepared, admin), () => {
         this.#config = config;
+        this.#ssh = ssh;
         this.#credentials = credentials;
         this.#keyring = this.#keyringOf(config, credentials);
         this.#acme?.hold(prepared);
@@ -219,13 +228,29 @@ export class InForce {
   /** What an authority issued holds beside the files. */
   async #renewed(): Promise<void> {
     const prepared = await this.#prepareAcme(this.#config, this.#credentials);
-    this.supervisor.refresh(this.#desired(this.#config, this.#credentials, prepared).snapshot);
+    const desired = this.#desired(this.#config, this.#credentials, this.#ssh, prepared);
+    this.supervisor.refresh(desired.snapshot);
+  }
+
+  /** Who this gate is where SSH ends here, and whom it believes; undefined: no listener speaks it. */
+  async #prepareSsh(config: Configuration, credentials: Credentials): Promise<SshRules | undefined> {
+    if (!credentials.logins) return undefined;
+    const { ssh: { banner, loginTimeout }, issuers } = config, { logins, hostKey } = credentials.logins;
+    return {
+      hostKeys: [hostKey ?? hostKeyOf(await this.#means.node({ config, credentials }))],
+      logins,
+      banner,
+      loginTimeout,
+      issuers: issuers.map(({ issuer }) => issuer),
+      audiences: [`ssh://${hostOf(config)}`],
+    };
   }
 
   /** `admin`: the page that will be there then. */
   #desired(
     config: Configuration,
     credentials: Credentials,
+    ssh: SshRules | undefined,
     { entries }: Prepared,
     admin = this.#admin,
   ): Desired {
@@ -237,6 +262,7 @@ export class InForce {
       digestsOf: (users) => this.#logins.digests({ [ROUTES]: users })[ROUTES] ?? {},
       format: this.#means.formatOf(config),
       credentials,
+      ssh,
       issued: Array.from(entries.values(), ({ name, issued }) => issued ? ruleOf(issued) : pendingRule(name)),
     });
     const wanted = Object.values(config.listeners).flatMap(({ name, addresses, places }) =>
@@ -292,6 +318,16 @@ export class InForce {
 
 /** Users of routes are one person wherever they are named alike and give the same password. No listener is called so. */
 const ROUTES = "";
+
+const hostKeyOf = ({ identity: { sshHostKey }, secrets: { sshHostPkcs8 } }: Node): HostKeyRule => (
+  { algorithm: sshHostKey.type, blob: sshHostKey.blob, pkcs8: sshHostPkcs8 }
+);
+
+/** `NAME.DOMAIN` */
+function hostOf({ node: { name, domain } }: Configuration): string {
+  const end = `.${domain || NODE_SUFFIXES[0]}`;
+  return name.endsWith(end) ? name : name + end;
+}
 
 const ruleOf = ({ facts: { names, notAfter, digest }, keyPair }: Issued): CertificateRule => (
   { place: "acme", names, notAfter, digest, ...keyPair }

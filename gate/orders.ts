@@ -3,6 +3,7 @@ import type { PendingChallenges } from "./acme/pending.ts";
 import type { Target } from "./address.ts";
 import type { Destination } from "./contracts.ts";
 import type { Introduction, Signing } from "./keyring.ts";
+import type { AuthorizedKey } from "./identity/logins.ts";
 import type { FilesSite, TokenAnswer, TokenRule } from "./requests.ts";
 import type { Failure, LimitName, Side } from "./errors.ts";
 import type { JournalBatch } from "./journal.ts";
@@ -82,6 +83,7 @@ export type Order =
   /** Some rules of the snapshot that follows: an engine that took thousands at once would stall. */
   | { readonly op: "rules"; readonly routes: Snapshot["routes"]; readonly policy: Snapshot["policy"] }
   | { readonly op: "certificates"; readonly certificates: Snapshot["certificates"] }
+  | { readonly op: "keys"; readonly keys: readonly AuthorizedKey[] }
   /**
    * The snapshot without those. Live connections are judged again: rights may have been taken away. Sockets that are
    * `handed` are another listener's with it: nobody is accepted for one that has no rules any more.

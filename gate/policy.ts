@@ -38,12 +38,14 @@ const NO_ADDRESS: Judgement = { verdict: "deny", by: "the answer, which is no ad
 export class Policy {
   readonly #rules: readonly CompiledRule[];
   readonly #anyBars: boolean;
+  readonly #anyRefuses: boolean;
   readonly #own: OwnAddresses;
 
   /** `isOwnIp` tells whether an IP address is one of this machine's; it is asked only about ports of this gate. */
   constructor(snapshot: Snapshot, isOwnIp: (ip: Ip) => boolean) {
     this.#rules = snapshot.policy.map((rule) => new CompiledRule(rule));
     this.#anyBars = this.#rules.some((rule) => rule.bars);
+    this.#anyRefuses = this.#rules.some((rule) => rule.refuses);
     this.#own = new OwnAddresses(snapshot, isOwnIp);
   }
 
@@ -58,6 +60,25 @@ export class Policy {
   /** As barred, for a connection that a route or the fallback takes: an allow of targets does not speak for it. */
   barredRouted(listener: string, source: string | undefined): string | undefined {
     return this.#barring(listener, source, (allow) => allow.verdict === "allow" && allow.broad);
+  }
+
+  /**
+   * The place of the deny that gives nothing but who somebody is and where he comes in, his identity among it, and holds
+   * for who asks: it refuses whatever he asks for. An earlier allow that may match goes first.
+   */
+  refusesIdentity(asking: Asking): string | undefined {
+    if (!this.#anyRefuses) return undefined;
+    const source = asking.source === undefined ? undefined : parseIp(asking.source);
+    const decisive = this.#rules.find((rule) =>
+      rule.meetsWho(asking, source) && (rule.verdict === "allow" || rule.refuses)
+    );
+    return decisive?.refuses ? decisive.place : undefined;
+  }
+
+  /** Whether an allow names this identity for who asks, whatever for. */
+  namesIdentity(identity: string, asking: Asking): boolean {
+    const source = asking.source === undefined ? undefined : parseIp(asking.source);
+    return this.#rules.some((rule) => rule.allowsNamed(identity) && rule.meetsWho(asking, source));
   }
 
   /** Whether any allow names this protocol: without one, TLS by an SNI without a route has no business here. */

@@ -50,6 +50,8 @@ export class CompiledRule {
   readonly #ports?: PolicyRule["ports"];
   /** Whether it gives nothing but `listener` and `sources`: it speaks of connections, whatever they ask for. */
   readonly broad: boolean;
+  /** Whether it is a deny of who has proven to be somebody, and of all that he may ask for. */
+  readonly refuses: boolean;
 
   constructor(rule: PolicyRule) {
     this.place = rule.place;
@@ -64,6 +66,8 @@ export class CompiledRule {
     this.#addresses = rule.addresses && new AddressList(rule.addresses, rule.place);
     this.#ports = rule.ports;
     const others = [rule.protocol, rule.user, rule.identity, rule.hosts, rule.addresses, rule.ports];
+    this.refuses = rule.verdict === "deny" && rule.identity !== undefined &&
+      [rule.hosts, rule.addresses, rule.ports].every((given) => given === undefined);
     this.broad = others.every((given) => given === undefined);
   }
 
@@ -76,6 +80,19 @@ export class CompiledRule {
   meets(listener: string, source: Ip | undefined): boolean {
     return (this.#listener === undefined || this.#listener.has(listener)) &&
       (this.#sources === undefined || inAny(this.#sources, source));
+  }
+
+  /** Whether the rule holds for who asks, as far as that tells who he is and where he comes in. */
+  meetsWho({ listener, protocol, user, identity }: Asking, source: Ip | undefined): boolean {
+    return this.meets(listener, source) &&
+      (this.#protocol === undefined || this.#protocol.has(protocol)) &&
+      (this.#user === undefined || user !== undefined && this.#user.has(user)) &&
+      (this.#identity === undefined || isNamed(this.#identity, identity));
+  }
+
+  /** Whether it is an allow that gives this identity by name. */
+  allowsNamed(identity: string): boolean {
+    return this.verdict === "allow" && this.#identity !== undefined && this.#identity.has(identity);
   }
 
   /** Whether it is an allow that gives the protocol by name. */

@@ -23,6 +23,8 @@ export function lostRight(connection: Connection, decider: Decider): GateError |
   const { peer, listener, right, client } = connection;
   const unproven = lostUser(connection) ?? lostVouching(connection) ?? lostProof(connection, decider);
   if (unproven) return unproven;
+  const other = connection.recheck && (connection.recheck() ?? lostIdentity(connection, decider));
+  if (other) return other;
   if (right && connection.asksUser && peer.user === undefined) {
     return lost("its listener asks for users now");
   }
@@ -48,6 +50,14 @@ export function lostUser(connection: Connection): GateError | undefined {
     return undefined;
   }
   return lost("its user, or the password it gave, was taken away");
+}
+
+/** Why somebody may be here no more, whatever he asks for; undefined: he may. */
+export function lostIdentity(connection: Connection, { policy }: Decider): GateError | undefined {
+  if (!connection.peer.identity) return undefined;
+  const asking = askingOf(connection, "target", false);
+  const by = policy.refusesIdentity(asking);
+  return by === undefined ? undefined : lost(`policy refuses ${connection.peer.identity.name}, by ${by}`);
 }
 
 /** The digest of a user's password; undefined: there is no such user. */

@@ -2,6 +2,7 @@
 import type { Target } from "./address.ts";
 import type { Limits } from "./contracts.ts";
 import type { RequestRules } from "./requests.ts";
+import type { HostKeyRule, LoginRules } from "./identity/logins.ts";
 import type { KeyPair } from "./engine/openssl_context.ts";
 import type { JournalLog } from "./journal.ts";
 
@@ -22,6 +23,8 @@ export interface Snapshot {
     readonly number: number;
   }[];
   readonly log: JournalLog;
+  /** What SSH that ends here needs to know; absent: no listener speaks it. */
+  readonly ssh?: SshRules;
   /** Bound addresses of this gate itself (listeners and admin), as configuration has them: `host:port`, `:port`. */
   readonly own: readonly Target[];
   /** The names of `hosts` and the IP literals it gives: asked for under such a name, one may be loopback. */
@@ -68,6 +71,19 @@ export interface CertificateRule extends KeyPair {
   readonly digest: string;
   /** An authority was asked for it, and did not issue it yet: there is no chain, and no key. */
   readonly pending?: true;
+}
+
+export interface SshRules {
+  /** The preferred one first. */
+  readonly hostKeys: readonly HostKeyRule[];
+  readonly logins: LoginRules;
+  /** What clients are shown before they log in. */
+  readonly banner?: string;
+  /** From the end of the first key exchange until somebody has logged in, ms. */
+  readonly loginTimeout: number;
+  /** Whose tokens are believed, and for whom they have to be: one of these. */
+  readonly issuers: readonly string[];
+  readonly audiences: readonly string[];
 }
 
 export interface ClientCertificateRule {

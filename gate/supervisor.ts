@@ -43,6 +43,7 @@ export interface Desired {
 const RULES = 64;
 /** Certificates, which are larger. */
 const CERTIFICATES = 8;
+const KEYS = 256;
 
 export class Supervisor implements Owner {
   readonly #options: SupervisorOptions;
@@ -224,7 +225,7 @@ export class Supervisor implements Owner {
   }
 
   #tellSnapshot(engine: EngineHost, handed: readonly Bound[]): void {
-    const { routes, policy, certificates } = this.#snapshot;
+    const { routes, policy, certificates, ssh } = this.#snapshot, keys = ssh?.logins.keys ?? [];
     for (let at = 0; at < Math.max(routes.length, policy.length); at += RULES) {
       const end = at + RULES;
       engine.tell({ op: "rules", routes: routes.slice(at, end), policy: policy.slice(at, end) });
@@ -232,7 +233,11 @@ export class Supervisor implements Owner {
     for (let at = 0; at < certificates.length; at += CERTIFICATES) {
       engine.tell({ op: "certificates", certificates: certificates.slice(at, at + CERTIFICATES) });
     }
-    const rest = { ...this.#snapshot, routes: [], policy: [], certificates: [] };
+    for (let at = 0; at < keys.length; at += KEYS) {
+      engine.tell({ op: "keys", keys: keys.slice(at, at + KEYS) });
+    }
+    const withoutKeys = ssh && { ...ssh, logins: { ...ssh.logins, keys: [] } };
+    const rest = { ...this.#snapshot, routes: [], policy: [], certificates: [], ssh: withoutKeys };
     engine.tell({ op: "snapshot", snapshot: rest, handed });
   }
 }

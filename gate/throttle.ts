@@ -14,10 +14,11 @@ export interface Throttled {
   readonly failures: number;
 }
 
-/** So many wrong ones at once, then one every so many ms. Nobody guesses a token: forged ones cost time alone. */
+/** So many wrong ones at once, then one every so many ms. Nobody guesses a token or a key: wrong ones cost time alone. */
 const PACES = {
   passwords: { most: 10, pause: 3000 },
   tokens: { most: 100, pause: 100 },
+  logins: { most: 50, pause: 1000 },
 } as const;
 const MOST_SOURCES = 10_000, TELL_AGAIN = 60_000;
 

@@ -1,5 +1,6 @@
 /** `ugate run`: everything is checked, then bound, then served, until a signal; then who is there may finish. */
 import type { Configuration } from "../config/configuration.ts";
+import type { Credentials } from "../config/credentials.ts";
 import { LastGood } from "../config/last_good.ts";
 import { ConfigurationError, type Loaded, loadFrom, type Parse } from "../config/load.ts";
 import { Parser } from "../config/parser.ts";
@@ -10,6 +11,7 @@ import { listenOn } from "../engine/bind.ts";
 import { InheritedSockets } from "../engine/inherited.ts";
 import { openFilesLimit } from "../engine/sys.ts";
 import { causeChain } from "../errors.ts";
+import type { Node } from "../identity/node_identity.ts";
 import { Scope } from "../scope.ts";
 import { Service } from "../service.ts";
 import { Systemd } from "../systemd.ts";
@@ -123,6 +125,7 @@ async function startService(
     keep: (good) => keep(good, loaded.config.node.state, source),
     busy: (reloading) => reloading ? systemd.reloading() : systemd.ready(),
     worker: () => threads.engine.take(),
+    node: ({ config, credentials }) => nodeOf(config, credentials, parser),
     acmeWorker: () =>
       new Worker(new URL("../threads/acme.ts", import.meta.url), { type: "module", name: "acme" }),
     namesOf: discoveryOf,
@@ -149,12 +152,19 @@ async function startService(
 
 /** There from the first start on; nothing needs it before it is asked for, so a start does not wait for it. */
 async function makeIdentity({ config, credentials }: Loaded, parser: Parser, log: RunLog): Promise<void> {
-  const { state, domain } = config.node;
   try {
-    await parser.node({ state, domain, given: credentials.node });
+    await nodeOf(config, credentials, parser);
   } catch (thrown) {
     log.warn(causeChain(thrown));
   }
+}
+
+function nodeOf(
+  { node: { state, domain } }: Configuration,
+  { node }: Credentials,
+  parser: Parser,
+): Promise<Node> {
+  return parser.node({ state, domain, given: node });
 }
 
 /** For a start with --last-good, in the `state` of this start. The built-in default is always there. */

@@ -66,7 +66,7 @@ function canMeet(
   if (rule.listener?.includes(listener.name) === false || rule.protocol?.includes(protocol) === false) {
     return false;
   }
-  const { naming, authenticates } = protocols[protocol];
+  const { authenticates, unrouted } = protocols[protocol], naming = unrouted ?? protocols[protocol].naming;
   if (naming === "nothing") return false;
   if (naming === "host" && !listener.protocols.some((name) => protocols[name].naming === "target")) {
     return false;

@@ -89,7 +89,8 @@ function checkUnrouted(
       handled.some((route) => (route.listener ?? listener) === listener);
     for (const protocol of listed) {
       if (covered.has({ listener, protocol })) continue;
-      const { naming, sniff } = protocols[protocol];
+      const { naming, sniff, unrouted } = protocols[protocol];
+      if (unrouted) continue; // the gate itself serves it
       if (naming === "serverName" && ending) continue;
       const closed = "such connections are closed";
       if (naming === "host" && nodeAt(findings.root, ["acme"])) continue; // it is there for the authority

@@ -6,7 +6,14 @@ import type { LogFormat } from "../log_line.ts";
 import { type ConnectionLimits, MOST_LISTENERS, MOST_RESERVED } from "../limits.ts";
 import { Numbers } from "../numbers.ts";
 import { routeLabels } from "../route_labels.ts";
-import type { CertificateRule, ListenerRules, RouteEndpoint, RouteRule, Snapshot } from "../snapshot.ts";
+import type {
+  CertificateRule,
+  ListenerRules,
+  RouteEndpoint,
+  RouteRule,
+  Snapshot,
+  SshRules,
+} from "../snapshot.ts";
 import { authRule, type Believing } from "./compile_auth.ts";
 import { type Configuration, LOG_LEVELS, type LogLevel } from "./configuration.ts";
 import type { ListenerConfiguration, RouteConfiguration } from "./configuration.ts";
@@ -40,6 +47,8 @@ export interface Compiling {
   readonly credentials: Credentials;
   /** Certificates that an authority issued, or will. */
   readonly issued: readonly CertificateRule[];
+  /** Where a listener speaks SSH. */
+  readonly ssh?: SshRules;
 }
 
 /** Rows that nothing of this snapshot has are free for others, unless somebody is counted there. */
@@ -75,7 +84,7 @@ const ALONE = (): Compiling => ({
 /** Plain data. Throws GateError where there is more than the tables hold. */
 export function compileSnapshot(config: Configuration, compiling = ALONE()): Snapshot {
   const { routes, listeners, policy, certificates, issuers, limits, log } = config;
-  const { version, numbering, users, setName, digestsOf, format, credentials, issued } = compiling;
+  const { version, numbering, users, setName, digestsOf, format, credentials, issued, ssh } = compiling;
   const labels = routeLabels(routes), believing = { setName, digestsOf, issuers };
   return {
     version,
@@ -102,6 +111,7 @@ export function compileSnapshot(config: Configuration, compiling = ALONE()): Sna
       { protocol, slots, number: numbering.reserved.of(protocol) }
     )),
     log: { format, connections: logs(log.level, "info"), layers: logs(log.level, "debug") },
+    ssh,
     own: ownAddresses(config),
     hostAddresses: hostAddresses(config),
     domain: config.node.domain || NODE_SUFFIXES[0],

@@ -155,6 +155,17 @@ export interface SshConfiguration {
   readonly knownHosts?: readonly string[];
   /** Of what was read of these. */
   readonly digest?: string;
+  /** Who may log in where it ends here. */
+  readonly authorizedKeys?: readonly string[];
+  readonly userAuthorities?: readonly string[];
+  readonly revokedKeys?: readonly string[];
+  /** Who this gate is there; absent: the node's key. */
+  readonly hostKey?: string;
+  readonly banner?: string;
+  /** ms */
+  readonly loginTimeout: number;
+  /** Of what was read of these. */
+  readonly loginDigest?: string;
 }
 
 /** Either `addresses`, or `via` and `layers`. */

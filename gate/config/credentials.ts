@@ -2,6 +2,7 @@
 import type { KeyPair } from "../engine/openssl_context.ts";
 import { openssl } from "../engine/openssl_library.ts";
 import { asGateError } from "../errors.ts";
+import type { HostKeyRule, LoginRules } from "../identity/logins.ts";
 import type { GivenNode } from "../identity/node_identity.ts";
 import {
   type CertificateFacts,
@@ -38,6 +39,14 @@ export interface Credentials {
   readonly ssh?: SshClientFiles;
   /** Who this gate is, where files say so. */
   readonly node?: GivenNode;
+  /** Who may log in where SSH ends here, and who this gate is there. */
+  readonly logins?: LoginCredentials;
+}
+
+export interface LoginCredentials {
+  readonly logins: LoginRules;
+  /** Absent: the node's own. */
+  readonly hostKey?: HostKeyRule;
 }
 
 /** What our client of SSH logs in with, and whom it believes. */

@@ -16,6 +16,7 @@ import { baseIn, type BaseOf, namedPath } from "./named_path.ts";
 import { byPlace, ConfigurationError, Findings, type Problem } from "./problems.ts";
 import type { Sections } from "./sections.ts";
 import type { ReadNode } from "./node_files.ts";
+import type { ReadLogins } from "./login_files.ts";
 import type { ReadSsh } from "./ssh_files.ts";
 import { type Reference, ReferencedFiles } from "./references.ts";
 import { ConfigurationSource } from "./source.ts";
@@ -91,6 +92,7 @@ export async function parseConfiguration(
   const read = await readNamedFiles(sections, named, findings, baseOf);
   const node = await readNode(sections, named, findings, baseOf);
   const ssh = await readSsh(sections, named, findings, baseOf);
+  const logins = await readLogins(sections, protocols, named, findings, baseOf);
   const issuers = await readIssuers(sections.issuers.items, named, findings, baseOf);
   const wants = acmeWants({ ...sections, ...read }, protocols);
   checkTls({ ...sections, ...read, ...wants }, protocols, findings);
@@ -100,7 +102,12 @@ export async function parseConfiguration(
   if (problems.length > 0) throw new ConfigurationError(problems.sort(byPlace), references);
   const digest = node && { digest: node.digest };
   const config = configurationOf(
-    { ...sections, routes, node: { ...settings, ...digest }, ssh: { ...sections.ssh, digest: ssh?.digest } },
+    {
+      ...sections,
+      routes,
+      node: { ...settings, ...digest },
+      ssh: { ...sections.ssh, digest: ssh?.digest, loginDigest: logins?.digest },
+    },
     { ...read, issuers },
     wants,
     env,
@@ -116,6 +123,7 @@ export async function parseConfiguration(
       acmeRoots: read.acmeRoots,
       ssh: ssh?.files,
       node: node?.given,
+      logins: logins?.credentials,
     },
     references,
     warnings: findings.warnings,
@@ -171,6 +179,22 @@ async function readSsh(
   if (!ssh.identities && !ssh.knownHosts) return undefined;
   const { readSshFiles } = await import("./ssh_files.ts");
   return await readSshFiles(ssh, files, findings, baseOf);
+}
+
+/** The same for who may log in; undefined: no listener speaks SSH. */
+async function readLogins(
+  { ssh, listeners }: Sections,
+  protocols: Protocols,
+  files: ReferencedFiles,
+  findings: Findings,
+  baseOf: BaseOf,
+): Promise<ReadLogins | undefined> {
+  const reading = Object.entries(protocols).find(([name, { logins }]) =>
+    logins && Array.from(listeners.items.values()).some(({ value }) => value.protocols.includes(name))
+  );
+  if (!reading) return undefined;
+  const { readLoginFiles } = await import("./login_files.ts");
+  return await readLoginFiles(ssh, reading[1].logins!, files, findings, baseOf);
 }
 
 /** The same for what serves content. */

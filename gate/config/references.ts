@@ -12,7 +12,7 @@ export interface Reference {
 /** All roots of a system have a quarter of it. */
 const MOST_BYTES = 1024 * 1024;
 
-export type Read = { readonly text: string } | { readonly fault: string };
+export type Read = { readonly text: string; readonly bytes: Uint8Array } | { readonly fault: string };
 
 /** Reads a file, once for all that name it, and remembers what was there. */
 export class ReferencedFiles {
@@ -49,6 +49,7 @@ async function readFile(path: string): Promise<Read & { readonly state: string }
     const bytes = await readBytes(path);
     if (bytes.length > MOST_BYTES) return unreadable("expected at most 1 MiB");
     return {
+      bytes,
       text: new TextDecoder().decode(bytes),
       state: createHash("sha256").update(bytes).digest("hex"),
     };

@@ -10,6 +10,7 @@ import {
   CONNECTIONS,
   CONTENT,
   domain,
+  keyFile,
   layer,
   listen,
   name,
@@ -118,6 +119,8 @@ export const host = related(
   { right: (has) => !has("user") || has("via"), error: "needs via: where to log in", key: "user" },
 );
 
+const keyFiles = (what: string) => list(keyFile(what)).optional();
+
 export const ssh = keys({
   identities: [
     "what its client logs in with, one after the other: files of private keys, or agent; by default the node's key",
@@ -127,6 +130,18 @@ export const ssh = keys({
     "whom its client believes: files as OpenSSH's known_hosts",
     list(text("the path of a file")).optional(),
   ],
+  authorizedKeys: [
+    "who may log in with keys, and by which authorities",
+    keyFiles("keys as authorized_keys has them"),
+  ],
+  userAuthorities: ["who certifies users", keyFiles("public keys")],
+  revokedKeys: ["keys and certificates that are worth nothing any more", keyFiles("public keys, or a KRL")],
+  hostKey: [
+    "who this gate is to SSH clients, in place of the node's own key: Ed25519 or ECDSA, without a passphrase",
+    keyFile("a private key").optional(),
+  ],
+  banner: ["what clients are shown before they log in", text("a text").optional()],
+  loginTimeout: ["how long a login may take", duration().prefault("2m")],
 }).prefault({});
 
 export const discovery = list(oneOf(DISCOVERY_SOURCES)).prefault(["file", "dns"]);
@@ -217,7 +232,7 @@ export const file = keys({
   acme: ["who issues certificates for names that no file is for", acme.optional()],
   issuers: ["whose tokens are believed", z.array(issuer).optional()],
   hosts: ["where names live", z.record(pattern, host).optional()],
-  ssh: ["who this gate is as a client of SSH, and whom it believes", ssh],
+  ssh: ["who may log in where SSH ends here; who this gate is as its client, and whom it believes", ssh],
   discovery: ["who is asked for names, in this order", discovery],
   dns: ["how the DNS is asked", dns],
   policy: ["what clients may ask for: the first rule that matches", z.array(rule).optional()],

@@ -57,11 +57,11 @@ export function readSections(findings: Findings): Sections {
     acme: readAcme(findings),
     issuers: readList(identity.issuer, "issuers", findings),
     hosts: mapNamed(readNamed(schema.host, "hosts", readPattern, findings), hostOf),
-    ssh: readOrDefault(schema.ssh, "ssh", findings),
     policy: mapPart(readList(schema.rule, "policy", findings), ({ path, value }) => ({
       path,
       value: ruleOf(findings.locate(path), value),
     })),
+    ssh: readKeys(schema.ssh, "ssh", findings),
     limits,
     admin: readKeys(schema.admin, "admin", findings),
     rest: {

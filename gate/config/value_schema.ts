@@ -27,8 +27,10 @@ export const ports = scalar('a port or a range such as 443 or "8000-8999"', scal
   anyOf: [{ type: "integer", minimum: 1, maximum: 65535 }, { type: "string" }],
 });
 
-export const pemFile = (what: string) => {
-  const expected = `the path of a file with ${what} in PEM`;
+export const pemFile = (what: string) => keyFile(`${what} in PEM`);
+
+export const keyFile = (what: string) => {
+  const expected = `the path of a file with ${what}`;
   return scalar(expected, (path) => path === "" || path.includes("\n") ? new Mistake(expected) : path);
 };
 

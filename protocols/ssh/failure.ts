@@ -66,7 +66,8 @@ export const ended = (side: Side, secured: boolean): GateError =>
 
 /** DISCONNECT came. */
 export const disconnected = (side: Side, code: number, words: string): GateError =>
-  new GateError(
+  new SshError(
+    code,
     "closed",
     side,
     `Cannot go on: ${who(side)} disconnected (${code}, ${JSON.stringify(words)})`,

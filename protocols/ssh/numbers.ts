@@ -25,7 +25,13 @@ export const HOST_NOT_ALLOWED = 1,
   TOO_MANY_CONNECTIONS = 12,
   NO_MORE_AUTH_METHODS = 14;
 
+// Of user authentication (RFC 4252 6, 7).
+export const USERAUTH_REQUEST = 50, USERAUTH_FAILURE = 51, USERAUTH_SUCCESS = 52, USERAUTH_BANNER = 53;
+export const USERAUTH_PK_OK = 60;
+
 // Of the connection protocol (RFC 4254 9).
+/** What lies above authentication begins here. */
+export const FIRST_OF_CONNECTION = 80;
 export const GLOBAL_REQUEST = 80, REQUEST_SUCCESS = 81, REQUEST_FAILURE = 82;
 export const CHANNEL_OPEN = 90, OPEN_CONFIRMATION = 91, OPEN_FAILURE = 92, WINDOW_ADJUST = 93;
 export const CHANNEL_DATA = 94, EXTENDED_DATA = 95, CHANNEL_EOF = 96, CHANNEL_CLOSE = 97;

@@ -4,7 +4,7 @@
  */
 import type { Joint, Room } from "../../gate/streams.ts";
 import { asGateError, atLimit, GateError, type Side } from "../../gate/errors.ts";
-import { after, again } from "../../gate/engine/loop.ts";
+import { after, again, now } from "../../gate/engine/loop.ts";
 import { TurnBudget } from "../../gate/engine/turn_budget.ts";
 import type { Above } from "./above.ts";
 import { type Extensions, extensionsMessage, readExtensions } from "./extensions.ts";
@@ -46,6 +46,8 @@ export class Transport implements LinkOwner, KeyExchangeOwner {
   above: Above;
   /** What the peer told of itself behind its first NEWKEYS. */
   extensions: Extensions = new Map();
+  /** When bytes came last, in the loop's time. */
+  heardAt = now;
   readonly #settings: Settings;
   readonly #link: Link;
   readonly #rekeying: Rekeying;
@@ -150,6 +152,7 @@ export class Transport implements LinkOwner, KeyExchangeOwner {
   }
 
   taken(bytes: number): void {
+    this.heardAt = now;
     if (this.#secured) return this.#rekeyIfDue();
     this.#unsecured += bytes;
     if (this.#unsecured <= MOST_UNSECURED) return;

@@ -79,6 +79,14 @@ export class FakeGate implements Gate {
 
   challenge(): undefined {}
 
+  passes(): boolean {
+    return true;
+  }
+
+  get keyLogins(): never {
+    throw new GateError("unsupported", "gate", "Cannot log in: there is no need for it here");
+  }
+
   connect(to: Target | Routed | undefined, _conn?: Conn, reuse = false): Stream | Promise<Stream> {
     const idle = reuse ? this.idle.pop() : undefined;
     this.#reused = idle !== undefined;
@@ -272,6 +280,7 @@ export function fakeConn(
     patience: (ms) => void deadlines.push(ms),
     idle: (ms) => void deadlines.push(ms),
     stopping: false,
+    recheck: undefined,
     onAbort: undefined,
     served: () => {},
     signal: new AbortController().signal,

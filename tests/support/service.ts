@@ -2,6 +2,7 @@
 import { discoveryOf } from "../../gate/commands/discovery.ts";
 import { keyringOf } from "../../gate/commands/keyring.ts";
 import { listenOn } from "../../gate/engine/bind.ts";
+import { nodeIdentity } from "../../gate/identity/node_identity.ts";
 import { Service, type ServiceParts } from "../../gate/service.ts";
 
 /** Reads and serves. */
@@ -19,6 +20,8 @@ export async function startService(
     bind: ({ address }) => listenOn(address),
     formatOf: () => "json",
     print: () => Promise.reject(new Error("nothing is to be printed")),
+    node: ({ config: { node: { state, domain } }, credentials: { node } }) =>
+      nodeIdentity({ state, domain, given: node }),
     acmeWorker: () => new Worker(new URL("../../gate/threads/acme.ts", import.meta.url), { type: "module" }),
   });
 }

@@ -1,16 +1,8 @@
 /** `authorized_keys` (sshd(8)): read on the main thread, looked up on engines. */
-import { type KeyOptions, keyOptions } from "./key_options.ts";
-import { eachLine, isTypeAt, keyAt, keyText, type LineFault, skipBlanks } from "./lines.ts";
+import type { AuthorizedKey, KeyOptions, LineFault } from "../../../gate/identity/logins.ts";
+import { keyOptions } from "./key_options.ts";
+import { eachLine, isTypeAt, keyAt, keyText, skipBlanks } from "./lines.ts";
 import { endOfOptions, readOptions } from "./option_text.ts";
-
-/** One line, as plain data: so main tells engines of it, some lines at a time. */
-export interface AuthorizedKey {
-  /** `file:line`, for the log. */
-  readonly place: string;
-  /** As keyText has it. */
-  readonly key: string;
-  readonly options: KeyOptions;
-}
 
 /** Lines that are right, in their order, and those that are worth nothing. */
 export interface AuthorizedFile {

@@ -1,40 +1,10 @@
 /** What the options of an authorized key mean: plain data, as engines get it. */
 import { parseTarget } from "../../../gate/address.ts";
+import type { KeyOptions, Permitted } from "../../../gate/identity/logins.ts";
 import { readExpiry } from "./expiry.ts";
 import { Refusal } from "./fields.ts";
 import { MistakeAt, type WrittenOption } from "./option_text.ts";
 import { sourcePatterns } from "./sources.ts";
-
-/** A host or a pattern of hosts, and a port; undefined: any. */
-export interface Permitted {
-  readonly host: string;
-  readonly port?: number;
-}
-
-/** What somebody who logs in with a key, or by an authority, may; as the line says it. */
-export interface KeyOptions {
-  /** Patterns of addresses: see isMeantSource. */
-  readonly from?: readonly string[];
-  /** ms since the epoch; it ends what was begun, too. */
-  readonly until?: number;
-  /** Where -L may lead; absent: the line says nothing, policy does. Empty: nowhere. */
-  readonly permitOpen?: readonly Permitted[];
-  /** What -R may ask for; a `host` of `*` grants no name. */
-  readonly permitListen?: readonly Permitted[];
-  readonly forwarding: boolean;
-  readonly pty: boolean;
-  /** What is run whatever is asked for. */
-  readonly command?: string;
-  /** UGATE_ROLE. */
-  readonly role?: string;
-  /** Of a security key. */
-  readonly touch: boolean;
-  readonly verified: boolean;
-  /** The key is an authority's: it is not to log in with. */
-  readonly authority: boolean;
-  /** Of an authority: the only login names, one of which its certificates need. */
-  readonly principals?: readonly string[];
-}
 
 type Draft = { -readonly [K in keyof KeyOptions]: KeyOptions[K] };
 

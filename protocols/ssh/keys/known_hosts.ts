@@ -1,6 +1,7 @@
 /** `known_hosts` (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT): which keys a host has, who certifies hosts, what is revoked. */
 import { createHmac } from "node:crypto";
-import { eachLine, keyAt, type LineFault, skipBlanks, wordAt } from "./lines.ts";
+import type { LineFault } from "../../../gate/identity/logins.ts";
+import { eachLine, keyAt, skipBlanks, wordAt } from "./lines.ts";
 import { MistakeAt } from "./option_text.ts";
 import { matchesPatterns } from "./pattern.ts";
 

@@ -1,29 +1,7 @@
 /** Key revocation lists of OpenSSH (PROTOCOL.krl, made by `ssh-keygen -k`): binary, read to plain data. */
+import type { RevokedCertificates, RevokedList } from "../../../gate/identity/logins.ts";
 import { each, type Fields, readWhole, Refusal, required } from "./fields.ts";
 import { keyText } from "./lines.ts";
-
-/** What is revoked: plain data, as main tells engines of it. */
-export interface RevokedList {
-  /** `file` or `file:line`, for the log. */
-  readonly place: string;
-  /** As keyText has them. */
-  readonly keys: readonly string[];
-  /** Hashes of blobs, in base64. */
-  readonly sha256: readonly string[];
-  readonly sha1: readonly string[];
-  readonly certificates: readonly RevokedCertificates[];
-}
-
-/** Certificates of one authority, or of any. */
-export interface RevokedCertificates {
-  /** As keyText has it; absent: any. */
-  readonly authority?: string;
-  /** Serial numbers, first and last. */
-  readonly ranges: readonly (readonly [bigint, bigint])[];
-  /** Of serial numbers from `from` on: bit 0 is the lowest one of the last octet. */
-  readonly bitmaps: readonly { readonly from: bigint; readonly bits: Uint8Array }[];
-  readonly keyIds: readonly string[];
-}
 
 const MAGIC = new TextEncoder().encode("SSHKRL\n\0"), FORMAT = 1;
 const CERTIFICATES = 1, EXPLICIT_KEY = 2, SHA1 = 3, SIGNATURE = 4, SHA256 = 5, EXTENSION = 255;

@@ -1,15 +1,10 @@
 /** Files of a line for each key: what of them is used, and what is wrong with the others. */
+import type { LineFault } from "../../../gate/identity/logins.ts";
 import { certificateType } from "./algorithms.ts";
 import { isCertificate } from "./certificate.ts";
 import { Refusal } from "./fields.ts";
 import { MistakeAt } from "./option_text.ts";
 import { KEY_TYPES, readPublicKey } from "./public_key.ts";
-
-/** A line that is worth nothing, for the log: `file:line:column`, and why. */
-export interface LineFault {
-  readonly place: string;
-  readonly why: string;
-}
 
 /** Characters. RSA with 8192 bits has 1,400 of them, options the rest. */
 const LONGEST_LINE = 16384;

@@ -3,8 +3,9 @@
  * his signature is asked for. Pure: the same for the question whether a key would do, and for the login.
  */
 import { type Identity, keyName, principalName, roleName, sshName } from "../../../gate/identity/identity.ts";
+import type { AuthorizedKey, KeyOptions, Permitted } from "../../../gate/identity/logins.ts";
 import { publicKeyAlgorithm } from "./algorithms.ts";
-import type { AuthorizedKey, AuthorizedKeys } from "./authorized_keys.ts";
+import type { AuthorizedKeys } from "./authorized_keys.ts";
 import {
   type Certificate,
   describeCertificate,
@@ -13,7 +14,6 @@ import {
   whyNot,
 } from "./certificate.ts";
 import { Refusal } from "./fields.ts";
-import type { KeyOptions, Permitted } from "./key_options.ts";
 import { keyText } from "./lines.ts";
 import { fingerprint, keyId, type PublicKey, readPublicKey } from "./public_key.ts";
 import type { Revocations } from "./revoked.ts";

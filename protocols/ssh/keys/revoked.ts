@@ -2,8 +2,9 @@
 import { createHash } from "node:crypto";
 import type { Certificate } from "./certificate.ts";
 import { Refusal } from "./fields.ts";
-import { isKrl, readKrl, type RevokedCertificates, type RevokedList } from "./krl.ts";
-import { eachLine, keyAt, keyText, type LineFault, skipBlanks } from "./lines.ts";
+import type { LineFault, RevokedCertificates, RevokedList } from "../../../gate/identity/logins.ts";
+import { isKrl, readKrl } from "./krl.ts";
+import { eachLine, keyAt, keyText, skipBlanks } from "./lines.ts";
 
 /** What a file revokes; absent where anything in it is wrong, for then nobody knows what else it should revoke. */
 export interface RevokedFile {

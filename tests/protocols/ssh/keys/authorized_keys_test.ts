@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { AuthorizedKeys, readAuthorizedKeys } from "../../../../protocols/ssh/keys/authorized_keys.ts";
 import { readExpiry } from "../../../../protocols/ssh/keys/expiry.ts";
 import { Refusal, strings } from "../../../../protocols/ssh/keys/fields.ts";
-import type { KeyOptions } from "../../../../protocols/ssh/keys/key_options.ts";
+import type { KeyOptions } from "../../../../gate/identity/logins.ts";
 import { isMeantSource, sourcePatterns } from "../../../../protocols/ssh/keys/sources.ts";
 import { equal, ok } from "../../../support/assert.ts";
 import { mutated } from "../../../support/mutations.ts";

@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { readCertificate } from "../../../../protocols/ssh/keys/certificate.ts";
 import { concat, Refusal, strings } from "../../../../protocols/ssh/keys/fields.ts";
-import { isKrl, readKrl, type RevokedList } from "../../../../protocols/ssh/keys/krl.ts";
+import type { RevokedList } from "../../../../gate/identity/logins.ts";
+import { isKrl, readKrl } from "../../../../protocols/ssh/keys/krl.ts";
 import { readRevoked, Revocations } from "../../../../protocols/ssh/keys/revoked.ts";
 import { equal, ok } from "../../../support/assert.ts";
 import { run } from "../../../support/child.ts";

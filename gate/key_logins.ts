@@ -1,0 +1,56 @@
+/** Logins with keys, certificates and tokens, as protocols see them on an engine: what holds, and what came of one. */
+import { askingOf } from "./asking.ts";
+import type { Connection } from "./connection.ts";
+import type { Conn, Logins } from "./contracts.ts";
+import type { Decider } from "./decide.ts";
+import { atLimit, GateError } from "./errors.ts";
+import { type Identity, supposedIdentity } from "./identity/identity.ts";
+import { lostIdentity } from "./right.ts";
+import type { SshRules } from "./snapshot.ts";
+import type { Throttle } from "./throttle.ts";
+
+export interface KeyLoginsParts {
+  /** What holds now. */
+  readonly ruling: () => { readonly decider: Decider; readonly snapshot: { readonly ssh?: SshRules } };
+  readonly throttle: Throttle;
+  /** Is told of each that failed. */
+  readonly failed: (conn: Conn) => void;
+}
+
+export class KeyLogins implements Logins {
+  readonly #parts: KeyLoginsParts;
+
+  constructor(parts: KeyLoginsParts) {
+    this.#parts = parts;
+  }
+
+  get rules(): SshRules {
+    const { ssh } = this.#parts.ruling().snapshot;
+    if (ssh) return ssh;
+    throw new GateError("unsupported", "gate", "Cannot serve SSH: no listener speaks it");
+  }
+
+  isNamed(conn: Conn, identity: string): boolean {
+    const { policy } = this.#parts.ruling().decider;
+    const asking = { ...askingOf(conn, "target", false), identity: supposedIdentity([identity]) };
+    return policy.namesIdentity(identity, asking);
+  }
+
+  proved(conn: Conn, identity: Identity, name: string): void {
+    conn.peer = { ...conn.peer, identity };
+    conn.record.user = name;
+    const lost = lostIdentity(conn as Connection, this.#parts.ruling().decider);
+    if (lost) throw lost;
+  }
+
+  failed(conn: Conn): void {
+    this.#parts.failed(conn);
+    this.#parts.throttle.fail(conn.peer.address);
+  }
+
+  requirePatience({ peer: { address } }: Conn): void {
+    if (this.#parts.throttle.admits(address)) return;
+    const state = `${address} failed to too often, and has to wait`;
+    throw atLimit("passwords", new GateError("exhausted", "client", `Cannot log in: ${state}`));
+  }
+}

@@ -1,0 +1,214 @@
+/** User authentication (RFC 4252), of the server: a state machine without I/O. Who may log in its judge says. */
+import { asGateError, GateError } from "../../../gate/errors.ts";
+import { promiseResolved } from "../../../gate/engine/loop.ts";
+import type { Above, Secured } from "../above.ts";
+import { harmless, malformed, SshError } from "../failure.ts";
+import { Refusal } from "../keys/fields.ts";
+import type { Admitted, Grant } from "../keys/login.ts";
+import { verifySignature } from "../keys/signature.ts";
+import * as numbers from "../numbers.ts";
+import type { Transport } from "../transport.ts";
+import { Reader } from "../wire.ts";
+import * as messages from "./messages.ts";
+import type { Request, ShownKey } from "./messages.ts";
+
+/** By what somebody is let in; what holds by then says it again later: see `again`. */
+export interface Proof {
+  readonly user: string;
+  readonly grant: Grant;
+  /** What it would grant under the rules of that time. */
+  readonly again: () => Grant | Refusal;
+}
+
+/** Who says who may log in, and hears what comes of it. */
+export interface Judge {
+  /** What clients are shown first. */
+  readonly banner: string | undefined;
+  readonly takesTokens: boolean;
+  /** The first keys hold: the time for the login begins. */
+  begin(facts: Secured): void;
+  admit(user: string, shown: ShownKey): Admitted | Refusal;
+  /** Who gave this token. Rejects with GateError where nobody can tell now. */
+  verify(token: string): Promise<Omit<Proof, "user"> | Refusal>;
+  /** The last word; undefined: he is in. */
+  refuses(proof: Proof): Refusal | undefined;
+  /** He is told, and the transport has to be given to what comes then. */
+  welcome(proof: Proof): void;
+  /** A forged signature, a wrong token, or keys that let nobody in. */
+  failed(): void;
+  /** It is over without a login. */
+  gone(reason: GateError): void;
+}
+
+const SERVICE = "ssh-userauth", CONNECTION = "ssh-connection";
+const KEYS = "publickey", PASSWORDS = "password", NONE = "none";
+/** Requests of one connection; and wrong signatures and tokens among them, each of which costs us something. */
+const MOST_REQUESTS = 64, MOST_WRONG = 6;
+/** Requests that may wait for the answer to the one before. */
+const MOST_WAITING = 8;
+/** Reasons that are told in the log. */
+const MOST_TOLD = 4;
+
+const reader = new Reader();
+
+export class Authentication implements Above {
+  /** Set before anything comes. */
+  transport!: Transport;
+  readonly #judge: Judge;
+  #session: Uint8Array = new Uint8Array(0);
+  #served = false;
+  #greeted = false;
+  #requests = 0;
+  #wrong = 0;
+  #user = "";
+  #refusals = new Set<string>();
+  /** An answer is under way. */
+  #busy = false;
+  #waiting: Uint8Array[] = [];
+
+  constructor(judge: Judge) {
+    this.#judge = judge;
+  }
+
+  secured(facts: Secured): void {
+    this.#session = facts.session;
+    this.#judge.begin(facts);
+  }
+
+  service(name: string): boolean {
+    if (this.#served || name !== SERVICE) return false;
+    return this.#served = true;
+  }
+
+  message(number: number, bytes: Uint8Array, at: number, size: number): boolean {
+    if (number >= numbers.FIRST_OF_CONNECTION) { // RFC 4252 6
+      throw malformed("client", "log in", `message ${number} comes before that`);
+    }
+    if (number !== numbers.USERAUTH_REQUEST) return false;
+    if (!this.#busy) this.#take(reader.read(bytes, at + 1, at + size));
+    else if (this.#waiting.length < MOST_WAITING) this.#waiting.push(bytes.slice(at + 1, at + size));
+    else throw new GateError("exhausted", "client", "Cannot log in: too many requests at once");
+    return true;
+  }
+
+  flush(): void {}
+
+  room(): void {}
+
+  broke(reason: GateError): void {
+    const { failure, side } = reason, refusals = [...this.#refusals];
+    const gaveUp = failure === "closed" || failure === "reset" || failure === "timeout";
+    if (refusals.length === 0 || side !== "client" || !gaveUp) return this.#judge.gone(reason);
+    if (this.#wrong === 0) this.#judge.failed();
+    this.#judge.gone(this.#refused());
+  }
+
+  /** Throws GateError. */
+  #take(from: Reader): void {
+    const request = messages.readRequest(from);
+    this.#user = request.user;
+    if (request.service !== CONNECTION) {
+      const state = `it asks for the service ${JSON.stringify(harmless(request.service))}`;
+      throw new SshError(
+        numbers.SERVICE_NOT_AVAILABLE,
+        "unsupported",
+        "client",
+        `Cannot serve the client: ${state}`,
+      );
+    }
+    this.#greet();
+    if (++this.#requests > MOST_REQUESTS) throw this.#refused("too many requests");
+    if (request.method === KEYS) this.#byKey(request, messages.readShownKey(from));
+    else if (request.method === PASSWORDS && this.#judge.takesTokens) {
+      this.#byToken(request, messages.readPassword(from));
+    } else this.#refuse(request.method === NONE ? undefined : `it does not log in by ${request.method}`);
+  }
+
+  #greet(): void {
+    const { banner } = this.#judge;
+    if (banner !== undefined && !this.#greeted) this.transport.send(messages.banner(banner));
+    this.#greeted = true;
+  }
+
+  #byKey(request: Request, shown: ShownKey): void {
+    const { user } = request, admitted = this.#judge.admit(user, shown);
+    if (admitted instanceof Refusal) return this.#refuse(admitted.why);
+    if (!shown.signature) return this.transport.send(messages.wouldDo(shown));
+    const { key, demands, grant } = admitted;
+    const right = verifySignature(
+      key,
+      shown.signature,
+      messages.signedData(this.#session, request, shown),
+      demands,
+    );
+    if (right !== true) return this.#refuseWrong(right.why);
+    const again = () => {
+      const admitted = this.#judge.admit(user, shown);
+      return admitted instanceof Refusal ? admitted : admitted.grant;
+    };
+    this.#welcome({ user, grant, again });
+  }
+
+  #byToken({ user }: Request, token: string | undefined): void {
+    if (token === undefined) return this.#refuse("it wants to change a password");
+    this.#busy = true;
+    this.#judge.verify(token).then((proof) => {
+      if (proof instanceof Refusal) this.#goOn(() => this.#refuseWrong(proof.why));
+      else this.#goOn(() => this.#welcome({ user, ...proof }));
+    }, (thrown) => {
+      this.#goOn(() => {
+        throw asGateError(thrown);
+      });
+    });
+    promiseResolved();
+  }
+
+  /** The answer is there: what waited for it follows. */
+  #goOn(answer: () => void): void {
+    this.#busy = false;
+    if (this.transport.isOver) return;
+    try {
+      answer();
+      while (!this.#busy && !this.transport.isOver && this.transport.above === this) {
+        const next = this.#waiting.shift();
+        if (!next) return;
+        this.#take(reader.read(next, 0, next.length));
+      }
+    } catch (thrown) {
+      this.transport.refused(asGateError(thrown));
+    }
+  }
+
+  #welcome(proof: Proof): void {
+    const refusal = this.#judge.refuses(proof);
+    if (refusal) return this.#refuse(refusal.why);
+    this.transport.send(messages.SUCCESS);
+    this.#waiting = [];
+    this.#judge.welcome(proof);
+  }
+
+  /** Throws GateError where that was too often. */
+  #refuseWrong(why: string): void {
+    this.#judge.failed();
+    this.#refusals.add(why);
+    if (++this.#wrong >= MOST_WRONG) throw this.#refused();
+    this.#refuse();
+  }
+
+  /** The client is not told why. */
+  #refuse(why?: string): void {
+    if (why !== undefined) this.#refusals.add(why);
+    this.transport.send(messages.failure(this.#judge.takesTokens ? [KEYS, PASSWORDS] : [KEYS]));
+  }
+
+  #refused(why?: string): GateError {
+    const all = [...this.#refusals, ...why === undefined ? [] : [why]], told = all.slice(0, MOST_TOLD);
+    const more = all.length > told.length ? `; and ${all.length - told.length} more` : "";
+    const user = JSON.stringify(harmless(this.#user));
+    return new GateError(
+      "unauthenticated",
+      "client",
+      `Cannot log in as ${user}: ${told.join("; ")}${more}`,
+    );
+  }
+}
