@@ -23,6 +23,7 @@ const DEFAULTS = {
   discovery: ["file", "dns"],
   dns: {},
   policy: [],
+  ssh: { loginTimeout: "2m" },
   limits: {
     connections: 20000,
     perSource: 1000,
