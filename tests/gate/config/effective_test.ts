@@ -19,7 +19,6 @@ const DEFAULTS = {
   },
   routes: [],
   hosts: {},
-  ssh: {},
   discovery: ["file", "dns"],
   dns: {},
   policy: [],
