@@ -14,6 +14,7 @@ import { AF_UNIX } from "./engine/layout.ts";
 import { closeOwned } from "./engine/owned.ts";
 import { nextTurn, now } from "./engine/loop.ts";
 import { OwnDials } from "./engine/own_dials.ts";
+import { PairMarks } from "./engine/pair_marks.ts";
 import { Socket } from "./engine/socket.ts";
 import { UpstreamPool } from "./engine/upstream_pool.ts";
 import { type Entrance, Entry } from "./entry.ts";
@@ -25,6 +26,9 @@ import type { Journal } from "./journal.ts";
 import { KeyLogins } from "./key_logins.ts";
 import { ConnectionLimits, type Place } from "./limits.ts";
 import type { Bound, Question, Start } from "./orders.ts";
+import { type Crossing, Crossings, type CrossingsParts } from "./mesh/crossings.ts";
+import { LiveRoutes } from "./mesh/live_routes.ts";
+import { Mesh, type MeshParts } from "./mesh/mesh.ts";
 import { Questions } from "./questions.ts";
 import { RateLimits } from "./rate_limits.ts";
 import type { ProxyHeader } from "./route_dialer.ts";
@@ -49,6 +53,8 @@ export interface Main {
   readonly ask: (id: number, question: Question) => void;
   readonly endpointChanged: EndpointChanged;
   readonly askForFiles: AskForFiles;
+  readonly register: MeshParts["tell"];
+  readonly cross: CrossingsParts["tell"];
 }
 
 const NONE: readonly string[] = [];
@@ -61,6 +67,8 @@ export class Admission {
   readonly roster: Roster;
   readonly tlsContexts: TlsContexts;
   readonly challenges = new Challenges();
+  readonly mesh: Mesh;
+  readonly #crossings: Crossings;
   readonly #registry: Registry;
   readonly #start: Start;
   readonly #ownDials: OwnDials;
@@ -82,8 +90,23 @@ export class Admission {
     this.census = new Census(new ConnectionLimits(memory.limits, ledger.limits, seed));
     this.roster = new Roster(this.census, journal);
     this.tlsContexts = new TlsContexts(start.ticketKeys);
+    this.#crossings = new Crossings({
+      engine,
+      marks: new PairMarks(memory.pairs),
+      tell: main.cross,
+      idleTimeout: () => this.roster.limits.idleTimeout,
+    });
+    this.mesh = new Mesh({
+      ids: { first: this.#nextId, step: engines },
+      tell: main.register,
+      crossings: this.#crossings,
+      decider: () => this.#ruling.decider,
+    });
+    this.roster.visits.follow((visitor) => this.mesh.whose(visitor));
     this.#ruling = new Ruling({
       ...registry,
+      mesh: this.mesh,
+      live: new LiveRoutes(this.mesh.names),
       roster: this.roster,
       questions: this.questions,
       health: new Health(memory.health, ledger.health),
@@ -143,6 +166,11 @@ export class Admission {
     this.#entries.delete(fd);
   }
 
+  /** Another engine wants to reach what is offered here. */
+  cross(crossing: Crossing): void {
+    this.#crossings.serve(crossing, (...asked) => this.mesh.open(...asked));
+  }
+
   /** Tells when nobody is left. */
   drain(drained: () => void): void {
     this.#ruling.stopChecks();
@@ -172,10 +200,12 @@ export class Admission {
       challenges: this.challenges,
       questions: this.questions,
       roster: this.roster,
+      mesh: this.mesh,
       pool: this.#pool,
       census: this.census,
       errands: new Errands({
         pool: this.#pool,
+        mesh: this.mesh,
         resolve: (target) => this.questions.resolve(target),
         own: () => this.#ruling.own,
       }),

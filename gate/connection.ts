@@ -1,5 +1,6 @@
 /** One connection from its accept to its record. It is counted in the limits until then. */
 import { formatTarget, type Target } from "./address.ts";
+import type { Asking } from "./asking.ts";
 import type { Conn, Draft, Limits, Peer } from "./contracts.ts";
 import type { Proven } from "./requests.ts";
 import type { Stream } from "./streams.ts";
@@ -57,6 +58,8 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   /** The route that its message takes, whom trusted proxies tell of, and what was proven of that one. */
   routed: RouteRule | undefined;
   client: string | undefined;
+  /** Where its message takes the route of a name that is registered: what policy has to go on not to refuse. */
+  live: { readonly asking: Asking; readonly route: RouteRule } | undefined;
   proven: Proven | undefined;
   /** What its last dial reached. */
   dialed: Target | undefined;
@@ -254,8 +257,18 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   /** A dial for it reached this address. */
   stood(address: Target): void {
     this.dialed = address;
+    this.#reached(formatTarget(address));
+  }
+
+  /** It is with who offers this name. */
+  connected(name: Target): void {
+    this.dialed = undefined;
+    this.#reached(`${formatTarget(name)} mesh`);
+  }
+
+  #reached(endpoint: string): void {
     this.stoodAt = now;
-    this.record.endpoint = formatTarget(address);
+    this.record.endpoint = endpoint;
     this.#roster.dialed(this, now - (this.resolvedAt || this.askedAt));
   }
 
@@ -273,7 +286,11 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
 
   /** What holds for one message alone. */
   forgetMessage(): void {
-    this.routed = this.client = this.proven = undefined;
+    this.routed =
+      this.client =
+      this.proven =
+      this.live =
+        undefined;
   }
 
   /** No request is under way any more. */

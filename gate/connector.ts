@@ -58,6 +58,7 @@ export class Connector {
     if (plan.kind === "asked" || naming === "target") conn.right = { asking, plan };
     if (plan.kind === "route") {
       conn.route = plan.route.place;
+      if (plan.route.live !== undefined) conn.live = { asking, route: plan.route };
       return this.#routes.dial(plan.route, conn, until);
     }
     return this.asked.dial(plan.target, conn, conn.right!, until);
@@ -65,7 +66,7 @@ export class Connector {
 
   /** Whether HTTP that comes in there is routed request by request. */
   handles(listener: string): boolean {
-    return this.#parts.decider.router.handles(listener);
+    return this.#parts.decider.handles(listener);
   }
 
   /** The route of one request. Throws GateError. */
@@ -75,7 +76,10 @@ export class Connector {
     if (unproven) throw unproven;
     if (outer?.endedBy) this.#refuseMisdirected(asking, outer.endedBy, outer.record.protocol);
     const plan = this.#parts.decider.plan(asking);
-    if (plan.kind === "route") return plan.route;
+    if (plan.kind === "route") {
+      conn.live = plan.route.live === undefined ? undefined : { asking, route: plan.route };
+      return plan.route;
+    }
     throw new GateError("internal", "gate", "Cannot route a request: its plan is no route");
   }
 
@@ -245,8 +249,11 @@ function kindOf(endpoint: RouteEndpoint, route: RouteRule): string {
   return kind;
 }
 
-function makeKind({ target, secure }: RouteEndpoint, { proxyProtocol, upstreamTls }: RouteRule): string {
-  const place = formatTarget(target);
+function makeKind(
+  { target, secure }: RouteEndpoint,
+  { live, proxyProtocol, upstreamTls }: RouteRule,
+): string {
+  const place = live === undefined ? formatTarget(target) : `mesh ${live} ${formatTarget(target)}`;
   if (!proxyProtocol && !secure) return place;
   return `${place} ${proxyProtocol ?? ""} ${secure ? tlsKind(upstreamTls) : ""}`;
 }

@@ -134,6 +134,8 @@ export interface Endpoint {
   /** The login name there. */
   readonly user?: string;
   readonly weight?: number;
+  /** Its name is reached through the connection that offers it now, if there is one. */
+  readonly connected?: true;
 }
 
 /** For whom a layer is spoken, and what it needs of this gate. */

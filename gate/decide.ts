@@ -4,6 +4,7 @@ import { askedName, type Asking } from "./asking.ts";
 import type { Destination, Endpoint } from "./contracts.ts";
 import { type Failure, GateError, Misdirected } from "./errors.ts";
 import { Router } from "./match.ts";
+import type { LiveRoutes, Serving } from "./mesh/live_routes.ts";
 import { type Judgement, Policy, type Request } from "./policy.ts";
 import type { Right } from "./right.ts";
 import type { CertificateRule, RouteRule, Snapshot } from "./snapshot.ts";
@@ -17,24 +18,41 @@ export type Plan =
 export class Decider {
   readonly router: Router;
   readonly policy: Policy;
+  readonly #live: LiveRoutes | undefined;
 
-  /** `isOwnIp` tells whether an IP address is one of this machine's; it is asked only about ports of this gate. */
-  constructor(snapshot: Snapshot, isOwnIp: (ip: Ip) => boolean) {
+  /**
+   * `isOwnIp` tells whether an IP address is one of this machine's; it is asked only about ports of this gate. `live`:
+   * routes behind those of the snapshot.
+   */
+  constructor(snapshot: Snapshot, isOwnIp: (ip: Ip) => boolean, live?: LiveRoutes) {
+    this.#live = live;
     this.router = new Router(snapshot);
     this.policy = new Policy(snapshot, isOwnIp);
   }
 
   /** Throws GateError: "denied", "no-route" or "unauthenticated". */
   plan(asking: Asking): Plan {
-    const route = this.router.match(asking);
+    const route = this.match(asking);
     if (asking.naming === "target") return this.#planTarget(asking, route);
     if (route !== undefined) {
-      const bar = this.policy.barredRouted(asking.listener, asking.source);
-      if (bar !== undefined) throw refusal("denied", asking, `policy bars ${asking.source}, by ${bar}`);
+      const bar = this.policy.barredRouted(asking.listener, asking.source) ?? this.forbidsLive(asking, route);
+      if (bar !== undefined) {
+        throw refusal("denied", asking, `policy bars ${asking.source ?? "it"}, by ${bar}`);
+      }
       return this.#planRoute(asking, route);
     }
     if (asking.naming === "serverName") return this.#planServerName(asking);
     throw refusal("no-route", asking, `no route matches ${asking.protocol}`);
+  }
+
+  /** The first route of the file that matches; behind those, a name that is registered now. */
+  match(asking: Asking): RouteRule | undefined {
+    return this.router.match(asking) ?? this.#live?.match(asking, this.#serving(asking.listener));
+  }
+
+  /** Whether HTTP that comes in there is routed request by request. */
+  handles(listener: string): boolean {
+    return this.#serving(listener) === "requests";
   }
 
   /** With which TLS ends here; undefined: it is passed on. Throws GateError "no-route": none has the client's name. */
@@ -52,7 +70,7 @@ export class Decider {
 
   /** What refuses a request that came in TLS where TLS (`protocol`) for its host is passed on; undefined: it is not. */
   misdirected({ listener, target }: Asking, protocol: string): Misdirected | undefined {
-    const route = this.router.match({
+    const route = this.match({
       ...{ listener, protocol, naming: "serverName", trusted: false, asksUser: false },
       ...{ target, serverName: target?.host },
     });
@@ -76,7 +94,7 @@ export class Decider {
     throw refusal("denied", asking, `none of its addresses is permitted, by ${refused.by}`);
   }
 
-  /** One endpoint of an answer: by its address; with `via`, which resolves elsewhere, by what is asked for there. */
+  /** One endpoint of an answer: by its address; where it is reached through another, by what is asked for there. */
   judgeEndpoint(
     asking: Asking,
     target: Target,
@@ -85,7 +103,9 @@ export class Decider {
   ): Judgement {
     const found = destination.completed === undefined ? target.host : nameFound(destination.completed);
     const request: Request = { target, completed: found === target.host ? undefined : found };
-    if (endpoint.via === undefined) return this.policy.judge(asking, request, endpoint.address);
+    if (endpoint.via === undefined && !endpoint.connected) {
+      return this.policy.judge(asking, request, endpoint.address);
+    }
     const asked = this.policy.judge(asking, request, "elsewhere");
     if (asked.verdict !== "allow" || endpoint.address.host === target.host) return asked;
     return this.policy.judge(asking, { target: endpoint.address }, "elsewhere");
@@ -102,6 +122,19 @@ export class Decider {
       ? this.judgeEndpoint(asking, plan.target, { completed }, endpoint)
       : this.policy.judge(asking, { target: plan.target }, "unresolved");
     return verdict === "deny" || (endpoint && verdict !== "allow") ? by : undefined;
+  }
+
+  /** The place of the deny that holds for who takes the route of a name that is registered now. */
+  forbidsLive(asking: Asking, { live, to: [endpoint] }: RouteRule): string | undefined {
+    return live === undefined ? undefined : this.policy.forbids(asking, endpoint.target);
+  }
+
+  /** Names that are registered are handled, unless the file has the listener's HTTP passed on. */
+  #serving(listener: string): Serving {
+    const { router } = this;
+    if (router.handles(listener)) return "requests";
+    if (!this.#live?.any || !router.isAsked(listener)) return "nothing";
+    return router.passesRequests(listener) ? "bytes" : "requests";
   }
 
   /** The client names its target: policy judges what it asked for, whatever route it takes. */

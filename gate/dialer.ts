@@ -7,6 +7,7 @@ import type { Stream } from "./streams.ts";
 import { after, now, promiseResolved } from "./engine/loop.ts";
 import type { OwnDials } from "./engine/own_dials.ts";
 import { asGateError, atLimit, GateError } from "./errors.ts";
+import type { Mesh } from "./mesh/mesh.ts";
 import type { OwnAddresses } from "./own_address.ts";
 import type { Questions } from "./questions.ts";
 
@@ -17,6 +18,7 @@ export interface DialerParts {
   readonly ownDials: OwnDials;
   /** As Wrapping has it. */
   readonly keys: string;
+  readonly mesh: Pick<Mesh, "reach">;
 }
 
 /** The endpoints that may be dialed, of those that were found. Throws GateError where there is none. */
@@ -63,13 +65,15 @@ export class Dialer {
     if (depth === 0 && asked instanceof Promise) conn.resolvedAt = now;
     if (!destination) throw noWay(target, "nobody knows the name");
     const endpoints = permit ? permit(destination) : destination.endpoints;
-    const direct = endpoints.filter(({ layers }) => layers.length === 0).map(({ address }) => address);
+    const direct = endpoints.filter(isDirect).map(({ address }) => address);
     if (direct.length === endpoints.length) return await this.dial(direct, conn, until);
     let failure: GateError | undefined;
     for (const endpoint of endpoints) {
       try {
-        if (endpoint.layers.length === 0) return await this.dial([endpoint.address], conn, until);
-        const stream = await this.#wrap(endpoint, conn, until, depth);
+        if (isDirect(endpoint)) return await this.dial([endpoint.address], conn, until);
+        const stream = endpoint.connected
+          ? await this.connected(endpoint.address, conn, until)
+          : await this.#wrap(endpoint, conn, until, depth);
         if (permit && conn.right) conn.right.endpoint = endpoint;
         return stream;
       } catch (thrown) {
@@ -78,6 +82,19 @@ export class Dialer {
       }
     }
     throw failure;
+  }
+
+  /** To who offers that name now. Rejects with GateError. */
+  async connected(name: Target, conn: Connection, until: number): Promise<Stream> {
+    if (conn.over) throw clientGone();
+    const { address, port = 0 } = conn.peer;
+    const stream = await this.#parts.mesh.reach(name, { address, port }, until - now, conn);
+    if (conn.over) {
+      stream[Symbol.dispose]();
+      throw clientGone();
+    }
+    conn.connected(name);
+    return stream;
   }
 
   /** Dials what is outermost and speaks the layers to it; the innermost is asked for the endpoint's address. */
@@ -108,7 +125,7 @@ export class Dialer {
       const stream = await lower();
       if (conn.over) {
         stream[Symbol.dispose]();
-        throw new GateError("closed", "client", "Cannot connect: the client is gone");
+        throw clientGone();
       }
       conn.record.endpoint = `${formatTarget(outermost)} ${endpoint.layers.join("+")}`;
       return stream;
@@ -140,6 +157,11 @@ function inTime<T>(asked: Promise<T>, conn: Connection, until: number): Promise<
     }, cancel);
   });
 }
+
+/** Whether its address is dialed. */
+export const isDirect = ({ layers, connected }: Endpoint): boolean => layers.length === 0 && !connected;
+
+const clientGone = () => new GateError("closed", "client", "Cannot connect: the client is gone");
 
 const noWay = (target: Target, why: string) =>
   new GateError("no-route", "gate", `Cannot connect to ${formatTarget(target)}: ${why}`);

@@ -65,6 +65,8 @@ class Engine {
     this.#admission = new Admission(registry, start, this.#journal, {
       ask: (id, question) => post({ op: "question", id, question }),
       askForFiles: (fd, site) => post({ op: "files", fd, site }),
+      register: post,
+      cross: (engine, crossing) => post({ op: "cross", engine, crossing }),
       endpointChanged: ({ target }, failure) => {
         post({ op: "endpoint", endpoint: formatTarget(target), reason: failure?.message });
       },
@@ -134,12 +136,20 @@ class Engine {
         return this.#admission.questions.answered(order.answer);
       case "changed":
         return this.#admission.questions.forget(order.patterns);
+      case "registered":
+        return this.#admission.mesh.registered(order.id, order.refused);
+      case "lost":
+        return this.#admission.mesh.lost(order.id, order.reason);
+      case "names":
+        return this.#admission.mesh.names.apply(order.change);
+      case "cross":
+        return this.#admission.cross(order.crossing);
       case "list":
         return this.#admission.roster.list(order.most, (connections, total, more) => {
           post({ op: "listed", id: order.id, total, connections, more });
         });
       case "nodes":
-        return post({ op: "nodes", id: order.id, nodes: [], more: false });
+        return this.#admission.mesh.list((nodes, more) => post({ op: "nodes", id: order.id, nodes, more }));
       case "count":
         return this.#admission.roster.count(() => {
           this.#flush();

@@ -28,6 +28,8 @@ export interface Owner {
   heard(engine: EngineHost, report: Report): void;
   /** An engine was started again, and has to hear what holds by now. */
   serves(engine: EngineHost): void;
+  /** An engine died, with all connections that it had. */
+  died(engine: number): void;
 }
 
 /** An engine that does not end within this many ms is given up. */
@@ -103,9 +105,15 @@ export class Engines implements Host {
     }));
   }
 
-  /** Who owns a descriptor: engine/owned.ts. */
-  get owners(): SharedArrayBuffer {
-    return this.#memory.owners;
+  /** That all threads share. */
+  get memory(): SharedMemory {
+    return this.#memory;
+  }
+
+  /** The one of that number, while it is alive. */
+  alive(number: number): EngineHost | undefined {
+    const engine = this.#engines[number];
+    return engine?.alive ? engine : undefined;
   }
 
   /** Counters in shared memory, as they are now. */
@@ -185,6 +193,7 @@ export class Engines implements Host {
     const then = again ? "it is started again" : "that is too often";
     const text = `${reason.message}; ${closed} descriptors it left are closed, ${then}`;
     this.#options.log({ level: "error", event: "engine", text });
+    this.#owner.died(engine.number);
     if (!again) return this.#broken.resolve(reason);
     this.#restarts[engine.number]++;
     this.#options.scope.spawn(`engine ${engine.number}`, this.#restart(engine.number));

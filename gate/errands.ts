@@ -7,11 +7,14 @@ import { promiseResolved } from "./engine/loop.ts";
 import type { Socket } from "./engine/socket.ts";
 import { PooledUpstream, type UpstreamPool } from "./engine/upstream_pool.ts";
 import { GateError } from "./errors.ts";
+import { isDirect } from "./dialer.ts";
+import type { Mesh } from "./mesh/mesh.ts";
 import type { OwnAddresses } from "./own_address.ts";
 
 export interface ErrandsParts {
   readonly pool: UpstreamPool;
   readonly resolve: (target: Target) => Destination | undefined | Promise<Destination | undefined>;
+  readonly mesh: Pick<Mesh, "reach">;
   /** The gate's own addresses now. */
   readonly own: () => OwnAddresses;
 }
@@ -44,7 +47,15 @@ export class Errands {
 
   async #dial(target: Target, kind: string, ms: number): Promise<PooledUpstream> {
     const destination = await this.#parts.resolve(target);
-    const direct = destination?.endpoints.filter(({ layers }) => layers.length === 0) ?? [];
+    const [first] = destination?.endpoints ?? [];
+    if (first?.connected) {
+      const stream = await this.#parts.mesh.reach(first.address, OURSELVES, ms, {
+        over: false,
+        underWay: undefined,
+      });
+      return new PooledUpstream(kind, stream, undefined, "", false);
+    }
+    const direct = destination?.endpoints.filter(isDirect) ?? [];
     if (direct.length === 0) {
       const why = destination ? "it is reached through others" : "nobody knows the name";
       throw new GateError("no-route", "gate", `Cannot connect to ${formatTarget(target)}: ${why}`);
@@ -53,6 +64,9 @@ export class Errands {
     return new PooledUpstream(kind, stream, undefined, "", false);
   }
 }
+
+/** Of what no client asked for. */
+const OURSELVES = { address: "unix", port: 0 };
 
 function connect(addresses: readonly Target[], ms: number, own: OwnAddresses): Promise<Socket> {
   return new Promise((resolve, reject) => {

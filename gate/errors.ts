@@ -51,6 +51,9 @@ Object.setPrototypeOf(GateError.prototype, Error.prototype);
 /** A request came over a connection whose TLS was for somebody else than its host (RFC 9110 15.5.20). */
 export class Misdirected extends GateError {}
 
+/** Its name is one that a connection offers, and no such connection is there now. */
+export class NotConnected extends GateError {}
+
 /** The error, met at a limit. */
 export function atLimit(limit: LimitName, error: GateError): GateError {
   error.limit = limit;

@@ -19,7 +19,7 @@ import type {
 import type { Stream } from "./streams.ts";
 import { copyBytes } from "./engine/copy.ts";
 import { JointRelay } from "./engine/joint_relay.ts";
-import { after, again } from "./engine/loop.ts";
+import { after } from "./engine/loop.ts";
 import { MOST_DEPTH } from "./engine/own_dials.ts";
 import type { Inspect } from "./engine/relay.ts";
 import { Socket } from "./engine/socket.ts";
@@ -29,6 +29,7 @@ import type { Errands } from "./errands.ts";
 import { asGateError, atLimit, GateError, type LimitName } from "./errors.ts";
 import { nodeStatus } from "./node_status.ts";
 import type { NodeStatus, Printed, Reading, Visit } from "./operations.ts";
+import type { Mesh } from "./mesh/mesh.ts";
 import type { Login } from "./orders.ts";
 import type { Decider } from "./decide.ts";
 import { askingOf } from "./asking.ts";
@@ -55,6 +56,7 @@ export interface GateParts {
   readonly challenges: Challenges;
   readonly questions: Questions;
   readonly roster: Pick<Roster, "requesting" | "requested" | "visits">;
+  readonly mesh: Pick<Mesh, "offer" | "offering">;
   readonly pool: UpstreamPool;
   readonly rates: RateLimits;
   readonly errands: Errands;
@@ -234,11 +236,8 @@ export class EngineGate implements Gate {
     this.#parts.admit(inner, peer, { ...connection.entrance, outer: connection });
   }
 
-  offer(_conn: Conn, { name }: Offer, told: (refused?: GateError) => void): Disposable {
-    again(() =>
-      told(new GateError("unsupported", "gate", `Cannot register ${name}: nobody knows names yet`))
-    );
-    return { [Symbol.dispose]: () => {} };
+  offer(conn: Conn, offer: Offer, told: (refused?: GateError) => void): Disposable {
+    return this.#parts.mesh.offer(conn as Connection, offer, told);
   }
 
   branch(stream: Stream, outer: Conn): Conn {
@@ -250,7 +249,8 @@ export class EngineGate implements Gate {
   }
 
   node(conn: Conn): NodeStatus {
-    return nodeStatus(conn as Connection, { names: [], streams: 0, served: 0 });
+    const connection = conn as Connection;
+    return nodeStatus(connection, this.#parts.mesh.offering(connection));
   }
 
   visits(conn: Conn, hear: (visit: Visit) => void): Disposable {

@@ -15,6 +15,8 @@ const CHECKS_FAIL = 2;
 
 /** Endpoints that have a row of their own: more than a configuration of 1 MiB can name. */
 export const MOST_ENDPOINTS = 65_536;
+/** In place of a row: who is connected by itself is there, or is not. */
+export const UNCOUNTED = -1;
 /** Bytes of the table of all, and of what one engine counted in it: touched only where endpoints are. */
 export const HEALTH_SIZE = MOST_ENDPOINTS * ROW * 4, OWN_HEALTH_SIZE = MOST_ENDPOINTS * 4;
 
@@ -76,17 +78,20 @@ export class Health {
 
   /** A connection goes there: counts until `left`. */
   entered(endpoint: RouteEndpoint): void {
+    if (endpoint.health === UNCOUNTED) return;
     Atomics.add(this.#rows, endpoint.health * ROW + ACTIVE, 1);
     this.#own[endpoint.health]++;
   }
 
   left(endpoint: RouteEndpoint): void {
+    if (endpoint.health === UNCOUNTED) return;
     Atomics.sub(this.#rows, endpoint.health * ROW + ACTIVE, 1);
     this.#own[endpoint.health]--;
   }
 
   /** How a dial ended; true: the endpoint is left out from now on, or is back. */
   dialed(endpoint: RouteEndpoint, good: boolean): boolean {
+    if (endpoint.health === UNCOUNTED) return false;
     const row = endpoint.health * ROW;
     if (good) {
       if (this.#rows[row + FAILURES] === 0) return false;

@@ -21,6 +21,7 @@ import type { Message } from "./log.ts";
 import type { LogFormat } from "./log_line.ts";
 import { Logins } from "./logins.ts";
 import type { Operations, Printed, Reading } from "./operations.ts";
+import { type MeshNames, meshRules, Registrations } from "./mesh/registrations.ts";
 import type { Report } from "./orders.ts";
 import type { Users } from "./passwords.ts";
 import type { Scope } from "./scope.ts";
@@ -38,13 +39,13 @@ export interface Names extends Resolver, Disposable {
 export interface Means {
   /** A thread for an engine. */
   readonly worker: () => Worker;
-  readonly namesOf: (config: Configuration) => Names;
   /** Whom our client of SSH believes, and what it logs in with. */
   readonly keyringOf: (
     config: Configuration,
     credentials: Credentials,
     warn: (text: string) => void,
   ) => Keyring;
+  readonly namesOf: (config: Configuration, mesh: MeshNames) => Names;
   readonly bind: (wanted: Wanted) => ListeningSocket;
   readonly formatOf: (config: Configuration) => LogFormat;
   /** Who this gate is; rejects with GateError. */
@@ -82,6 +83,7 @@ export class InForce {
   readonly #tokens: Tokens;
   /** There since a configuration first asked for it. */
   #acme: AcmeAgent | undefined;
+  readonly #registrations: Registrations;
   #config: Configuration;
   #credentials: Credentials;
   #ssh: SshRules | undefined;
@@ -96,8 +98,9 @@ export class InForce {
     this.#owner = owner;
     this.#config = this.#started = config;
     this.#credentials = credentials;
-    this.#names = means.namesOf(config);
     this.#keyring = this.#keyringOf(config, credentials);
+    this.#registrations = new Registrations(meshRules(config));
+    this.#names = means.namesOf(config, this.#registrations);
     const throttled = (source: Throttled) => owner.say(throttledMessage(source));
     this.#logins = new Logins({ throttled });
     this.#tokens = new Tokens({ throttled, scope: means.scope, say: (message) => owner.say(message) });
@@ -123,6 +126,7 @@ export class InForce {
       hear: (report, engine) => this.#owner.hear(report, engine),
       log: (message) => this.#owner.say(message),
       scope,
+      registrations: this.#registrations,
     }, this.#desired(this.#config, this.#credentials, this.#ssh, prepared));
     this.#follow(this.#names);
     this.#acme?.hold(prepared);
@@ -157,7 +161,7 @@ export class InForce {
     const before = this.#config, { config, credentials } = loaded;
     await this.#prepare(config);
     const admin = same(before.admin, config.admin) ? undefined : await this.#startAdmin(config);
-    const names = sameNames(before, config) ? undefined : this.#means.namesOf(config);
+    const names = sameNames(before, config) ? undefined : this.#means.namesOf(config, this.#registrations);
     const prepared = await this.#prepareAcme(config, credentials),
       ssh = await this.#prepareSsh(config, credentials);
     try {
@@ -167,6 +171,7 @@ export class InForce {
         this.#ssh = ssh;
         this.#credentials = credentials;
         this.#keyring = this.#keyringOf(config, credentials);
+        this.#registrations.configure(meshRules(config));
         this.#acme?.hold(prepared);
         this.#believe(config);
         if (names) this.#follow(names);

@@ -89,6 +89,16 @@ export class Router {
     return this.#requests.handles(listener);
   }
 
+  /** Whether it speaks HTTP, and a route passes that on as it comes. */
+  passesRequests(listener: string): boolean {
+    return this.#tables.get(listener)?.has(REQUESTS) || this.#tables.get(undefined)?.has(REQUESTS) || false;
+  }
+
+  /** Whether a listener speaks HTTP. */
+  isAsked(listener: string): boolean {
+    return this.#requested.has(listener);
+  }
+
   /** Routes that match by the same as one of an earlier snapshot. */
   alike(route: RouteRule): readonly RouteRule[] {
     this.#alike ??= Map.groupBy(this.#routes, matchedBy);

@@ -1,6 +1,7 @@
 /** The memory that engines share with each other and with main, and what is done with it when one of them dies. */
 import { OWN_DIALS_SIZE, OwnDials } from "./engine/own_dials.ts";
 import { closeAllOf, OWNERS_SIZE } from "./engine/owned.ts";
+import { PAIR_MARKS_SIZE, PairMarks } from "./engine/pair_marks.ts";
 import { Health, HEALTH_SIZE, OWN_HEALTH_SIZE } from "./health.ts";
 import { LIMITS_SIZE } from "./limits.ts";
 import { ratesSize } from "./rate_limits.ts";
@@ -18,6 +19,8 @@ export interface SharedMemory {
   readonly beats: SharedArrayBuffer;
   /** Who owns a descriptor: owned.ts. */
   readonly owners: SharedArrayBuffer;
+  /** What pairs of sockets cannot carry: pair_marks.ts. */
+  readonly pairs: SharedArrayBuffer;
 }
 
 /** What one engine counted in the tables of all. */
@@ -34,6 +37,7 @@ export function makeSharedMemory(engines: number): SharedMemory {
     ownDials: new SharedArrayBuffer(OWN_DIALS_SIZE),
     beats: new SharedArrayBuffer(4 * engines),
     owners: new SharedArrayBuffer(OWNERS_SIZE),
+    pairs: new SharedArrayBuffer(PAIR_MARKS_SIZE),
   };
 }
 
@@ -55,5 +59,6 @@ export function settle(memory: SharedMemory, ledger: Ledger, engine: number): nu
   }
   new Health(memory.health, ledger.health).forgive(ledger.health);
   new OwnDials(memory.ownDials, engine).forget();
+  new PairMarks(memory.pairs).forget(engine);
   return closeAllOf(memory.owners, engine);
 }

@@ -5,10 +5,13 @@ import type { Destination } from "./contracts.ts";
 import type { Introduction, Signing } from "./keyring.ts";
 import type { AuthorizedKey } from "./identity/logins.ts";
 import type { FilesSite, TokenAnswer, TokenRule } from "./requests.ts";
-import type { Failure, LimitName, Side } from "./errors.ts";
+import { atLimit, type Failure, GateError, type LimitName, type Side } from "./errors.ts";
 import type { JournalBatch } from "./journal.ts";
 import type { Ledger, SharedMemory } from "./memory.ts";
 import type { LiveConnection, NodeStatus, Printed, Reading } from "./operations.ts";
+import type { Crossing } from "./mesh/crossings.ts";
+import type { LiveChange } from "./mesh/live_names.ts";
+import type { Registering } from "./mesh/registrations.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** One listening socket; the descriptor stays main's. */
@@ -67,6 +70,15 @@ export interface Failed {
   readonly limit?: LimitName;
 }
 
+export const asFailed = ({ failure, side, message, limit }: GateError): Failed => (
+  { failure, side, message, limit }
+);
+
+export function readFailed({ failure, side, message, limit }: Failed): GateError {
+  const error = new GateError(failure, side, message);
+  return limit ? atLimit(limit, error) : error;
+}
+
 export type Answer =
   | { readonly id: number; readonly destination: Destination | undefined }
   | { readonly id: number; readonly login: LoginAnswer }
@@ -95,6 +107,14 @@ export type Order =
   | { readonly op: "challenges"; readonly challenges: PendingChallenges }
   /** Tickets of TLS are issued and accepted under these from now on. */
   | { readonly op: "ticketKeys"; readonly keys: Uint8Array }
+  /** Whether a registration is granted. */
+  | { readonly op: "registered"; readonly id: number; readonly refused?: Failed }
+  /** What was granted holds no more: another connection has it now. */
+  | { readonly op: "lost"; readonly id: number; readonly reason: Failed }
+  /** Names that are reached through connections. */
+  | { readonly op: "names"; readonly change: LiveChange }
+  /** The end of a pair, for who is connected to this engine. */
+  | { readonly op: "cross"; readonly crossing: Crossing }
   /** Tell the live connections, `most` of them, the newest first. */
   | { readonly op: "list"; readonly id: number; readonly most: number }
   /** Tell the connections that others are reached through. */
@@ -141,6 +161,11 @@ export type Report =
   | { readonly op: "counted"; readonly id: number }
   /** A descriptor for the thread of files: the engine's own until main has given it away. */
   | { readonly op: "files"; readonly fd: number; readonly site: FilesSite }
+  /** A connection of this engine wants to be reached by a name; or does no more. */
+  | { readonly op: "register"; readonly registering: Omit<Registering, "engine"> }
+  | { readonly op: "withdraw"; readonly id: number }
+  /** A descriptor for that engine: this one's own until main has given it away. */
+  | { readonly op: "cross"; readonly engine: number; readonly crossing: Crossing }
   | { readonly op: "drained" }
   | { readonly op: "fault"; readonly what: string; readonly text: string }
   | { readonly op: "stopped" };

@@ -34,6 +34,8 @@ const SPECIAL: Judgement = {
 };
 const NO_ADDRESS: Judgement = { verdict: "deny", by: "the answer, which is no address" };
 
+const DEFAULTS: ReadonlySet<string> = new Set([DEFAULT, OWN, SPECIAL, NO_ADDRESS].map(({ by }) => by));
+
 /** First match wins; where none does, deny, but for clients of this machine itself (`trusted`). */
 export class Policy {
   readonly #rules: readonly CompiledRule[];
@@ -96,6 +98,12 @@ export class Policy {
     const judgement = this.#first(subject);
     if (judgement.verdict !== "allow" || request.completed === undefined) return judgement;
     return this.#first({ ...subject, name: request.completed });
+  }
+
+  /** The place of the deny that refuses a request; undefined: none does, whatever the default says. */
+  forbids(asking: Asking, target: Target): string | undefined {
+    const { verdict, by } = this.judge(asking, { target }, "elsewhere");
+    return verdict === "deny" && !DEFAULTS.has(by) ? by : undefined;
   }
 
   /** What of a request, under the name asked for, does not meet each rule: why judge says what it says. */

@@ -7,7 +7,14 @@ import type { Destination } from "./contracts.ts";
 import type { Introduction, Keyring, Signing } from "./keyring.ts";
 import type { TokenAnswer } from "./requests.ts";
 import type { Printed, Reading } from "./operations.ts";
-import type { Answer, Failed, GivenToken, Login, LoginAnswer, Question } from "./orders.ts";
+import {
+  type Answer,
+  type GivenToken,
+  type Login,
+  type LoginAnswer,
+  type Question,
+  readFailed,
+} from "./orders.ts";
 import { atLimit, GateError } from "./errors.ts";
 import { after, now, promiseResolved } from "./engine/loop.ts";
 import { Places } from "./places.ts";
@@ -180,7 +187,7 @@ export class Questions implements Keyring {
     return new Promise((resolve, reject) => {
       const settle = (answer: Answer) => {
         promiseResolved();
-        if ("failed" in answer) reject(asError(answer.failed));
+        if ("failed" in answer) reject(readFailed(answer.failed));
         else resolve(answer);
       };
       const failed = {
@@ -193,11 +200,6 @@ export class Questions implements Keyring {
       this.#post(id, question);
     });
   }
-}
-
-function asError({ failure, side, message, limit }: Failed): GateError {
-  const error = new GateError(failure, side, message);
-  return limit ? atLimit(limit, error) : error;
 }
 
 function literal(target: Target): Destination {

@@ -40,7 +40,13 @@ export function lostRight(connection: Connection, decider: Decider): GateError |
     ? decider.policy.barredRouted(listener, source) ??
       (client === undefined ? undefined : decider.policy.barredRouted(listener, client))
     : decider.policy.barred(listener, source);
-  return by === undefined ? undefined : lost(`policy refuses it now, by ${by}`);
+  const byLive = by ?? barOfLive(connection, decider);
+  return byLive === undefined ? undefined : lost(`policy refuses it now, by ${byLive}`);
+}
+
+/** What forbids now the name that its route is of. */
+function barOfLive({ live }: Connection, decider: Decider): string | undefined {
+  return live && decider.forbidsLive(live.asking, live.route);
 }
 
 /** Why nobody is logged in any more who was; undefined: somebody is, or nobody was. */

@@ -4,7 +4,7 @@ import type { Connection } from "./connection.ts";
 import type { Stream } from "./streams.ts";
 import type { Dialer } from "./dialer.ts";
 import { now } from "./engine/loop.ts";
-import { asGateError, GateError } from "./errors.ts";
+import { asGateError, GateError, NotConnected } from "./errors.ts";
 import type { EndpointChanged, Health } from "./health.ts";
 import type { RouteEndpoint, RouteRule } from "./snapshot.ts";
 import type { UpstreamTls } from "./upstream_tls.ts";
@@ -88,6 +88,8 @@ export class RouteDialer {
         const literal = this.#literal.get(endpoint.target);
         const stream = await (literal
           ? this.#dialer.dial(literal, conn, share)
+          : route.live !== undefined
+          ? this.#dialer.connected(endpoint.target, conn, share)
           : this.#dialer.reach(endpoint.target, conn, share));
         if (route.proxyProtocol) {
           await writeOrClose(stream, this.#header(route.proxyProtocol, conn));
@@ -115,9 +117,13 @@ export class RouteDialer {
     return this.#parts.upstreamTls.secure(stream, target, upstreamTls, ms, conn);
   }
 
-  /** A client that went away says nothing about the endpoint. */
+  /**
+   * A client that went away says nothing about the endpoint. Who is not connected costs no dial, and is well as soon as
+   * it is.
+   */
   #failed(endpoint: RouteEndpoint, conn: Connection, failure: GateError): void {
     conn.leaveEndpoint();
+    if (failure instanceof NotConnected) return;
     if (failure.side === "client" || failure.failure === "exhausted" || conn.over) return;
     if (this.#parts.health.dialed(endpoint, false)) this.#parts.endpointChanged(endpoint, failure);
   }

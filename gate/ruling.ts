@@ -4,6 +4,8 @@ import { Decider } from "./decide.ts";
 import { type AskHealth, Checks } from "./engine/checks.ts";
 import { isOwnIp } from "./engine/own_ip.ts";
 import { inSlices } from "./engine/slices.ts";
+import type { LiveRoutes } from "./mesh/live_routes.ts";
+import type { Mesh } from "./mesh/mesh.ts";
 import { OwnAddresses } from "./own_address.ts";
 import { lostRight } from "./right.ts";
 import type { Roster } from "./roster.ts";
@@ -18,6 +20,8 @@ export interface RulingParts extends Omit<ConnectorParts, "decider" | "deciding"
   readonly checks: boolean;
   readonly tlsContexts: TlsContexts;
   readonly askHealth: AskHealth;
+  readonly mesh: Pick<Mesh, "reach" | "judgeAgain">;
+  readonly live: LiveRoutes;
 }
 
 export class Ruling {
@@ -39,6 +43,7 @@ export class Ruling {
   /** From now on this one holds. What is under way goes on, but for what lost its right. */
   replace(snapshot: Snapshot): void {
     this.#hold(snapshot, routesOfGone(this.snapshot, snapshot));
+    this.#parts.mesh.judgeAgain();
     inSlices(this.#parts.roster.connections, (connection) => {
       if (this.snapshot !== snapshot || connection.over) return; // a later one judges everybody again
       const lost = lostRight(connection, this.decider);
@@ -54,7 +59,7 @@ export class Ruling {
   /** `gone`: routes that hold besides. */
   #hold(snapshot: Snapshot, gone: readonly RouteRule[] = []): void {
     const routes = [...gone, ...snapshot.routes];
-    const decider = new Decider({ ...snapshot, routes }, isOwnIp);
+    const decider = new Decider({ ...snapshot, routes }, isOwnIp, this.#parts.live);
     this.snapshot = snapshot;
     this.decider = decider;
     this.own = new OwnAddresses(snapshot, isOwnIp);
@@ -66,7 +71,7 @@ export class Ruling {
       keys: snapshot.keys,
     }, routes);
     const { tlsContexts, upstreamTls, protocols, roster } = this.#parts;
-    this.terminations = new Terminations(snapshot, decider, tlsContexts, protocols);
+    this.terminations = new Terminations(snapshot, decider, tlsContexts, protocols, this.#parts.live);
     tlsContexts.keep(snapshot);
     upstreamTls.keep({ routes });
     roster.configure(snapshot);

@@ -106,6 +106,8 @@ export interface RouteRule {
   readonly host?: string;
   /** CIDRs */
   readonly sources?: readonly string[];
+  /** It is no route of the file, but this registration of a name. */
+  readonly live?: number;
   /** TLS ends here, and with no `to` the inner stream comes in again. */
   readonly tls?: "terminate";
   readonly to: readonly RouteEndpoint[];
@@ -160,7 +162,7 @@ export interface RouteEndpoint {
   readonly weight: number;
   /** It is spoken to in TLS. */
   readonly secure?: true;
-  /** Its row in the shared health table. */
+  /** Its row in the shared health table; UNCOUNTED: it has none. */
   readonly health: number;
 }
 

@@ -13,6 +13,8 @@ import type { Keyring } from "./keyring.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import { Listening, type Wanted } from "./listening.ts";
 import type { EngineState, LiveConnection, NodeStatus, Printed, Reading } from "./operations.ts";
+import { MeshHost } from "./mesh/mesh_host.ts";
+import type { Registrations } from "./mesh/registrations.ts";
 import type { Answer, Bound, GivenToken, Login, LoginAnswer, Question, Report } from "./orders.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -29,6 +31,8 @@ export interface SupervisorOptions extends EnginesOptions {
   readonly keyring: () => Keyring;
   /** What a verb of the command line prints; rejects with GateError. */
   readonly print: (reading: Reading) => Promise<Printed>;
+  /** Who is connected under which names. */
+  readonly registrations: Registrations;
   /** What engines tell of connections and endpoints. */
   readonly hear: (report: Report, engine: number) => void;
 }
@@ -50,6 +54,7 @@ export class Supervisor implements Owner {
   readonly #listening: Listening;
   readonly #engines: Engines;
   readonly #files: FilesHost;
+  readonly #mesh: MeshHost;
   #snapshot: Snapshot;
   #challenges = NO_CHALLENGES;
 
@@ -57,7 +62,13 @@ export class Supervisor implements Owner {
     this.#options = options;
     this.#snapshot = snapshot;
     this.#engines = new Engines(options, this);
-    this.#files = new FilesHost({ owners: this.#engines.owners, log: options.log });
+    this.#files = new FilesHost({ owners: this.#engines.memory.owners, log: options.log });
+    this.#mesh = new MeshHost({
+      registrations: options.registrations,
+      engine: (number) => this.#engines.alive(number),
+      tellAll: (order) => this.#engines.tell(order),
+      memory: this.#engines.memory,
+    });
     this.#listening = new Listening(options.bind, {
       listen: (bound) => this.#engines.tell({ op: "listen", bound }),
       unlisten: ({ fd }) => this.#engines.unlisten(fd),
@@ -172,6 +183,7 @@ export class Supervisor implements Owner {
 
   heard(engine: EngineHost, report: Report): void {
     if (report.op === "files" && engine.alive) this.#files.serve(engine.number, report.fd, report.site);
+    if (engine.alive && this.#mesh.heard(engine, report)) return;
     if (report.op !== "question") return this.#options.hear(report, engine.number);
     this.#options.scope.spawn("answer", this.#answer(engine, report.id, report.question));
   }
@@ -179,7 +191,12 @@ export class Supervisor implements Owner {
   serves(engine: EngineHost): void {
     this.#tellSnapshot(engine, []);
     engine.tell({ op: "challenges", challenges: this.#challenges });
+    this.#mesh.serves(engine);
     for (const bound of this.#listening.bound) engine.tell({ op: "listen", bound });
+  }
+
+  died(engine: number): void {
+    this.#mesh.died(engine);
   }
 
   async #answer(engine: EngineHost, id: number, question: Question): Promise<void> {

@@ -5,6 +5,7 @@ import { askingOf } from "./asking.ts";
 import type { Connection } from "./connection.ts";
 import type { Protocols, Termination } from "./contracts.ts";
 import { type Decider, endsTls } from "./decide.ts";
+import type { LiveRoutes } from "./mesh/live_routes.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { ANYTHING, REQUESTS, type TlsContexts } from "./tls_contexts.ts";
 
@@ -15,17 +16,28 @@ export class Terminations {
   readonly #protocols: Protocols;
   /** Where no route ends TLS, nothing is decided twice. */
   readonly #any: boolean;
+  readonly #certified: boolean;
+  /** Names that are registered may end it, too. */
+  readonly #live: LiveRoutes;
 
-  constructor(snapshot: Snapshot, decider: Decider, contexts: TlsContexts, protocols: Protocols) {
+  constructor(
+    snapshot: Snapshot,
+    decider: Decider,
+    contexts: TlsContexts,
+    protocols: Protocols,
+    live: LiveRoutes,
+  ) {
+    this.#live = live;
     this.#decider = decider;
     this.#contexts = contexts;
     this.#protocols = protocols;
-    this.#any = snapshot.certificates.length > 0 && snapshot.routes.some(endsTls);
+    this.#certified = snapshot.certificates.length > 0;
+    this.#any = this.#certified && snapshot.routes.some(endsTls);
   }
 
   /** undefined: TLS is passed on. Throws GateError as connect, "no-route" too where no certificate has the name. */
   of(target: Target | undefined, conn: Connection): Termination | undefined {
-    if (!this.#any) return undefined;
+    if (!this.#any && !(this.#certified && this.#live.any)) return undefined;
     if (target) conn.record.target = formatTarget(target);
     const { naming } = this.#protocols[conn.record.protocol];
     const asking = askingOf(conn, naming, conn.trusted, target);

@@ -7,6 +7,7 @@ import { absolute } from "../config/source.ts";
 import { explainCommand } from "../explain.ts";
 import type { ExplainArgs } from "../explain_client.ts";
 import { UNKNOWN_END } from "../explanation.ts";
+import { meshRules, Registrations } from "../mesh/registrations.ts";
 import type { CertificateRule } from "../snapshot.ts";
 import { protocols, proxyProtocol } from "../../protocols/mod.ts";
 import { serverNameTarget } from "../../protocols/tls/server_name.ts";
@@ -32,7 +33,7 @@ export async function explain(
   const { config, files, warnings } = await loadConfiguration(path, protocols);
   for (const warning of warnings) console.error(`warning: ${warning}`);
   const judged = `judged by ${files.map(absolute).join(", ") || "the built-in configuration"}`;
-  using discovery = discoveryOf(config);
+  using discovery = discoveryOf(config, new Registrations(meshRules(config)));
   const { signal } = new AbortController(); // each source of discovery has a deadline of its own
   const slow = setTimeout(tellSlow, SLOW);
   const snapshot = compileSnapshot(config);

@@ -31,7 +31,7 @@ export interface Configuration {
   readonly log: LogConfiguration;
 }
 
-export const DISCOVERY_SOURCES = ["file", "dns"] as const;
+export const DISCOVERY_SOURCES = ["file", "mesh", "dns"] as const;
 export type DiscoverySource = typeof DISCOVERY_SOURCES[number];
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;

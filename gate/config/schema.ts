@@ -144,7 +144,7 @@ export const ssh = keys({
   loginTimeout: ["how long a login may take", duration().prefault("2m")],
 }).prefault({});
 
-export const discovery = list(oneOf(DISCOVERY_SOURCES)).prefault(["file", "dns"]);
+export const discovery = list(oneOf(DISCOVERY_SOURCES)).prefault(["file", "mesh", "dns"]);
 
 export const dns = keys({
   servers: [

@@ -90,8 +90,10 @@ export class Checks {
       if (!destination) {
         return new GateError("no-route", "gate", "Cannot check an endpoint: nobody knows its name");
       }
-      const direct = destination.endpoints.filter(({ layers }) => layers.length === 0);
-      if (direct.length === 0) return undefined; // what lies behind layers is judged by its dials alone
+      const direct = destination.endpoints.filter(({ layers, connected }) =>
+        layers.length === 0 && !connected
+      );
+      if (direct.length === 0) return undefined; // what lies behind layers, or is connected, is judged by its dials alone
       const socket = await dial(direct.map(({ address }) => address), timeout);
       if (path === undefined) socket.close();
       else await this.#ask(socket, checked, path, until);

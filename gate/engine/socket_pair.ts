@@ -13,18 +13,26 @@ const ends = new Int32Array(2), endBytes = new Uint8Array(ends.buffer);
  * end to the other, never a reset. Throws GateError `exhausted` where no descriptor is left for it.
  */
 export function socketPair(): { readonly socket: Socket; readonly other: number } {
-  if (libc.socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, endBytes) < 0) {
-    throw exhausted(errnoName(errno()));
-  }
-  const one = owned(ends[0]), other = owned(ends[1]);
+  const { one, other } = descriptorPair();
   try {
-    if (isReserved(one) || isReserved(other)) throw exhausted("no descriptor is left for connections");
     return { socket: new Socket(one, "upstream", AF_UNIX), other };
   } catch (thrown) {
     closeOwned(one);
     closeOwned(other);
     throw thrown;
   }
+}
+
+/** Both ends as descriptors of this thread. Throws GateError `exhausted` as socketPair. */
+export function descriptorPair(): { readonly one: number; readonly other: number } {
+  if (libc.socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, endBytes) < 0) {
+    throw exhausted(errnoName(errno()));
+  }
+  const one = owned(ends[0]), other = owned(ends[1]);
+  if (!isReserved(one) && !isReserved(other)) return { one, other };
+  closeOwned(one);
+  closeOwned(other);
+  throw exhausted("no descriptor is left for connections");
 }
 
 const exhausted = (state: string) =>

@@ -4,6 +4,8 @@ import { OwnDials } from "../../gate/engine/own_dials.ts";
 import { UpstreamPool } from "../../gate/engine/upstream_pool.ts";
 import { Health } from "../../gate/health.ts";
 import { makeLedger, makeSharedMemory } from "../../gate/memory.ts";
+import { LiveNames } from "../../gate/mesh/live_names.ts";
+import { LiveRoutes } from "../../gate/mesh/live_routes.ts";
 import { Questions } from "../../gate/questions.ts";
 import { Ruling } from "../../gate/ruling.ts";
 import { nextTicketKeys } from "../../gate/ticket_keys.ts";
@@ -51,6 +53,8 @@ function rulingOf(connections: readonly Connection[]): Ruling {
     tlsContexts: new TlsContexts(nextTicketKeys()),
     pool: new UpstreamPool(),
     upstreamTls: new UpstreamTls(protocols),
+    mesh: { judgeAgain: () => {}, reach: () => Promise.reject() },
+    live: new LiveRoutes(new LiveNames()),
   }, allowing());
 }
 

@@ -1,3 +1,4 @@
+import { Registrations } from "../../gate/mesh/registrations.ts";
 import { Scope } from "../../gate/scope.ts";
 import { Supervisor, type SupervisorOptions } from "../../gate/supervisor.ts";
 import { equal, ok, rejects } from "../support/assert.ts";
@@ -19,6 +20,7 @@ async function startWith(worker: string, messages: string[] = [], threads = 1): 
     hear: () => {},
     log: ({ text }) => messages.push(text),
     scope: new Scope(),
+    registrations: new Registrations({ domain: "", node: "gate", hosts: [] }),
   };
   return await Supervisor.start(options, { snapshot: snapshotOf({}), wanted: [] });
 }

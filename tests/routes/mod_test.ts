@@ -4,6 +4,7 @@ import { equal, ok, throws } from "../support/assert.ts";
 const NEVER = new AbortController().signal;
 const SETTINGS = {
   hosts: [{ name: "localhost", addresses: [{ host: "10.0.0.1" }], layers: [] }],
+  mesh: { owns: (name: string) => name === "localhost", onOwned: () => new DisposableStack() },
   dns: { resolvConf: "/dev/null", hostsFile: "/dev/null" },
 };
 
@@ -13,6 +14,8 @@ Deno.test("discovery asks the configured sources in the configured order", async
   equal((await fileFirst.resolve(target, NEVER))?.source, "file");
   using dnsFirst = makeDiscovery(["dns", "file"], SETTINGS);
   equal((await dnsFirst.resolve(target, NEVER))?.source, "dns");
+  using meshFirst = makeDiscovery(["mesh", "file"], SETTINGS);
+  equal((await meshFirst.resolve(target, NEVER))?.source, "mesh");
   using dnsOnly = makeDiscovery(["dns"], SETTINGS);
   ok(await dnsOnly.resolve(target, NEVER));
 });
@@ -24,6 +27,6 @@ Deno.test("no sources know nothing but addresses", async () => {
 });
 
 Deno.test("a name that is no source is refused with those that are", () => {
-  throws(() => makeDiscovery(["toString"], SETTINGS), /"toString": expected one of file, dns/);
-  equal(Object.keys(sources), ["file", "dns"]);
+  throws(() => makeDiscovery(["toString"], SETTINGS), /"toString": expected one of file, mesh, dns/);
+  equal(Object.keys(sources), ["file", "mesh", "dns"]);
 });

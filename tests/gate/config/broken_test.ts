@@ -441,9 +441,9 @@ const BROKEN: readonly (readonly [name: string, text: string, path: string, sent
   ],
   [
     "an unknown source of discovery",
-    "discovery: [file, ^mesh]",
+    "discovery: [file, ^xds]",
     "discovery[1]",
-    /expected one of file, dns, got "mesh"/,
+    /expected one of file, mesh, dns, got "xds"/,
   ],
   ["a source twice", "discovery: [dns, ^dns]", "discovery[1]", /"dns" is given twice/],
   [

@@ -42,7 +42,9 @@ const SECTIONS: [what: string, before: string, after: string, changes: string[]]
     "dns.servers: what /etc/resolv.conf says instead of [10.0.0.53:53, 10.0.0.54:53]",
     "dns.search: [a.example, b.example] instead of what /etc/resolv.conf says",
   ]],
-  ["who is asked for names", "log: {}", "discovery: [dns]", ["discovery: [dns] instead of [file, dns]"]],
+  ["who is asked for names", "log: {}", "discovery: [dns]", [
+    "discovery: [dns] instead of [file, mesh, dns]",
+  ]],
 ];
 
 for (const [what, before, after, changes] of SECTIONS) {

@@ -19,7 +19,7 @@ const DEFAULTS = {
   },
   routes: [],
   hosts: {},
-  discovery: ["file", "dns"],
+  discovery: ["file", "mesh", "dns"],
   dns: {},
   policy: [],
   ssh: { loginTimeout: "2m" },

@@ -101,7 +101,7 @@ Deno.test("every key has a default, and without a file loopback is served", asyn
       grace: 30_000,
     },
   });
-  equal(config.discovery, ["file", "dns"]);
+  equal(config.discovery, ["file", "mesh", "dns"]);
   equal(config.log, { level: "info", format: "auto" });
   equal([config.node.domain, config.node.trustDomain, config.node.namespace], [
     "",
@@ -315,7 +315,7 @@ Deno.test("the JSON Schema accepts what is right and refuses what an editor shou
     "certificates: [{ cert: x }]",
     "routes: { host: a.x, to: 'x:1' }",
     "discovery: []",
-    "discovery: [mesh]",
+    "discovery: [xds]",
     "log: { format: xml }",
     "routes: [{ protocol: ssh, to: 'x:1', proxyProtocol: v3 }]",
     "routes: [{ protocol: sshh, to: 'x:1' }]",

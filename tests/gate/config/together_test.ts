@@ -137,7 +137,7 @@ const TWICE: readonly (readonly [string, string, ...string[]])[] = [
   ],
   [
     "a source of discovery and one given twice",
-    `discovery: [mesh, dns, dns]`,
+    `discovery: [xds, dns, dns]`,
     "discovery[0]: expected one of file",
     'discovery[2]: "dns" is given twice',
   ],

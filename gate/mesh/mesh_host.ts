@@ -1,0 +1,74 @@
+/** The mesh as main sees it: engines tell what their connections offer, and hear what all offer. */
+import { closeAllOf, passOn } from "../engine/owned.ts";
+import { PairMarks } from "../engine/pair_marks.ts";
+import type { EngineHost } from "../engine_host.ts";
+import type { GateError } from "../errors.ts";
+import { asFailed, type Order, type Report } from "../orders.ts";
+import type { Crossing } from "./crossings.ts";
+import type { Registrations } from "./registrations.ts";
+
+export interface MeshHostParts {
+  readonly registrations: Registrations;
+  /** The engine of that number, if it is alive. */
+  readonly engine: (number: number) => EngineHost | undefined;
+  readonly tellAll: (order: Order) => void;
+  /** Who owns a descriptor, and pairs of those: memory of all threads. */
+  readonly memory: { readonly owners: SharedArrayBuffer; readonly pairs: SharedArrayBuffer };
+}
+
+/** Whose descriptors are nobody's: no engine has this number. */
+const NOBODY = 0xfffe;
+/** Rows that an engine takes at once. */
+const ROWS = 64;
+
+export class MeshHost {
+  readonly #parts: MeshHostParts;
+  readonly #marks: PairMarks;
+
+  constructor(parts: MeshHostParts) {
+    this.#parts = parts;
+    this.#marks = new PairMarks(parts.memory.pairs);
+    parts.registrations.events = {
+      changed: (change) => parts.tellAll({ op: "names", change }),
+      lost: (engine, id, reason) => this.#lost(engine, id, reason),
+    };
+  }
+
+  /** Whether it was for the mesh. */
+  heard(engine: EngineHost, report: Report): boolean {
+    const { registrations } = this.#parts;
+    if (report.op === "cross") this.#cross(engine, report.engine, report.crossing);
+    else if (report.op === "withdraw") registrations.withdraw(report.id);
+    else if (report.op === "register") {
+      const { registering } = report;
+      const refused = registrations.register({ ...registering, engine: engine.number });
+      engine.tell({ op: "registered", id: registering.id, ...refused && { refused: asFailed(refused) } });
+    } else return false;
+    return true;
+  }
+
+  /** It begins with what all others know already. */
+  serves(engine: EngineHost): void {
+    const { rows } = this.#parts.registrations;
+    for (let at = 0; at < rows.length; at += ROWS) {
+      engine.tell({ op: "names", change: { live: rows.slice(at, at + ROWS), gone: [] } });
+    }
+  }
+
+  /** All connections that it had are over. */
+  died(engine: number): void {
+    this.#parts.registrations.forgetEngine(engine);
+  }
+
+  #lost(number: number, id: number, reason: GateError): void {
+    this.#parts.engine(number)?.tell({ op: "lost", id, reason: asFailed(reason) });
+  }
+
+  /** The descriptor becomes the other engine's; where that is dead it is closed, and who opened the pair sees a reset. */
+  #cross(from: EngineHost, to: number, crossing: Crossing): void {
+    const { memory: { owners }, engine } = this.#parts, other = engine(to), { fd, place } = crossing;
+    if (other && passOn(owners, fd, from.number, to)) return other.tell({ op: "cross", crossing });
+    if (passOn(owners, fd, from.number, NOBODY)) closeAllOf(owners, NOBODY);
+    this.#marks.side(place, 1).closed();
+  }
+}
