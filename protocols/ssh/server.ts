@@ -19,6 +19,7 @@ import { Refusal } from "./keys/fields.ts";
 import { admit, type Admitted, type Grant } from "./keys/login.ts";
 import * as numbers from "./numbers.ts";
 import type { Served } from "./served.ts";
+import { SESSION, Sessions } from "./session/mod.ts";
 import { Transport } from "./transport.ts";
 import { type Trust, trustOf } from "./trust.ts";
 
@@ -96,9 +97,9 @@ class Visit implements Judge, Served {
     conn.deadline(0);
     conn.recheck = () => this.#recheck();
     this.#hold(grant);
-    const serving = serveChannels(this);
+    const serving = serveChannels(this), sessions = new Sessions(this);
     const connection = new Connection(transport, {
-      opens: (opening) => serving.opens(opening),
+      opens: (opening) => (opening.type === SESSION ? sessions : serving).opens(opening),
       request: (name, from, answer) => serving.request(name, from, answer),
       emptied: () => serving.emptied?.(),
       broke: (reason) => {

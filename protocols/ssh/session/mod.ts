@@ -4,6 +4,8 @@ import { SHORTAGE } from "../numbers.ts";
 import { type Owner, Session } from "./session.ts";
 import type { Here } from "./ways.ts";
 
+/** The type of the channels. */
+export const SESSION = "session";
 /** Of a connection at once: a person looks at one. */
 const MOST_SESSIONS = 10;
 
