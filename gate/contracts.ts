@@ -138,6 +138,9 @@ export interface Endpoint {
   readonly connected?: true;
 }
 
+/** Where everything goes that a gate dials, names and addresses alike: another gate knows what they are. */
+export type Through = Omit<Endpoint, "address" | "weight">;
+
 /** For whom a layer is spoken, and what it needs of this gate. */
 export interface Wrapping {
   readonly peer: Peer;

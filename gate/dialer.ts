@@ -2,7 +2,7 @@
 import { formatTarget, type Target } from "./address.ts";
 import { Attempt, type Outcome } from "./attempt.ts";
 import type { Connection } from "./connection.ts";
-import type { Destination, Endpoint, Protocols } from "./contracts.ts";
+import type { Destination, Endpoint, Protocols, Through } from "./contracts.ts";
 import type { Stream } from "./streams.ts";
 import { after, now, promiseResolved } from "./engine/loop.ts";
 import type { OwnDials } from "./engine/own_dials.ts";
@@ -19,6 +19,7 @@ export interface DialerParts {
   /** As Wrapping has it. */
   readonly keys: string;
   readonly mesh: Pick<Mesh, "reach">;
+  readonly through?: Through;
 }
 
 /** The endpoints that may be dialed, of those that were found. Throws GateError where there is none. */
@@ -60,7 +61,8 @@ export class Dialer {
     if (depth > MOST_PROXIES) throw noWay(target, "proxies lead to each other");
     // Names that clients give are bounded by source, or one client's questions would stop everybody's.
     const source = permit && conn.peer.address !== "unix" ? conn.peer.address : undefined;
-    const asked = this.#parts.questions.resolve(target, source);
+    const through = depth === 0 ? this.#parts.through : undefined;
+    const asked = through ? throughOther(target, through) : this.#parts.questions.resolve(target, source);
     const destination = asked instanceof Promise ? await inTime(asked, conn, until) : asked;
     if (depth === 0 && asked instanceof Promise) conn.resolvedAt = now;
     if (!destination) throw noWay(target, "nobody knows the name");
@@ -162,6 +164,9 @@ function inTime<T>(asked: Promise<T>, conn: Connection, until: number): Promise<
 export const isDirect = ({ layers, connected }: Endpoint): boolean => layers.length === 0 && !connected;
 
 const clientGone = () => new GateError("closed", "client", "Cannot connect: the client is gone");
+const throughOther = (target: Target, through: Through): Destination => (
+  { target, endpoints: [{ address: target, ...through }], source: "through", lifetime: 0 }
+);
 
 const noWay = (target: Target, why: string) =>
   new GateError("no-route", "gate", `Cannot connect to ${formatTarget(target)}: ${why}`);

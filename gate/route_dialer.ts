@@ -1,6 +1,7 @@
 /** From a route to a stream: one of its endpoints after the other, the best first, until one stands. */
 import { isUnixHost, parseIp, type Target } from "./address.ts";
 import type { Connection } from "./connection.ts";
+import type { Through } from "./contracts.ts";
 import type { Stream } from "./streams.ts";
 import type { Dialer } from "./dialer.ts";
 import { now } from "./engine/loop.ts";
@@ -21,6 +22,7 @@ export interface RouteDialerParts {
   readonly proxyHeader: ProxyHeader;
   readonly endpointChanged: EndpointChanged;
   readonly upstreamTls: UpstreamTls;
+  readonly through?: Through;
 }
 
 export class RouteDialer {
@@ -32,6 +34,7 @@ export class RouteDialer {
   constructor(parts: RouteDialerParts, dialer: Dialer, routes: readonly RouteRule[]) {
     this.#parts = parts;
     this.#dialer = dialer;
+    if (parts.through) return; // literals are dialed there, and not from here
     for (const { target } of routes.flatMap(({ to }) => to)) {
       if (isUnixHost(target.host) || parseIp(target.host)) this.#literal.set(target, [target]);
     }

@@ -14,7 +14,8 @@ import { Terminations } from "./termination.ts";
 import type { TlsContexts } from "./tls_contexts.ts";
 
 /** What outlives a snapshot. */
-export interface RulingParts extends Omit<ConnectorParts, "decider" | "deciding" | "own" | "keys"> {
+export interface RulingParts
+  extends Omit<ConnectorParts, "decider" | "deciding" | "own" | "keys" | "through"> {
   readonly roster: Pick<Roster, "configure" | "connections">;
   /** Whether health checks are made here: one engine makes them for all. */
   readonly checks: boolean;
@@ -69,6 +70,7 @@ export class Ruling {
       deciding: () => this.decider,
       own: this.own,
       keys: snapshot.keys,
+      through: snapshot.through,
     }, routes);
     const { tlsContexts, upstreamTls, protocols, roster } = this.#parts;
     this.terminations = new Terminations(snapshot, decider, tlsContexts, protocols, this.#parts.live);

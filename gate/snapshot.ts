@@ -1,6 +1,6 @@
 /** What the engines know of the configuration: plain data, pushed whole, compiled on main, matched on every thread. */
 import type { Target } from "./address.ts";
-import type { Limits } from "./contracts.ts";
+import type { Limits, Through } from "./contracts.ts";
 import type { RequestRules } from "./requests.ts";
 import type { HostKeyRule, LoginRules } from "./identity/logins.ts";
 import type { KeyPair } from "./engine/openssl_context.ts";
@@ -33,6 +33,7 @@ export interface Snapshot {
   readonly domain: string;
   /** Of what the keyring holds: what was shared under another one is not shared any more. */
   readonly keys: string;
+  readonly through?: Through;
 }
 
 export interface ListenerRules {

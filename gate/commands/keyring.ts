@@ -20,5 +20,9 @@ export function keyringOf(
         ),
       )
       : nodeKey().then((pkcs8) => [{ name: "the node's key", pkcs8 }]);
-  return new ClientKeyring({ identities: read, knownHosts, warn });
+  return new ClientKeyring({ user: ownUser(), identities: read, knownHosts, warn });
 }
+
+/** As whom this process runs; a service may have no such variables. */
+const ownUser = (): string =>
+  Deno.env.get("LOGNAME") || Deno.env.get("USER") || (Deno.uid() === 0 ? "root" : "ugate");

@@ -6,6 +6,7 @@ import type { DevCertOptions } from "./dev_cert.ts";
 import type { IdOptions } from "./id.ts";
 import type { ExplainOptions } from "./explain.ts";
 import { addOperating } from "./operating.ts";
+import { addThrough } from "./reaching.ts";
 import { CONFIG, JSON_DATA, refuseFile } from "./options.ts";
 import type { RunOptions } from "./run_options.ts";
 
@@ -35,6 +36,8 @@ export function program(finish: (code: number) => void): Command {
   addRun(ugate, finish);
   ugate.commandsGroup("A gate that runs:");
   addOperating(ugate, finish);
+  ugate.commandsGroup("Through another gate:");
+  addThrough(ugate, finish);
   ugate.commandsGroup("Configuration:");
   addConfiguration(ugate, finish);
   addExplain(ugate, finish);

@@ -116,6 +116,7 @@ export function compileSnapshot(config: Configuration, compiling = ALONE()): Sna
     hostAddresses: hostAddresses(config),
     domain: config.node.domain || NODE_SUFFIXES[0],
     keys: config.ssh.digest ?? "",
+    ...config.through && { through: config.through },
   };
 }
 

@@ -1,7 +1,7 @@
 /** The configuration as everything else sees it: typed, complete and checked. Times in ms, sizes in bytes. */
 import type { Challenge } from "../acme/messages.ts";
 import type { Target } from "../address.ts";
-import type { Limits } from "../contracts.ts";
+import type { Limits, Through } from "../contracts.ts";
 import type { RequestRules } from "../requests.ts";
 import type { Issuer } from "../key_set.ts";
 import type { CertificateFacts } from "./certificate.ts";
@@ -29,6 +29,8 @@ export interface Configuration {
   /** Where the admin page and the metrics are answered; absent: nowhere. */
   readonly admin: { readonly address?: Target; readonly metrics?: Target };
   readonly log: LogConfiguration;
+  /** No file says so: commands that carry everything to another gate. */
+  readonly through?: Through;
 }
 
 export const DISCOVERY_SOURCES = ["file", "mesh", "dns"] as const;

@@ -1,8 +1,9 @@
 /** `layers: [ssh]`: destinations behind OpenSSH's sshd and other servers, as clients of the gate's proxies see it. */
 import { need } from "../../scripts/clients.ts";
+import { freePort } from "../../scripts/free_ports.ts";
 import { equal, ok } from "../support/assert.ts";
-import { Folder, run } from "../support/child.ts";
-import { Program } from "../support/program.ts";
+import { Child, Folder, run, succeed } from "../support/child.ts";
+import { Program, UGATE } from "../support/program.ts";
 import { startSshd } from "../support/servers.ts";
 
 const curl = (port: number, url: string) =>
@@ -42,3 +43,123 @@ admin: { address: "off" }
     equal(await program.stop(), 0);
   },
 });
+
+const ugate = (...args: string[]) => [...UGATE, ...args];
+
+/** What makes ugate's commands log in to this server, and believe it. */
+async function believing(folder: Folder, port: number): Promise<string[]> {
+  const line = (await Deno.readTextFile(`${folder.path}/known`)).replace("ugate-test", `[127.0.0.1]:${port}`);
+  const known = await folder.write("known_hosts", line);
+  return ["-c", await folder.write("none.yaml", `node: { state: "${folder.path}/state" }\n`)].concat(
+    ["--via", `127.0.0.1:${port}`, "-i", `${folder.path}/user`, "--known-hosts", known],
+  );
+}
+
+Deno.test({
+  name: "ugate nc is a ProxyCommand: ssh comes through one sshd into another, and its exit code comes back",
+  ignore: !need("ssh", "sshd", "ssh-keygen"),
+  async fn() {
+    await using folder = await Folder.make();
+    await using sshd = await startSshd(folder);
+    const via = await believing(folder, sshd.port);
+    const command = [Deno.execPath(), ...ugate("nc", ...via), "%h:%p"].join(" ");
+    const args = [...sshd.args, "-o", `ProxyCommand=${command}`, "-p", String(sshd.port), "127.0.0.1"];
+    const { code, stdout, stderr } = await run("ssh", [...args, "cat; exit 7"], { stdin: "through both" });
+    equal([code, stdout], [7, "through both"], stderr);
+  },
+});
+
+Deno.test({
+  name: "ugate nc carries bytes both ways to their ends, and tells by its exit code what became of them",
+  ignore: !need("sshd", "ssh-keygen"),
+  async fn() {
+    await using folder = await Folder.make();
+    await using sshd = await startSshd(folder);
+    const via = await believing(folder, sshd.port);
+    using echo = echoing();
+    const nc = (target: string, stdin?: Uint8Array, more = via) =>
+      run(Deno.execPath(), ugate("nc", ...more, target), { stdin });
+    const bytes = crypto.getRandomValues(new Uint8Array(60_000));
+    const sent = new Uint8Array(bytes.length * 40).map((_, i) => bytes[i % bytes.length] ^ i >> 16);
+    const back = await nc(`127.0.0.1:${echo.port}`, sent);
+    equal([back.code, back.stderr], [0, ""]);
+    ok(back.bytes.length === sent.length && back.bytes.every((byte, i) => byte === sent[i]));
+    const nobody = await nc(`127.0.0.1:${freePort()}`);
+    equal(nobody.code, 1);
+    ok(/Cannot reach 127\.0\.0\.1:\d+ through SSH.*refused/.test(nobody.stderr), nobody.stderr);
+    const stranger = via.with(via.indexOf("-i") + 1, await strangersKey(folder));
+    const refused = await nc(`127.0.0.1:${echo.port}`, undefined, stranger);
+    equal(refused.code, 1);
+    ok(
+      /Cannot log in as .*: it refused ssh-ed25519 SHA256:.*it takes publickey/.test(refused.stderr),
+      refused.stderr,
+    );
+    const unknown = via.with(via.indexOf("--known-hosts") + 1, await folder.write("nobody", ""));
+    const doubted = await nc(`127.0.0.1:${echo.port}`, undefined, unknown);
+    equal(doubted.code, 1);
+    ok(/nobody knows it, and it shows .* SHA256:/.test(doubted.stderr), doubted.stderr);
+    ok(doubted.stderr.includes(`[127.0.0.1]:${sshd.port} `), doubted.stderr);
+    equal((await nc("nonsense")).code, 2);
+    const absent = via.with(via.indexOf("--via") + 1, `127.0.0.1:${freePort()}`);
+    equal((await nc(`127.0.0.1:${echo.port}`, undefined, absent)).code, 1);
+  },
+});
+
+Deno.test({
+  name: "ugate forward listens for -L and -D, also for unix sockets there, until a signal ends it",
+  ignore: !need("curl", "sshd", "ssh-keygen"),
+  async fn() {
+    await using web = serveHello();
+    await using folder = await Folder.make();
+    const path = `${folder.path}/web.sock`;
+    await using local = Deno.serve({ path, onListen() {} }, () => new Response("by its path"));
+    await using sshd = await startSshd(folder);
+    const given = ["-L", `0:127.0.0.1:${web.addr.port}`, "-L", `127.0.0.1:0:${path}`, "-D", "0"];
+    await using child = new Child(
+      Deno.execPath(),
+      ugate("forward", ...await believing(folder, sshd.port), ...given),
+    );
+    await child.line(/^ready$/m);
+    const [tcp, unix, dynamic] = Array.from(
+      child.stdout.matchAll(/^(127\.0\.0\.1:\d+) {2}-[LD] /gm),
+      ([, one]) => one,
+    );
+    const got = async (...args: string[]) =>
+      (await succeed("curl", ["-sS", "--max-time", "20", ...args])).stdout;
+    equal(await got(`http://${tcp}/`), "hello");
+    equal(await got(`http://${unix}/`), "by its path");
+    for (const host of ["127.0.0.1", "localhost"]) {
+      equal(await got("-x", `socks5h://${dynamic}`, `http://${host}:${web.addr.port}/`), "hello");
+    }
+    equal(await got("-p", "-x", `http://${dynamic}`, `http://localhost:${web.addr.port}/`), "hello");
+    child.signal("SIGTERM");
+    equal(await child.exit(), 0);
+    equal(sshd.child.stderr.match(/Accepted publickey/g)?.length, 1);
+    equal((await run(Deno.execPath(), ugate("forward", "--via", "127.0.0.1"))).code, 2);
+    await local.shutdown();
+  },
+});
+
+async function strangersKey(folder: Folder): Promise<string> {
+  const file = `${folder.path}/stranger`;
+  await succeed("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", file]);
+  return file;
+}
+
+/** Sends back what comes, and ends where that ends. */
+function echoing() {
+  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const serve = async () => {
+    for await (const connection of listener) {
+      void connection.readable.pipeTo(connection.writable).catch(() => {});
+    }
+  };
+  const served = serve();
+  return {
+    port: listener.addr.port,
+    [Symbol.dispose]: () => {
+      listener.close();
+      void served;
+    },
+  };
+}

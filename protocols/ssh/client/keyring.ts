@@ -4,7 +4,6 @@
  */
 import { Buffer } from "node:buffer";
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
-import { userInfo } from "node:os";
 import type { Target } from "../../../gate/address.ts";
 import { causeChain, GateError } from "../../../gate/errors.ts";
 import { nodeKeyOf } from "../../../gate/identity/public_key.ts";
@@ -28,6 +27,8 @@ export interface IdentityKey {
 }
 
 export interface KeyringParts {
+  /** The login name where the configuration has none. */
+  readonly user: string;
   /** Asked for once. Rejects with GateError. */
   readonly identities: () => Promise<readonly (IdentityKey | Agent)[]>;
   readonly knownHosts: readonly { readonly file: string; readonly text: string }[];
@@ -53,7 +54,7 @@ export class ClientKeyring implements Keyring {
   async introduce({ host, port }: Target): Promise<Introduction> {
     const known = trustIn(this.#hosts ??= this.#readHosts(), host, port), keys: LoginKey[] = [];
     for (const one of await this.#own()) keys.push(..."key" in one ? one.shown : await this.#listed(one));
-    return { user: userInfo().username, keys, known };
+    return { user: this.#parts.user, keys, known };
   }
 
   async sign({ blob, algorithm, data }: Signing): Promise<Uint8Array> {
