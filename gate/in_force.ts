@@ -41,8 +41,8 @@ export interface Means {
   readonly worker: () => Worker;
   /** Whom our client of SSH believes, and what it logs in with. */
   readonly keyringOf: (
-    config: Configuration,
     credentials: Credentials,
+    node: () => Promise<Node>,
     warn: (text: string) => void,
   ) => Keyring;
   readonly namesOf: (config: Configuration, mesh: MeshNames) => Names;
@@ -284,7 +284,7 @@ export class InForce {
 
   #keyringOf(config: Configuration, credentials: Credentials): Keyring {
     const warn = (text: string) => this.#owner.say({ level: "warn", event: "warning", text });
-    return this.#means.keyringOf(config, credentials, warn);
+    return this.#means.keyringOf(credentials, () => this.#means.node({ config, credentials }), warn);
   }
 
   /** These users and issuers hold from now on. */

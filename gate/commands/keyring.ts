@@ -1,14 +1,14 @@
 /** Joins a configuration with the keys of our client of SSH. */
 import { Agent } from "../../protocols/ssh/client/agent.ts";
 import { ClientKeyring } from "../../protocols/ssh/client/keyring.ts";
-import { AGENT } from "../config/credentials.ts";
-import type { Loaded } from "../config/load.ts";
+import { AGENT, type Credentials } from "../config/credentials.ts";
+import type { Node } from "../identity/node_identity.ts";
 import type { Keyring } from "../keyring.ts";
 
-/** `nodeKey`: PKCS #8 of what this node is known by; it is made where there is none yet. */
+/** `node`: who this is, made where there is none yet. */
 export function keyringOf(
-  { credentials: { ssh } }: Pick<Loaded, "credentials">,
-  nodeKey: () => Promise<Uint8Array>,
+  { ssh }: Credentials,
+  node: () => Promise<Node>,
   warn: (text: string) => void,
 ): Keyring {
   const { identities, knownHosts = [] } = ssh ?? {};
@@ -19,7 +19,7 @@ export function keyringOf(
           one === AGENT ? new Agent(Deno.env.get("SSH_AUTH_SOCK")) : { name: one.file, ...one }
         ),
       )
-      : nodeKey().then((pkcs8) => [{ name: "the node's key", pkcs8 }]);
+      : node().then(({ secrets: { pkcs8 } }) => [{ name: "the node's key", pkcs8 }]);
   return new ClientKeyring({ user: ownUser(), identities: read, knownHosts, warn });
 }
 

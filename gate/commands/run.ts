@@ -129,12 +129,7 @@ async function startService(
     acmeWorker: () =>
       new Worker(new URL("../threads/acme.ts", import.meta.url), { type: "module", name: "acme" }),
     namesOf: discoveryOf,
-    keyringOf: (config, credentials, warn) => {
-      const { state, domain } = config.node;
-      const nodeKey = async () =>
-        (await parser.node({ state, domain, given: credentials.node })).secrets.pkcs8;
-      return keyringOf({ credentials }, nodeKey, warn);
-    },
+    keyringOf,
     bind: (wanted) => inherited.take(wanted) ?? listenOn(wanted.address),
     formatOf: log.formatOf,
     print: async (reading, operations, { node }, { node: given }) => {

@@ -71,11 +71,10 @@ export async function startThrough(
       throw new GateError("internal", "gate", "Cannot order certificates: this gate has no names");
     },
     namesOf: discoveryOf,
-    keyringOf: ({ node: { state, domain } }, credentials, warn) => {
-      const given = credentials.node;
-      const nodeKey = async () => (await parser.node({ state, domain, given })).secrets.pkcs8;
-      return keyringOf({ credentials }, nodeKey, warn);
-    },
+    keyringOf,
+    node: ({ config: { node: { state, domain } }, credentials: { node: given } }) =>
+      parser.node({ state, domain, given }),
+    print: () => Promise.reject(new GateError("internal", "gate", "Cannot print: nobody asks here")),
     bind: ({ address }) => listenOn(address),
     formatOf: () => "json",
     log,

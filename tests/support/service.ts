@@ -16,7 +16,7 @@ export async function startService(
     keep: () => Promise.resolve(),
     busy: () => {},
     namesOf: discoveryOf,
-    keyringOf: (_config, credentials, warn) => keyringOf({ credentials }, noNodeKey, warn),
+    keyringOf,
     bind: ({ address }) => listenOn(address),
     formatOf: () => "json",
     print: () => Promise.reject(new Error("nothing is to be printed")),
@@ -25,5 +25,3 @@ export async function startService(
     acmeWorker: () => new Worker(new URL("../../gate/threads/acme.ts", import.meta.url), { type: "module" }),
   });
 }
-
-const noNodeKey = () => Promise.reject(new Error("no node is made in tests of a service"));

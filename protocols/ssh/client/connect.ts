@@ -8,7 +8,7 @@ import type { Secured } from "../above.ts";
 import { Transport } from "../transport.ts";
 import { Login } from "./login.ts";
 import { SharedConnection } from "./shared.ts";
-import { GateTrust } from "./trust.ts";
+import { GateTrust } from "./host_trust.ts";
 
 /** What connections are told apart by. */
 export interface Host {

@@ -5,6 +5,7 @@ import { after, promiseResolved } from "../../../gate/engine/loop.ts";
 import type { Stream } from "../../../gate/streams.ts";
 import type { Answer } from "../channels/answers.ts";
 import { Connection, type ConnectionEvents, type Opening } from "../channels/connection.ts";
+import { KeepAlive } from "../keep_alive.ts";
 import { BY_APPLICATION, PROHIBITED } from "../numbers.ts";
 import type { Transport } from "../transport.ts";
 import { encoded, type Reader } from "../wire.ts";
@@ -18,6 +19,7 @@ const NOTHING = new Uint8Array(0);
 export class SharedConnection implements ConnectionEvents {
   readonly #transport: Transport;
   readonly #connection: Connection;
+  readonly #keepAlive: KeepAlive;
   /** It is over: nothing is opened any more. */
   readonly #gone: (connection: SharedConnection) => void;
   #streams = 0;
@@ -31,6 +33,7 @@ export class SharedConnection implements ConnectionEvents {
     this.#transport = transport;
     this.#gone = gone;
     this.#connection = new Connection(transport, this, { most: MOST_STREAMS, roundTrip });
+    this.#keepAlive = new KeepAlive(this.#connection);
     this.#rest();
   }
 
@@ -97,6 +100,7 @@ export class SharedConnection implements ConnectionEvents {
     if (this.#over) return;
     this.#over = true;
     this.#cancelIdle?.();
+    this.#keepAlive[Symbol.dispose]();
     this.#gone(this);
   }
 
