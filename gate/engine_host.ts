@@ -2,7 +2,7 @@
 import { GateError } from "./errors.ts";
 import { signalEvent } from "./engine/sys.ts";
 import { type Ledger, makeLedger, settle, type SharedMemory } from "./memory.ts";
-import type { LiveConnection, NodeStatus } from "./operations.ts";
+import type { LiveConnection, NodeStatus, Population } from "./operations.ts";
 import type { Order, Report, Start } from "./orders.ts";
 
 /** An engine that does not start within this many ms is given up. */
@@ -106,16 +106,16 @@ export class EngineHost {
     return await told;
   }
 
-  /** Resolves when everything it counted so far was told. */
-  async count(): Promise<void> {
+  /** Resolves when everything it counted so far was told: with who is there. */
+  async count(): Promise<Population> {
     const id = this.#nextId++;
     const counted = this.#told(
       "count bytes",
       ASK_TIME,
-      (report) => report.op === "counted" && report.id === id,
+      (report) => report.op === "counted" && report.id === id ? report.population : undefined,
     );
     this.tell({ op: "count", id });
-    await counted;
+    return await counted;
   }
 
   /** Resolves when nobody is left; `ms` bounds it. */

@@ -151,9 +151,9 @@ class Engine {
       case "nodes":
         return this.#admission.mesh.list((nodes, more) => post({ op: "nodes", id: order.id, nodes, more }));
       case "count":
-        return this.#admission.roster.count(() => {
+        return this.#admission.roster.count((proven) => {
           this.#flush();
-          post({ op: "counted", id: order.id });
+          post({ op: "counted", id: order.id, population: { ...this.#admission.mesh.counts, proven } });
         });
       case "drain":
         return this.#admission.drain(() => {

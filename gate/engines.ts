@@ -2,10 +2,11 @@
 import { EngineHost, type Host } from "./engine_host.ts";
 import { GateError } from "./errors.ts";
 import { type EndpointHealth, Health } from "./health.ts";
+import type { Proof } from "./identity/identity.ts";
 import { ConnectionLimits } from "./limits.ts";
 import type { Message } from "./log.ts";
 import { makeLedger, makeSharedMemory, type SharedMemory } from "./memory.ts";
-import type { EngineState, LiveConnection, NodeStatus } from "./operations.ts";
+import type { EngineState, LiveConnection, NodeStatus, Population } from "./operations.ts";
 import type { Order, Report } from "./orders.ts";
 import type { Scope } from "./scope.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -162,9 +163,9 @@ export class Engines implements Host {
     return told.flat().sort((a, b) => order(a.names[0], b.names[0]) || a.id - b.id);
   }
 
-  /** Resolves when the engines that answer told all that they counted so far. */
-  async count(): Promise<void> {
-    await answers(this.#alive.map((engine) => engine.count()));
+  /** Resolves when the engines that answer told all that they counted so far: with who is there. */
+  async count(): Promise<Population> {
+    return together(await answers(this.#alive.map((engine) => engine.count())));
   }
 
   /** Resolves when none watches that listening socket any more. */
@@ -239,6 +240,17 @@ export class Engines implements Host {
       );
     }
   }
+}
+
+function together(all: readonly Population[]): Population {
+  const proven: Partial<Record<Proof, number>> = {}, sum = { nodes: 0, names: 0, streams: 0 };
+  for (const { nodes, names, streams, proven: own } of all) {
+    sum.nodes += nodes;
+    sum.names += names;
+    sum.streams += streams;
+    for (const proof of Object.keys(own) as Proof[]) proven[proof] = (proven[proof] ?? 0) + own[proof]!;
+  }
+  return { ...sum, proven };
 }
 
 const order = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0;

@@ -1,7 +1,7 @@
 /** What metrics are made of: plain data, and the series of what is counted by listener, those of nothing yet too. */
 import { readUsage, type Usage } from "./engine/usage.ts";
 import type { Sample } from "./exposition.ts";
-import type { EndpointState, Status } from "./operations.ts";
+import type { EndpointState, Population, Status } from "./operations.ts";
 import type { ReloadHistory } from "./reloads.ts";
 import { type Facts, statusOf } from "./status.ts";
 import type { Totals } from "./tally.ts";
@@ -15,6 +15,7 @@ export interface Measured {
   /** Of certificates. */
   readonly orders: Facts["orders"];
   readonly linesLost: number;
+  readonly population: Population;
   /** What metrics call the routes whose requests are handled one by one. */
   readonly requestRoutes: readonly string[];
   /** Names of listeners that ask for a user. */
@@ -23,7 +24,7 @@ export interface Measured {
 }
 
 export function measure(facts: Facts): Measured {
-  const { tally, reloads, orders, linesLost, snapshot } = facts;
+  const { tally, reloads, orders, linesLost, population, snapshot } = facts;
   const status = statusOf(facts), labels = new Map(snapshot.routes.map(({ place, label }) => [place, label]));
   const asking = Object.values(snapshot.listeners).filter(({ asksUser }) => asksUser);
   return {
@@ -33,6 +34,7 @@ export function measure(facts: Facts): Measured {
     reloads,
     orders,
     linesLost,
+    population,
     requestRoutes: snapshot.routes.filter(({ http }) => http).map(({ label }) => label),
     askingUsers: asking.map(({ name }) => name),
     usage: readUsage(),

@@ -5,6 +5,7 @@
 import { LIMIT_NAMES } from "./errors.ts";
 import { type Family, familyText, histogramText, type Sample, type Series } from "./exposition.ts";
 import { authSamples, byteSamples, connectionSamples, measure, type Measured } from "./measured.ts";
+import type { Proof } from "./identity/identity.ts";
 import type { ReloadOutcome } from "./operations.ts";
 import { requestByteSamples, requestSamples } from "./request_samples.ts";
 import type { Facts } from "./status.ts";
@@ -43,6 +44,8 @@ const histogram = (
 const one = (value: number | boolean): readonly Sample[] => [[Number(value)]];
 const seconds = (ms: number): number => ms / 1000;
 
+/** Those that a connection may have. */
+const PROOFS: readonly Proof[] = ["ssh key", "ssh certificate", "token", "tls certificate"];
 const RESULTS: readonly ReloadOutcome["result"][] = ["applied", "unchanged", "refused"];
 
 export const METRICS: readonly Metric[] = [
@@ -175,6 +178,34 @@ export const METRICS: readonly Metric[] = [
     ["route", "endpoint"],
     "0 while an endpoint is left out because it failed.",
     ({ endpoints }) => endpoints.map(({ route, endpoint, usable }) => [Number(usable), route, endpoint]),
+  ),
+  metric(
+    "gauge",
+    "ugate_proven_connections",
+    ["proof"],
+    "Connections now that have proven who is there, by what did.",
+    ({ population: { proven } }) => PROOFS.map((proof) => [proven[proof] ?? 0, proof]),
+  ),
+  metric(
+    "gauge",
+    "ugate_nodes",
+    [],
+    "Connections now through which others are reached by name.",
+    ({ population }) => one(population.nodes),
+  ),
+  metric(
+    "gauge",
+    "ugate_node_names",
+    [],
+    "Names with their ports that are reached so.",
+    ({ population }) => one(population.names),
+  ),
+  metric(
+    "gauge",
+    "ugate_node_streams",
+    [],
+    "Streams to these names now.",
+    ({ population }) => one(population.streams),
   ),
   metric(
     "gauge",

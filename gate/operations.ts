@@ -1,4 +1,5 @@
 /** What an operator may see of a running gate, and do to it: the admin page and the commands speak these words. */
+import type { Proof } from "./identity/identity.ts";
 import type { StatusClass } from "./request_counts.ts";
 
 /** One connection that is not over: plain data. Times in ms since the epoch. */
@@ -135,9 +136,19 @@ export interface NodeStatus {
   /** Streams to its names that are open, and how many there were in all. */
   readonly streams: number;
   readonly served: number;
-  /** Bytes of the connection: from the node, and to it. */
+  /** Bytes of these: from the node, and to it. */
   readonly up: number;
   readonly down: number;
+}
+
+/** Who is there now, in numbers. */
+export interface Population {
+  /** Connections that others are reached through, the names that they have, and the streams to those. */
+  readonly nodes: number;
+  readonly names: number;
+  readonly streams: number;
+  /** By what connections have proven who is there. */
+  readonly proven: Readonly<Partial<Record<Proof, number>>>;
 }
 
 /** Somebody who comes for what a node offers, goes, or asks there: plain data. Times in ms. */

@@ -8,7 +8,7 @@ import type { FilesSite, TokenAnswer, TokenRule } from "./requests.ts";
 import { atLimit, type Failure, GateError, type LimitName, type Side } from "./errors.ts";
 import type { JournalBatch } from "./journal.ts";
 import type { Ledger, SharedMemory } from "./memory.ts";
-import type { LiveConnection, NodeStatus, Printed, Reading } from "./operations.ts";
+import type { LiveConnection, NodeStatus, Population, Printed, Reading } from "./operations.ts";
 import type { Crossing } from "./mesh/crossings.ts";
 import type { LiveChange } from "./mesh/live_names.ts";
 import type { Registering } from "./mesh/registrations.ts";
@@ -158,7 +158,7 @@ export type Report =
     readonly nodes: readonly NodeStatus[];
     readonly more: boolean;
   }
-  | { readonly op: "counted"; readonly id: number }
+  | { readonly op: "counted"; readonly id: number; readonly population: Population }
   /** A descriptor for the thread of files: the engine's own until main has given it away. */
   | { readonly op: "files"; readonly fd: number; readonly site: FilesSite }
   /** A connection of this engine wants to be reached by a name; or does no more. */

@@ -6,9 +6,10 @@ import type { RequestRecord } from "./requests.ts";
 import { now } from "./engine/loop.ts";
 import { inSlices } from "./engine/slices.ts";
 import { GateError } from "./errors.ts";
+import type { Proof } from "./identity/identity.ts";
 import type { Journal } from "./journal.ts";
 import { liveConnection } from "./live.ts";
-import type { LiveConnection } from "./operations.ts";
+import type { LiveConnection, Population } from "./operations.ts";
 import { UNROUTED } from "./request_counts.ts";
 import { ConnectionWords } from "./request_log.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -57,15 +58,18 @@ export class Roster {
     }, () => tell(part, connections.length, false));
   }
 
-  /** Journals the bytes of live connections that were not told yet. */
-  count(done: () => void): void {
+  /** Journals the bytes of live connections that were not told yet, and tells by what they have proven who they are. */
+  count(done: (proven: Population["proven"]) => void): void {
+    const proven: Partial<Record<Proof, number>> = {};
     inSlices(this.connections, (connection) => {
+      const proof = connection.parent === undefined ? connection.peer.identity?.proof : undefined;
+      if (proof && !connection.over) proven[proof] = (proven[proof] ?? 0) + 1;
       const { counted, moved: { up, down } } = connection;
       if (connection.over || (up === counted.up && down === counted.down)) return;
       this.#journal.moved(connection.listener, up - counted.up, down - counted.down);
       counted.up = up;
       counted.down = down;
-    }, done);
+    }, () => done(proven));
   }
 
   /** Tells when nobody is left. */

@@ -9,7 +9,7 @@ import { InForce, type Means } from "./in_force.ts";
 import type { Message } from "./log.ts";
 import { messageLine } from "./log_line.ts";
 import type { LogWriter } from "./log_writer.ts";
-import type { Confirmation, Operations, ReloadOutcome, Status, Trial } from "./operations.ts";
+import type { Confirmation, Operations, Population, ReloadOutcome, Status, Trial } from "./operations.ts";
 import type { Report } from "./orders.ts";
 import { Reloads, type ReloadsOptions } from "./reloads.ts";
 import { type Facts, statusOf } from "./status.ts";
@@ -128,14 +128,13 @@ export class Service implements Operations {
   }
 
   async status(): Promise<Status> {
-    await this.#inForce.supervisor.count();
-    return statusOf(this.#facts());
+    return statusOf(this.#facts(await this.#inForce.supervisor.count()));
   }
 
   async metrics(): Promise<string> {
     const counted = this.#inForce.supervisor.count();
-    const [{ metricsText }] = await Promise.all([import("./metrics.ts"), counted]);
-    return metricsText(this.#facts());
+    const [{ metricsText }, population] = await Promise.all([import("./metrics.ts"), counted]);
+    return metricsText(this.#facts(population));
   }
 
   async connections(most: number): ReturnType<Operations["connections"]> {
@@ -193,7 +192,7 @@ export class Service implements Operations {
     }
   }
 
-  #facts(): Facts {
+  #facts(population: Population): Facts {
     const { config, names, orders, supervisor: { snapshot, listening, engines, limits, health } } =
       this.#inForce;
     const { history: reloads, trial, current } = this.#reloads;
@@ -202,7 +201,7 @@ export class Service implements Operations {
       files: current.files,
       ...{ names, orders },
       ...{ snapshot, listening, engines, limits, health, reloads, trial },
-      tally: this.#tally,
+      ...{ tally: this.#tally, population },
       startedAt: this.#startedAt,
       draining: this.#draining,
       linesLost: this.#parts.log.lost,

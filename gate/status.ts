@@ -11,6 +11,7 @@ import type {
   EndpointState,
   EngineState,
   ListenerState,
+  Population,
   RequestState,
   Status,
   Trial,
@@ -35,6 +36,7 @@ export interface Facts {
   readonly limits: ConnectionLimits;
   readonly health: EndpointHealth;
   readonly tally: Tally;
+  readonly population: Population;
   readonly reloads: ReloadHistory;
   readonly trial: Trial | undefined;
   /** Since the epoch, ms. */

@@ -12,7 +12,7 @@ import type { EndpointHealth } from "./health.ts";
 import type { Keyring } from "./keyring.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import { Listening, type Wanted } from "./listening.ts";
-import type { EngineState, LiveConnection, NodeStatus, Printed, Reading } from "./operations.ts";
+import type { EngineState, LiveConnection, NodeStatus, Population, Printed, Reading } from "./operations.ts";
 import { MeshHost } from "./mesh/mesh_host.ts";
 import type { Registrations } from "./mesh/registrations.ts";
 import type { Answer, Bound, GivenToken, Login, LoginAnswer, Question, Report } from "./orders.ts";
@@ -160,8 +160,8 @@ export class Supervisor implements Owner {
     return this.#engines.nodes();
   }
 
-  /** Resolves when the engines that answer told all that they counted so far. */
-  count(): Promise<void> {
+  /** Resolves when the engines that answer told all that they counted so far: with who is there. */
+  count(): Promise<Population> {
     return this.#engines.count();
   }
 

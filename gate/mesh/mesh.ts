@@ -9,7 +9,7 @@ import { inSlices } from "../engine/slices.ts";
 import { asGateError, atLimit, GateError, NotConnected } from "../errors.ts";
 import { type Failed, readFailed, type Report } from "../orders.ts";
 import { nodeStatus, type Offering } from "../node_status.ts";
-import type { NodeStatus } from "../operations.ts";
+import type { NodeStatus, Population } from "../operations.ts";
 import type { Stream } from "../streams.ts";
 import { Carried, newWay, type Way } from "./carried.ts";
 import type { Crossings, From } from "./crossings.ts";
@@ -149,11 +149,24 @@ export class Mesh {
   /** What a connection of this engine offers. */
   offering(conn: Connection): Offering {
     const offered = [...this.#ofConnection.get(conn) ?? []].filter(({ told }) => told === undefined);
+    const sum = (of: (way: Way) => number) => offered.reduce((all, { way }) => all + of(way), 0);
     return {
       names: offered.map(({ offer: { name, port } }) => formatTarget({ host: name, port })),
-      streams: offered.reduce((sum, { way }) => sum + way.open.size, 0),
-      served: offered.reduce((sum, { way }) => sum + way.served, 0),
+      streams: sum(({ open }) => open.size),
+      served: sum(({ served }) => served),
+      up: sum(({ up }) => up),
+      down: sum(({ down }) => down),
       roundTrip: offered[0]?.offer.roundTrip,
+    };
+  }
+
+  /** How many of them there are, the names they have, and the streams to those. */
+  get counts(): Pick<Population, "nodes" | "names" | "streams"> {
+    const granted = [...this.#offered.values()].filter(({ told }) => told === undefined);
+    return {
+      nodes: new Set(granted.map(({ conn }) => conn)).size,
+      names: granted.length,
+      streams: granted.reduce((sum, { way }) => sum + way.open.size, 0),
     };
   }
 

@@ -34,6 +34,7 @@ function measured(given: Partial<Measured> = {}): Measured {
     reloads: { counts: { applied: 0, unchanged: 0, refused: 0 }, diskHolds: true, lastGood: false },
     orders: { issued: 0, failed: 0 },
     linesLost: 0,
+    population: { nodes: 0, names: 0, streams: 0, proven: {} },
     requestRoutes: [],
     askingUsers: [],
     usage: { openFiles: 20, mostOpenFiles: 1024, residentMemory: 7e7, cpu: 1.5 },
@@ -74,6 +75,10 @@ Deno.test("names, types and labels of the metrics are those that were promised",
     "counter ugate_auth_failures_total{listener,protocol}",
     "gauge ugate_endpoint_active{route,endpoint}",
     "gauge ugate_endpoint_usable{route,endpoint}",
+    "gauge ugate_proven_connections{proof}",
+    "gauge ugate_nodes{}",
+    "gauge ugate_node_names{}",
+    "gauge ugate_node_streams{}",
     "gauge ugate_certificate_expiry_timestamp_seconds{name}",
     "counter ugate_acme_orders_total{result}",
     "counter ugate_config_reloads_total{result}",
@@ -260,4 +265,22 @@ Deno.test("what the process uses is what the system says", () => {
   const limits = Deno.readTextFileSync("/proc/self/limits");
   equal(mostOpenFiles, Number(/^Max open files +(\d+)/m.exec(limits)![1]));
   ok(residentMemory > 10e6 && cpu > 0 && cpu >= before.cpu);
+});
+
+Deno.test("nodes are counted without their names, and proofs are there as 0 before anybody gives one", () => {
+  const population = { nodes: 2, names: 5, streams: 7, proven: { "ssh key": 3 } };
+  equal(samplesOf("ugate_proven_connections", { population }), [
+    ["ssh key", 3],
+    ["ssh certificate", 0],
+    ["token", 0],
+    ["tls certificate", 0],
+  ]);
+  equal(
+    ["ugate_nodes", "ugate_node_names", "ugate_node_streams"].map((name) => samplesOf(name, { population })),
+    [
+      [["", 2]],
+      [["", 5]],
+      [["", 7]],
+    ],
+  );
 });
