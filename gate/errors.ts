@@ -3,6 +3,7 @@ export const LIMIT_NAMES = [
   ...["connections", "listener", "perSource", "listenerPerSource", "reserve", "descriptors"] as const,
   ...["sniffTimeout", "handshakeTimeout", "dialTimeout", "idleTimeout", "headSize"] as const,
   ...["headTimeout", "bodyTimeout", "bodySize", "rateLimit", "mirror", "names", "passwords"] as const,
+  "channels",
 ] as const;
 export type LimitName = typeof LIMIT_NAMES[number];
 

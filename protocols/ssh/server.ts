@@ -99,8 +99,10 @@ class Visit implements Judge, Served {
     this.#hold(grant);
     const serving = serveChannels(this), sessions = new Sessions(this);
     const connection = new Connection(transport, {
+      begun: (connection) => serving.begun?.(connection),
       opens: (opening) => (opening.type === SESSION ? sessions : serving).opens(opening),
       request: (name, from, answer) => serving.request(name, from, answer),
+      crowded: () => serving.crowded?.(),
       emptied: () => serving.emptied?.(),
       broke: (reason) => {
         serving.broke(reason);

@@ -30,8 +30,10 @@ const MOST_UINT32 = 0xffffffff;
 
 /** What of a channel is no stream. */
 export interface ChannelEvents {
-  /** Of a channel that we open: the peer has confirmed it. */
+  /** Of a channel that we open, unless we closed it before: the peer has confirmed it. */
   opened?(): void;
+  /** In its place: the peer has refused it, or the connection is over. */
+  refused?(reason: GateError): void;
   /** A request (RFC 4254 6), and where its answer goes if one is wanted. Absent: none is granted. */
   request?(name: string, from: Reader, answer: Answer | undefined): void;
   /** EXTENDED_DATA, of a kind: valid during the call. Absent: it is thrown away. */
@@ -78,6 +80,11 @@ export class Channel implements Core {
     this.#owner = owner;
     this.#receiving = new Window(owner.growth, now);
     this.stream = new Layered(this, owner.transport.side);
+  }
+
+  /** CLOSE went, or goes once there is whom to send it to. */
+  get isClosing(): boolean {
+    return this.#closedOut;
   }
 
   // The core.
@@ -226,9 +233,11 @@ export class Channel implements Core {
 
   /** It cannot go on, for a reason of ours or of the whole connection. */
   fail(reason: GateError): void {
+    const asking = this.peer < 0 && !this.#closedOut ? this.events : undefined;
     this.close();
     this.#over();
     this.#upper.broke(reason);
+    asking?.refused?.(reason);
   }
 
   requested(name: string, from: Reader, wantsAnswer: boolean): void {

@@ -11,10 +11,14 @@ import { FIRST_WINDOW, Growth } from "./window.ts";
 
 /** Who has a connection. */
 export interface ConnectionEvents {
+  /** Channels may be opened from here on. */
+  begun?(connection: Connection): void;
   /** The peer opens a channel: to be accepted or refused, now or later. */
   opens(opening: Opening): void;
   /** A global request (RFC 4254 4), and where its answer goes if one is wanted. */
   request(name: string, from: Reader, answer: Answer | undefined): void;
+  /** A channel was refused, for there are too many. */
+  crowded?(): void;
   /** The last channel is gone. */
   emptied?(): void;
   /** It is over, and so are all channels. */
@@ -29,6 +33,8 @@ const reader = new Reader();
 
 /** A channel that the peer wants. */
 export class Opening {
+  #channel: Channel | undefined;
+
   /** `from`: what belongs to the type, valid during `opens`. */
   constructor(
     readonly type: string,
@@ -38,17 +44,28 @@ export class Opening {
     private readonly peer: { readonly id: number; readonly window: number; readonly mostData: number },
   ) {}
 
+  /** Before it is open: whoever closes it until then closes it behind its confirmation, unless it is refused. */
+  get channel(): Channel {
+    return this.#channel ??= new Channel(this.connection, this.id);
+  }
+
   /** The channel, from now on open. Throws GateError "closed" where the connection is over. */
   accept(events?: ChannelEvents): Channel {
-    const channel = this.connection.accepted(this.id, this.peer.id);
+    const { channel } = this;
+    this.connection.accepted(channel, this.peer.id);
     channel.events = events;
     channel.confirm(this.peer.id, this.peer.window, this.peer.mostData);
     return channel;
   }
 
-  /** `code` as RFC 4254 5.1 has it. */
+  /** `code` as RFC 4254 5.1 has it. Of what is open or refused already it does nothing. */
   refuse(code: number, words: string): void {
-    this.connection.refused(this.id, this.peer.id, code, words);
+    this.connection.refused(this, this.id, this.peer.id, code, words);
+  }
+
+  /** The connection is over. */
+  broke(reason: GateError): void {
+    this.#channel?.fail(reason);
   }
 }
 
@@ -57,8 +74,8 @@ export class Connection implements Above, ChannelOwner {
   readonly growth: Growth;
   readonly #events: ConnectionEvents;
   readonly #most: number;
-  /** By our numbers; undefined: asked for and not accepted yet. */
-  #channels = new Map<number, Channel | undefined>();
+  /** By our numbers; those that are asked for and not accepted yet, too. */
+  #channels = new Map<number, Channel | Opening>();
   #nextId = 0;
   #touched: Channel[] = [];
   #over = false;
@@ -82,6 +99,7 @@ export class Connection implements Above, ChannelOwner {
       (payload) => transport.send(payload),
     );
     transport.above = this;
+    events.begun?.(this);
   }
 
   /** How many channels there are, asked for or open. */
@@ -126,20 +144,20 @@ export class Connection implements Above, ChannelOwner {
 
   // For an Opening.
 
-  accepted(id: number, peer: number): Channel {
+  accepted(channel: Channel, peer: number): void {
     this.#check();
-    const channel = new Channel(this, id);
+    const { id } = channel;
     this.#channels.set(id, channel);
     this.transport.send(
       encoded((to) =>
         to.byte(numbers.OPEN_CONFIRMATION).uint32(peer).uint32(id).uint32(FIRST_WINDOW).uint32(MOST_DATA)
       ),
     );
-    return channel;
   }
 
-  refused(id: number, peer: number, code: number, words: string): void {
-    if (this.#over || !this.#channels.delete(id)) return;
+  refused(opening: Opening, id: number, peer: number, code: number, words: string): void {
+    if (this.#over || this.#channels.get(id) !== opening) return;
+    this.#channels.delete(id);
     this.transport.send(
       encoded((to) => to.byte(numbers.OPEN_FAILURE).uint32(peer).uint32(code).text(words).text("")),
     );
@@ -184,7 +202,7 @@ export class Connection implements Above, ChannelOwner {
   room(): void {
     for (const channel of [...this.#channels.values()]) {
       if (this.#over || this.transport.blocked) return;
-      if (!channel?.wantsRoom) continue;
+      if (channel instanceof Opening || !channel.wantsRoom) continue;
       this.#channels.delete(channel.id);
       this.#channels.set(channel.id, channel);
       channel.room();
@@ -195,7 +213,10 @@ export class Connection implements Above, ChannelOwner {
     this.#over = true;
     const channels = [...this.#channels.values()], asked = this.#asked.splice(0);
     this.#channels.clear();
-    for (const channel of channels) channel?.fail(reason);
+    for (const channel of channels) {
+      if (channel instanceof Opening) channel.broke(reason);
+      else channel.fail(reason);
+    }
     for (const answered of asked) answered(false, new Reader());
     this.#events.broke(reason);
   }
@@ -232,7 +253,7 @@ export class Connection implements Above, ChannelOwner {
       const peer = from.uint32(), window = from.uint32(), mostData = from.uint32();
       if (from.failed || mostData === 0) throw this.#malformed("a broken confirmation");
       channel.confirm(peer, window, mostData);
-      channel.events?.opened?.();
+      if (!channel.isClosing) channel.events?.opened?.();
       if (channel.wantsRoom) channel.room();
     } else {
       const code = from.uint32(), words = harmless(from.text());
@@ -245,9 +266,10 @@ export class Connection implements Above, ChannelOwner {
     const type = from.name(), peer = from.uint32(), window = from.uint32(), mostData = from.uint32();
     if (from.failed || mostData === 0) throw this.#malformed("a broken request for a channel");
     const id = this.#newId(), opening = new Opening(type, from, this, id, { id: peer, window, mostData });
-    this.#channels.set(id, undefined);
-    if (this.#channels.size > this.#most) return opening.refuse(numbers.SHORTAGE, "too many channels");
-    this.#events.opens(opening);
+    this.#channels.set(id, opening);
+    if (this.#channels.size <= this.#most) return this.#events.opens(opening);
+    opening.refuse(numbers.SHORTAGE, "too many channels");
+    this.#events.crowded?.();
   }
 
   #globalMessage(number: number, from: Reader): void {
@@ -265,7 +287,7 @@ export class Connection implements Above, ChannelOwner {
 
   #channel(id: number): Channel {
     const channel = this.#channels.get(id);
-    if (channel) return channel;
+    if (channel instanceof Channel) return channel;
     throw this.#malformed(`no channel ${id} is open`);
   }
 

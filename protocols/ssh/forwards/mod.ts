@@ -1,12 +1,7 @@
-/** What a client that has logged in may open. */
+/** What a client that has logged in may have forwarded (RFC 4254 7; PROTOCOL of OpenSSH, 2.4). */
 import type { ConnectionEvents } from "../channels/connection.ts";
-import { PROHIBITED } from "../numbers.ts";
 import type { Served } from "../served.ts";
+import { Forwards } from "./forwards.ts";
 
-export function serveChannels(_served: Served): ConnectionEvents {
-  return {
-    opens: (opening) => opening.refuse(PROHIBITED, "not allowed"),
-    request: (_name, _from, answer) => answer?.no(),
-    broke: () => {},
-  };
-}
+/** Serves its channels and its requests, until the connection breaks. */
+export const serveChannels = (served: Served): ConnectionEvents => new Forwards(served);

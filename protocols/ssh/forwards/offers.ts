@@ -1,0 +1,44 @@
+/** Names that are reached through a client: each is offered to the gate, which knows whose it is. */
+import type { Offer } from "../../../gate/contracts.ts";
+import { GateError } from "../../../gate/errors.ts";
+import type { Connection } from "../channels/connection.ts";
+import { type Bind, FORWARDED_TCPIP, forwardedTcpip } from "./messages.ts";
+import type { Served } from "../served.ts";
+import type { NamePort } from "./names.ts";
+
+/**
+ * `told` hears once whether any of them was granted, or why none was. `port`: as the client knows it. Disposed, they are
+ * offered no more.
+ */
+export function offerNames(
+  { conn, gate, secured: { roundTrip } }: Served,
+  connection: Connection,
+  names: readonly NamePort[],
+  { bind, port }: { readonly bind: Bind; readonly port: number },
+  told: (refused?: GateError) => void,
+): Disposable {
+  let waiting = names.length, granted = false, isTold = false;
+  const tell = (refused?: GateError) => {
+    if (!isTold) told(refused);
+    isTold = true;
+  };
+  const open: Offer["open"] = (_target, from, told) =>
+    connection.open(FORWARDED_TCPIP, forwardedTcpip(bind, port, { host: from.address, port: from.port }), {
+      opened: () => told(),
+      refused: told,
+    }).stream;
+  const offers = names.map((one) =>
+    gate.offer(conn, { ...one, roundTrip, open }, (refused) => {
+      waiting--;
+      granted ||= refused === undefined;
+      if (granted) tell();
+      else if (waiting === 0) tell(refused);
+    })
+  );
+  return {
+    [Symbol.dispose]: () => {
+      for (const offer of offers) offer[Symbol.dispose]();
+      tell(new GateError("closed", "client", "Cannot offer a name: it was cancelled"));
+    },
+  };
+}
