@@ -20,6 +20,10 @@ export interface Right {
 
 /** Why this connection may not go on under what holds now; undefined: it may. */
 export function lostRight(connection: Connection, decider: Decider): GateError | undefined {
+  const { outer, branch } = connection.entrance;
+  if (branch === "channel") { // whose user may have another role now
+    connection.peer = { ...connection.peer, identity: outer!.peer.identity };
+  }
   const { peer, listener, right, client } = connection;
   const unproven = lostUser(connection) ?? lostVouching(connection) ?? lostProof(connection, decider);
   if (unproven) return unproven;

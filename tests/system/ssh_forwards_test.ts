@@ -1,11 +1,9 @@
 /** Forwards of the SSH clients that people have, through a whole gate: compared byte by byte. */
-import ssh2 from "ssh2";
 import { need } from "../../scripts/clients.ts";
 import { equal, ok } from "../support/assert.ts";
-import { Child, Folder, run, succeed } from "../support/child.ts";
-import { connect, connectUnix, listen, listenEcho } from "../support/net.ts";
+import { listenEcho } from "../support/net.ts";
 import { pattern } from "../support/pattern.ts";
-import { DOMAIN, makeKey, SSH, SshGate } from "../support/ssh_gate.ts";
+import { makeKey, SshGate } from "../support/ssh_gate.ts";
 
 /** More than a few windows. */
 const BYTES = pattern(3_000_000, 7);
@@ -14,8 +12,8 @@ const same = (bytes: Uint8Array): boolean =>
   bytes.length === BYTES.length && bytes.every((byte, i) => byte === BYTES[i]);
 
 Deno.test({
-  name: "OpenSSH: -W, -L and -D carry every byte, and the journal has a line for each channel",
-  ignore: !need("ssh", "curl"),
+  name: "OpenSSH: -W carries every byte, and the journal has a line for each channel",
+  ignore: !need("ssh"),
   async fn() {
     await using echo = await listenEcho();
     const key = await makeKey();

@@ -95,7 +95,7 @@ Deno.test("a socket is opened only where permitlisten allows it, beyond loopback
 });
 
 /** `name:port` of each, or what else it is. */
-const names = (grant: Grant, address: string, port: number) =>
+const names = (grant: Grant, address: string, port: number): readonly string[] | "a socket" =>
   namesAskedFor(grant, DOMAIN, address, port)?.map(({ name, port }) => `${name}:${port}`) ?? "a socket";
 
 Deno.test("a user takes the names of its key, of its principals, and those that permitlisten spells", () => {
