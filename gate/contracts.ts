@@ -181,6 +181,8 @@ export interface Protocol {
   readonly naming: Naming;
   /** The same where no route takes it, and the gate itself serves it; absent: nothing does. */
   readonly unrouted?: Naming;
+  /** Its server may have to begin: alone on a listener it is not told apart, for its client may wait. */
+  readonly speaksFirst?: true;
   /** Who may log in by files. */
   readonly logins?: LoginReader;
   /** Loads what it needs before the first connection, on an engine; `pause` is awaited between steps that take long. */

@@ -103,7 +103,8 @@ export class Entry {
     const [first] = rules.protocols;
     this.#rules = rules;
     this.#trusted = isTrusted(rules, this.bound.address);
-    this.#only = rules.protocols.length === 1 && !protocols[first].sniff ? first : undefined;
+    const { sniff, speaksFirst } = protocols[first], begins = speaksFirst && !rules.fallback;
+    this.#only = rules.protocols.length === 1 && (!sniff || begins) ? first : undefined;
     this.#tell = sniffer(rules.protocols, protocols, proxyProtocol);
     this.#proxies = cidrsOf(rules.proxyProtocol);
     this.#believed = cidrsOf(rules.trustedProxies ?? []);

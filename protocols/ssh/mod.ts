@@ -23,6 +23,7 @@ function serve(conn: Conn, gate: Gate): Promise<void> | void {
 export const ssh: Protocol = {
   naming: "nothing",
   unrouted: "target",
+  speaksFirst: true,
   logins,
   prepare: prepareHybrid,
   sniff: sniffSsh,
