@@ -181,7 +181,7 @@ export interface Protocol {
   readonly naming: Naming;
   /** The same where no route takes it, and the gate itself serves it; absent: nothing does. */
   readonly unrouted?: Naming;
-  /** Its server may have to begin: alone on a listener it is not told apart, for its client may wait. */
+  /** Its server may have to begin: alone on a listener, and without a route, it is not told apart. */
   readonly speaksFirst?: true;
   /** Who may log in by files. */
   readonly logins?: LoginReader;

@@ -5,6 +5,7 @@ import type { Connection } from "./connection.ts";
 import type { Protocol, Protocols } from "./contracts.ts";
 import type { Phase } from "./streams.ts";
 import type { Bound } from "./orders.ts";
+import type { Ruling } from "./ruling.ts";
 import { type Sniffed, sniffer } from "./sniff.ts";
 import type { ListenerRules, Snapshot } from "./snapshot.ts";
 
@@ -30,7 +31,7 @@ export interface Entrance {
  */
 export class Entry {
   readonly #registry: { readonly protocols: Protocols; readonly proxyProtocol: Protocol };
-  readonly #ruling: { readonly snapshot: Snapshot };
+  readonly #ruling: Pick<Ruling, "snapshot" | "decider">;
   #followed: Snapshot | undefined;
   #rules!: ListenerRules;
   #trusted = false;
@@ -42,7 +43,7 @@ export class Entry {
   constructor(
     readonly bound: Bound,
     registry: { readonly protocols: Protocols; readonly proxyProtocol: Protocol },
-    ruling: { readonly snapshot: Snapshot },
+    ruling: Pick<Ruling, "snapshot" | "decider">,
   ) {
     this.#registry = registry;
     this.#ruling = ruling;
@@ -98,13 +99,21 @@ export class Entry {
     return this.#believed.length > 0 && isIn(this.#believed, address);
   }
 
+  /** Whether a route takes all of this protocol, which then begins elsewhere. */
+  #isRouted(protocol: string): boolean {
+    const { listener } = this.bound;
+    const asking = { listener, protocol, naming: "nothing", trusted: false, asksUser: false } as const;
+    return this.#ruling.decider.router.match(asking) !== undefined;
+  }
+
   #compile(rules: ListenerRules): void {
     const { protocols, proxyProtocol } = this.#registry;
     const [first] = rules.protocols;
     this.#rules = rules;
     this.#trusted = isTrusted(rules, this.bound.address);
     const { sniff, speaksFirst } = protocols[first], begins = speaksFirst && !rules.fallback;
-    this.#only = rules.protocols.length === 1 && (!sniff || begins) ? first : undefined;
+    const isAlone = rules.protocols.length === 1 && (!sniff || begins && !this.#isRouted(first));
+    this.#only = isAlone ? first : undefined;
     this.#tell = sniffer(rules.protocols, protocols, proxyProtocol);
     this.#proxies = cidrsOf(rules.proxyProtocol);
     this.#believed = cidrsOf(rules.trustedProxies ?? []);
