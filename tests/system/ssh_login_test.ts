@@ -11,6 +11,9 @@ const ready = need("ssh", "ssh-keygen");
 const keygen = ready ? await Keygen.make() : undefined!;
 const types = ["ed25519", "ecdsa -b 256", "ecdsa -b 384", "ecdsa -b 521", "rsa -b 3072"];
 
+/** As OpenSSH prints it. */
+const print = async ({ file }: MadeKey): Promise<string> => (await keygen.said("-lf", file)).split(" ")[1];
+
 /** `key:ID` that the journal told of last. */
 const identityOf = (world: LoginWorld): string | undefined =>
   (world.gate.records.at(-1) as { identity?: string } | undefined)?.identity;
@@ -372,14 +375,14 @@ Deno.test({
 
 Deno.test({
   name: "a listener with a route for ssh passes it on",
-  ignore: !ready || !need("ssh-keyscan"),
+  ignore: !ready,
   async fn() {
     const host = await keygen.key("-t ed25519");
     await using behind = await LoginWorld.start({ ssh: `hostKey: "${host.file}"` }, keygen);
     const more = `routes: [{ protocol: ssh, to: "127.0.0.1:${behind.port}" }]`;
     await using world = await LoginWorld.start({ more }, keygen);
-    const { stdout } = await succeed("ssh-keyscan", ["-p", world.port, "127.0.0.1"]);
-    ok(stdout.includes(host.line.split(" ")[1]), stdout);
+    const { stderr } = await world.ssh(["-o", "BatchMode=yes"]);
+    ok(stderr.includes(`Server host key: ssh-ed25519 ${await print(host)}`), stderr);
     ok((await behind.gate.record()).outcome !== "denied");
     ok(/routes\[0\]/.test((await world.gate.record() as { route?: string }).route ?? ""));
   },
