@@ -19,6 +19,7 @@ export const PAGE: Readonly<Record<string, PageFile>> = {
   "/dom.js": { url: new URL("./page/dom.js", import.meta.url), type: SCRIPT },
   "/failures.js": { url: new URL("./page/failures.js", import.meta.url), type: SCRIPT },
   "/format.js": { url: new URL("./page/format.js", import.meta.url), type: SCRIPT },
+  "/nodes.js": { url: new URL("./page/nodes.js", import.meta.url), type: SCRIPT },
   "/requests.js": { url: new URL("./page/requests.js", import.meta.url), type: SCRIPT },
   "/sparkline.js": { url: new URL("./page/sparkline.js", import.meta.url), type: SCRIPT },
   "/tables.js": { url: new URL("./page/tables.js", import.meta.url), type: SCRIPT },

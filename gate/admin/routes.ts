@@ -53,7 +53,10 @@ export function adminRoutes(operations: Operations): Routes {
     "/connections": reads(async ({ head }) =>
       json(200, await operations.connections(mostAsked(parameters(head.query, "most").most)))
     ),
-    "/nodes": reads(async () => json(200, { nodes: await operations.nodes() })),
+    "/nodes": reads(async ({ head }) => {
+      const most = mostAsked(parameters(head.query, "most").most), nodes = await operations.nodes();
+      return json(200, { total: nodes.length, nodes: nodes.slice(0, most) });
+    }),
     "/config": reads(async () => json(200, await operations.configuration(), 2)),
     "/trial": reads(({ user }) => {
       refuseStrangers(user);
@@ -123,7 +126,7 @@ const reloaded = (outcome: ReloadOutcome): Reply =>
 
 function mostAsked(text: string | undefined): number {
   if (text === undefined) return DEFAULT_CONNECTIONS;
-  if (!/^[0-9]{1,9}$/.test(text)) throw new HttpRefusal(400, "Cannot tell connections: most is no number");
+  if (!/^[0-9]{1,9}$/.test(text)) throw new HttpRefusal(400, "Cannot tell so many: most is no number");
   return Math.min(MOST_CONNECTIONS, Number(text));
 }
 

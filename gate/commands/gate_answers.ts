@@ -48,11 +48,12 @@ export function isStatus(value: unknown): value is Status {
 }
 
 export interface Nodes {
+  readonly total: number;
   readonly nodes: readonly NodeStatus[];
 }
 
 export function isNodes(value: unknown): value is Nodes {
-  return has(value, { nodes: "list" }) && each(value.nodes, {
+  return has(value, { total: "number", nodes: "list" }) && each(value.nodes, {
     id: "number",
     names: "list",
     identity: "string",

@@ -10,13 +10,15 @@ import { type Column, table } from "./table.ts";
 /** Prints a table, or data; the exit code. */
 export async function nodes(options: GateOptions): Promise<number> {
   const gate = await findGate(options);
-  const { nodes } = await gate.json({ path: "/nodes" }, isNodes);
-  if (options.json) console.log(visibleJson({ nodes }, 2));
-  else if (nodes.length === 0) console.error(NOBODY);
+  const { total, nodes } = await gate.json({ path: `/nodes?most=${MOST}` }, isNodes);
+  if (options.json) console.log(visibleJson({ total, nodes }, 2));
+  else if (total === 0) console.error(NOBODY);
   else console.log(nodeLines(nodes, outputSize().columns, Date.now()).join("\n"));
+  if (nodes.length < total) console.error(`${nodes.length} shown of ${total} nodes`);
   return 0;
 }
 
+const MOST = 20_000;
 export const NOBODY = "no node is connected";
 
 /** For people; `now` in ms since the epoch. */

@@ -42,9 +42,9 @@ async function answerOf({ verb }: Reading, { operations, node, identity }: Print
       const all = await operations.nodes(),
         nodes = all.slice(0, MOST_NODES),
         left = all.length - nodes.length;
-      const more = left > 0 ? [`${nodes.length} of ${all.length} nodes`] : [];
+      const more = left > 0 ? [`${nodes.length} shown of ${all.length} nodes`] : [];
       const lines = (width: number) => [...nodeLines(nodes, width, Date.now()), ...more];
-      return { data: { nodes }, lines: all.length === 0 ? () => [NOBODY] : lines };
+      return { data: { total: all.length, nodes }, lines: all.length === 0 ? () => [NOBODY] : lines };
     }
     case "connections": {
       const live = await operations.connections(MOST_CONNECTIONS);

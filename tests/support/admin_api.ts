@@ -1,10 +1,11 @@
 /** A gate's admin page without the gate: a real HTTP server that answers what a test gives it. */
-import type { LiveConnection, ReloadOutcome, Status, Trial } from "../../gate/operations.ts";
+import type { LiveConnection, NodeStatus, ReloadOutcome, Status, Trial } from "../../gate/operations.ts";
 
 /** What it answers; a test changes it as it goes. */
 export interface AdminState {
   status: Status;
   connections: LiveConnection[];
+  nodes: NodeStatus[];
   outcome: ReloadOutcome;
   trial?: Trial;
   /** The file on disk is not what was read. */
@@ -69,6 +70,7 @@ export class AdminApi implements AsyncDisposable {
   readonly state: AdminState = {
     status: STATUS,
     connections: [],
+    nodes: [],
     outcome: { result: "unchanged", changes: [], warnings: [], problems: [] },
     seen: () => {},
   };
@@ -103,13 +105,17 @@ export class AdminApi implements AsyncDisposable {
   async #answer(request: Request): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url);
     await this.state.seen(request, await request.text());
-    const { status, connections, outcome, trial } = this.state;
+    const { status, connections, nodes, outcome, trial } = this.state;
     switch (`${request.method} ${pathname}`) {
       case "GET /status":
         return Response.json(status);
       case "GET /connections": {
         const most = Number(searchParams.get("most"));
         return Response.json({ total: connections.length, connections: connections.slice(0, most) });
+      }
+      case "GET /nodes": {
+        const most = Number(searchParams.get("most"));
+        return Response.json({ total: nodes.length, nodes: nodes.slice(0, most) });
       }
       case "GET /trial":
         return trial ? Response.json(trial) : new Response("Cannot find a trial\n", { status: 404 });

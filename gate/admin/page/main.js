@@ -4,6 +4,7 @@ import { Connections } from "./connections.js";
 import { find, setText } from "./dom.js";
 import { Failures } from "./failures.js";
 import { duration } from "./format.js";
+import { Nodes } from "./nodes.js";
 import { Requests } from "./requests.js";
 import { Tables } from "./tables.js";
 import { Traffic } from "./traffic.js";
@@ -14,6 +15,7 @@ const traffic = new Traffic(find("tiles"));
 const failures = new Failures(find("happening"), find("failures"));
 const connections = new Connections(find("live"), find("shown"), find("filter"));
 const requests = new Requests(find("requests"), find("by-route"));
+const nodes = new Nodes(find("nodes"), find("reached"), find("nodes-shown"));
 const tables = new Tables();
 const configuration = new Configuration(() => look());
 
@@ -40,7 +42,9 @@ async function look() {
 async function lookOnce() {
   try {
     const at = performance.now();
-    const [status, live] = await Promise.all([ask("/status"), ask(connections.path)]);
+    const [status, live, connected] = await Promise.all(
+      ["/status", connections.path, nodes.path].map(ask),
+    );
     if (status.startedAt !== startedAt) forget();
     startedAt = status.startedAt;
     traffic.show(status, at);
@@ -49,6 +53,7 @@ async function lookOnce() {
     tables.show(status);
     configuration.show(status);
     connections.take(live);
+    nodes.show(connected);
     tell(status.draining ? "draining" : "serving", status.draining ? "Draining" : "Serving");
     tellAbout(status);
   } catch (thrown) {

@@ -5,7 +5,7 @@ import type { Operations, Status } from "../../../gate/operations.ts";
 import { portOf, withAdmin } from "../../support/admin.ts";
 import { equal, ok } from "../../support/assert.ts";
 import { Browser } from "../../support/browser.ts";
-import { APPLIED, liveConnection, STATUS } from "../../support/operations.ts";
+import { APPLIED, liveConnection, nodeStatus, STATUS } from "../../support/operations.ts";
 
 const text = async (path: string) => new TextDecoder().decode(await readPageFile(path));
 
@@ -20,7 +20,7 @@ Deno.test("every file of the page is there, and refers to files of the page alon
     }
   }
 });
-const READABLE = /^\/(status|connections|config|metrics|healthz|readyz)$/;
+const READABLE = /^\/(status|connections|nodes|config|metrics|healthz|readyz)$/;
 
 Deno.test("no file of the page makes markup or code of a text", async () => {
   for (const path of Object.keys(PAGE)) {
@@ -64,6 +64,7 @@ function hostileGate(): Partial<Operations> {
   return {
     status: () => Promise.resolve(status),
     connections: () => Promise.resolve({ total: connections.length, connections }),
+    nodes: () => Promise.resolve([nodeStatus({ names: HOSTILE, identity: name, peer: name })]),
     reload: () => Promise.resolve({ ...APPLIED, result: "refused", problems: HOSTILE }),
   };
 }
@@ -89,6 +90,8 @@ Deno.test({
         const [[first]] = await browser.evaluate(rowsOf(table)) as string[][];
         equal(first, HOSTILE[0], table);
       }
+      const [[names, identity]] = await browser.evaluate(rowsOf("reached")) as string[][];
+      equal([names, identity], [HOSTILE.join(", "), HOSTILE[0]]);
       await browser.evaluate(click("reload"));
       await browser.until(`document.querySelectorAll("#outcome li").length === ${HOSTILE.length + 2}`);
       equal(await browser.evaluate("globalThis.broken ?? 'whole'"), "whole");
@@ -196,6 +199,34 @@ Deno.test({
         const wide = await browser.evaluate("document.documentElement.scrollWidth");
         ok(Number(wide) <= width, `${wide} of ${width}`);
       }
+    });
+  },
+});
+
+Deno.test({
+  name: "nodes are shown while there are some, of very many the first ones, within a screen of any width",
+  ignore: !need("chromium"),
+  async fn() {
+    let nodes = [nodeStatus({ since: Date.now() - 90_000 })];
+    const operations = { nodes: () => Promise.resolve(nodes) };
+    await withAdmin({ operations }, async (admin) => {
+      await using browser = await Browser.start();
+      await browser.open(`http://127.0.0.1:${portOf(admin)}/`);
+      await browser.until(`${SERVING} && !document.getElementById("nodes").hidden`);
+      const [row] = await browser.evaluate(rowsOf("reached")) as string[][];
+      const names = "pi.mesh.example:22, pi.mesh.example:443";
+      equal(row.filter((_, at) => at !== 4), [
+        ...[names, "key:abcdefgh", "ssh key", "192.0.2.7:4711", "12.3 ms", "1", "17", "1.5 KiB", "39.1 KiB"],
+      ]);
+      for (const width of [1280, 390]) {
+        await browser.look(width, 900, "light", width < 400);
+        const wide = await browser.evaluate("document.documentElement.scrollWidth");
+        ok(Number(wide) <= width, `${wide} of ${width}`);
+      }
+      nodes = Array.from({ length: 300 }, (_, id) => nodeStatus({ id }));
+      await browser.until(`document.getElementById("nodes-shown").textContent === "200 of 300"`);
+      nodes = [];
+      await browser.until(`document.getElementById("nodes").hidden`);
     });
   },
 });

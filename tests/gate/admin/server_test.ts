@@ -3,7 +3,7 @@ import type { Operations, Status } from "../../../gate/operations.ts";
 import { ask, LOOPBACK, portOf, rawHead, statusOf, withAdmin } from "../../support/admin.ts";
 import { need } from "../../../scripts/clients.ts";
 import { equal, ok, rejects } from "../../support/assert.ts";
-import { APPLIED, fakeOperations, liveConnection, STATUS } from "../../support/operations.ts";
+import { APPLIED, fakeOperations, liveConnection, nodeStatus, STATUS } from "../../support/operations.ts";
 import { GateError } from "../../../gate/errors.ts";
 
 /** The gate is asked these, and nothing but these. */
@@ -50,6 +50,16 @@ Deno.test("connections are as many as are asked for, within a bound", async () =
       equal((await ask(admin, `/connections?${query}`))[0], 400, query);
     }
     equal(asked.length, 4);
+  });
+});
+
+Deno.test("nodes are as many as are asked for, and how many there are", async () => {
+  const nodes = () => Promise.resolve([nodeStatus({ id: 1 }), nodeStatus({ id: 2 })]);
+  await withAdmin(having({ nodes }), async (admin) => {
+    const [code, text] = await ask(admin, "/nodes?most=1");
+    equal([code, JSON.parse(text).total, JSON.parse(text).nodes.length], [200, 2, 1]);
+    equal(JSON.parse((await ask(admin, "/nodes"))[1]).nodes.length, 2);
+    equal((await ask(admin, "/nodes?most=x"))[0], 400);
   });
 });
 
