@@ -113,6 +113,7 @@ export class InForce {
     this.#believe(this.#config);
     this.#admin = await this.#startAdmin(this.#config);
     this.#ssh = await this.#prepareSsh(this.#config, this.#credentials);
+    this.#registrations.configure(meshRules(this.#config, this.#ssh?.logins));
     const prepared = await this.#prepareAcme(this.#config, this.#credentials);
     this.#supervisor = await Supervisor.start({
       threads: this.#config.engine.threads,
@@ -171,7 +172,7 @@ export class InForce {
         this.#ssh = ssh;
         this.#credentials = credentials;
         this.#keyring = this.#keyringOf(config, credentials);
-        this.#registrations.configure(meshRules(config));
+        this.#registrations.configure(meshRules(config, ssh?.logins));
         this.#acme?.hold(prepared);
         this.#believe(config);
         if (names) this.#follow(names);

@@ -3,6 +3,7 @@
  * a new connection of the same key takes it over at once, another key cannot. Kept on main, where all engines are known.
  */
 import type { Configuration } from "../config/configuration.ts";
+import type { LoginRules } from "../identity/logins.ts";
 import { GateError } from "../errors.ts";
 import { type Identity, keyName } from "../identity/identity.ts";
 import type { LiveChange, LiveRow } from "./live_names.ts";
@@ -32,11 +33,15 @@ export interface MeshRules {
   readonly node: string;
   /** Names that live where `hosts` says. */
   readonly hosts: readonly string[];
+  /** What lines of authorized keys let somebody register, in whatever spelling. */
+  readonly granted: readonly string[];
 }
 
-export const meshRules = ({ node, hosts }: Configuration): MeshRules => (
-  { domain: node.domain, node: node.name, hosts: Object.keys(hosts) }
-);
+export function meshRules({ node, hosts }: Configuration, logins?: LoginRules): MeshRules {
+  const lines = new Set(logins?.keys.map(({ options }) => options.permitListen ?? []));
+  const granted = [...lines].flatMap((permitted) => permitted.map(({ host }) => host));
+  return { domain: node.domain, node: node.name, hosts: Object.keys(hosts), granted };
+}
 
 /** Who hears of it. */
 export interface MeshEvents {
@@ -60,7 +65,7 @@ export const MOST = 65_536, MOST_OF_CONNECTION = 64, MOST_REMEMBERED = 65_536;
 const NOBODY: MeshEvents = { changed: () => {}, lost: () => {} };
 
 export class Registrations implements MeshNames {
-  #space: NameSpace;
+  #space!: NameSpace;
   #rules!: MeshRules;
   #events = NOBODY;
   readonly #byId = new Map<number, Registration>();
@@ -75,7 +80,6 @@ export class Registrations implements MeshNames {
   readonly #told = new Set<(names: readonly string[]) => void>();
 
   constructor(rules: MeshRules) {
-    this.#space = new NameSpace(rules.domain);
     this.configure(rules);
   }
 
@@ -83,16 +87,11 @@ export class Registrations implements MeshNames {
     this.#events = events;
   }
 
-  /** These hold for whoever comes: what is registered stays. */
+  /** These hold for whoever comes: what is registered stays. What may be registered is the mesh's already. */
   configure(rules: MeshRules): void {
+    const space = this.#space = new NameSpace(rules.domain), before = this.#granted;
     this.#rules = rules;
-    this.#space = new NameSpace(rules.domain);
-  }
-
-  /** Names that somebody may register, though nobody has: they are the mesh's already. */
-  grant(names: Iterable<string>): void {
-    const before = this.#granted;
-    this.#granted = new Set(names);
+    this.#granted = new Set(rules.granted.filter((name) => space.has(name)));
     const changed = [...this.#granted.symmetricDifference(before)];
     if (changed.length > 0) this.#tell(changed);
   }

@@ -20,7 +20,7 @@ async function startWith(worker: string, messages: string[] = [], threads = 1): 
     hear: () => {},
     log: ({ text }) => messages.push(text),
     scope: new Scope(),
-    registrations: new Registrations({ domain: "", node: "gate", hosts: [] }),
+    registrations: new Registrations({ domain: "", node: "gate", hosts: [], granted: [] }),
   };
   return await Supervisor.start(options, { snapshot: snapshotOf({}), wanted: [] });
 }

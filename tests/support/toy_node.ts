@@ -5,21 +5,24 @@
 import type { Target } from "../../gate/address.ts";
 import type { Conn, Gate, Offer, Protocol } from "../../gate/contracts.ts";
 import { Dial } from "../../gate/engine/dial.ts";
-import { AF_UNIX } from "../../gate/engine/layout.ts";
 import { promiseResolved } from "../../gate/engine/loop.ts";
-import { Socket } from "../../gate/engine/socket.ts";
-import { socketPair } from "../../gate/engine/socket_pair.ts";
+import { PAIR_MARKS_SIZE, PairMarks } from "../../gate/engine/pair_marks.ts";
+import { PairedSocket } from "../../gate/engine/paired_socket.ts";
+import { descriptorPair } from "../../gate/engine/socket_pair.ts";
 import { SpliceRelay } from "../../gate/engine/splice_relay.ts";
 import type { GateError } from "../../gate/errors.ts";
 import type { Stream } from "../../gate/streams.ts";
 import { type Client, connect } from "./net.ts";
 
 const MAGIC = new TextEncoder().encode("NODE ");
+const marks = new PairMarks(new SharedArrayBuffer(PAIR_MARKS_SIZE));
 const LONGEST_LINE = 8192, IDLE = 60_000;
 
 /** One end here, the other is relayed to a backend once that is dialed. */
 function through(backend: number, told: (refused?: GateError) => void): Stream {
-  const { socket, other } = socketPair(), far = new Socket(other, "client", AF_UNIX);
+  const { one, other } = descriptorPair(), place = marks.claim(0, 0);
+  const socket = new PairedSocket(one, "upstream", marks.side(place, 0));
+  const far = new PairedSocket(other, "client", marks.side(place, 1));
   new Dial([{ host: "127.0.0.1", port: backend }], 5000, {
     beforeConnect() {},
     stood(upstream) {
