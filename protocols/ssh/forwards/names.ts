@@ -37,7 +37,7 @@ export function namesAskedFor(
   const names = new Set([
     ...idsOf(grant).map((id) => nodeNames(id, domain)[0]),
     ...grant.principals.map((principal) => principalName(principal, domain)),
-    ...permittedNames(grant).map(({ host }) => host),
+    ...permittedNames(grant, domain).map(({ host }) => host),
   ]);
   const all = Array.from(names, (one) => one === undefined ? [] : named(grant, domain, one, offered));
   return all.flat().slice(0, MOST_NAMES);
@@ -49,7 +49,7 @@ function named(grant: Grant, domain: string, name: string, port: number): NamePo
   if (ids.some((id) => nodeNames(id, domain).includes(name))) return [{ name, port }];
   if (readNodeId(label) !== undefined) return []; // it belongs to the key with this ID
   if (grant.principals.some((one) => principalName(one, domain) === name)) return [{ name, port }];
-  const lines = permittedNames(grant).filter(({ host }) => host === name);
+  const lines = permittedNames(grant, domain).filter(({ host }) => host === name);
   if (lines.some((line) => isForPort(line, port))) return [{ name, port }];
   const isSsh = port === NODE_PORT && lines.some((line) => line.port === SSH_PORT);
   return isSsh ? [{ name, port: SSH_PORT }] : [];
@@ -62,6 +62,6 @@ const idsOf = ({ identity }: Grant): string[] =>
 const principalName = (principal: string, domain: string): string | undefined =>
   principal.includes(".") ? undefined : normalName(`${principal}.${domain}`);
 
-/** Of permitlisten those that are a name each: no star, and no `localhost`. */
-const permittedNames = ({ permitListen = [] }: Grant): readonly Permitted[] =>
-  permitListen.filter(({ host }) => host.includes(".") && normalName(host) === host);
+/** Of permitlisten those that are a name of the mesh each, and no pattern. */
+const permittedNames = ({ permitListen = [] }: Grant, domain: string): readonly Permitted[] =>
+  permitListen.filter(({ host }) => host.endsWith(`.${domain}`) && normalName(host) === host);

@@ -101,7 +101,7 @@ const names = (grant: Grant, address: string, port: number): readonly string[] |
 Deno.test("a user takes the names of its key, of its principals, and those that permitlisten spells", () => {
   const own = `${ID.toLowerCase()}.${DOMAIN}`, pi = { principals: ["pi", "Not A Name", "a.b", OTHER] };
   const line =
-    `permitlisten="shop.example.com:443",permitlisten="ssh.example.com:22",permitlisten="all.example.com:*"`;
+    `permitlisten="shop.mesh.example.com:443",permitlisten="ssh.mesh.example.com:22",permitlisten="all.mesh.example.com:*"`;
   const table: [grant: Grant, address: string, port: number, names: readonly string[] | "a socket"][] = [
     [grant(), "localhost", 0, [`${own}:15022`]],
     [grant(), "", 15022, [`${own}:15022`]],
@@ -122,16 +122,17 @@ Deno.test("a user takes the names of its key, of its principals, and those that 
     [grant("", pi), `a.b.${DOMAIN}`, 443, []],
     [grant("", pi), `${OTHER}.${DOMAIN}`, 443, []],
     [grant("", pi), "pi.example.org", 443, []],
-    [grant(line), "shop.example.com", 443, ["shop.example.com:443"]],
-    [grant(line), "shop.example.com", 80, []],
-    [grant(line), "shop.example.com", 8443, []],
-    [grant(line), "ssh.example.com", 0, ["ssh.example.com:22"]],
-    [grant(line), "all.example.com", 0, ["all.example.com:15022"]],
-    [grant(line), "all.example.com", 9999, ["all.example.com:9999"]],
-    [grant(line), "", 443, [`${own}:443`, "shop.example.com:443", "all.example.com:443"]],
+    [grant(line), "shop.mesh.example.com", 443, ["shop.mesh.example.com:443"]],
+    [grant(line), "shop.mesh.example.com", 80, []],
+    [grant(line), "shop.mesh.example.com", 8443, []],
+    [grant(line), "ssh.mesh.example.com", 0, ["ssh.mesh.example.com:22"]],
+    [grant(line), "all.mesh.example.com", 0, ["all.mesh.example.com:15022"]],
+    [grant(`permitlisten="shop.example.com:443"`), "shop.example.com", 443, []],
+    [grant(line), "all.mesh.example.com", 9999, ["all.mesh.example.com:9999"]],
+    [grant(line), "", 443, [`${own}:443`, "shop.mesh.example.com:443", "all.mesh.example.com:443"]],
     [
-      grant(`permitlisten="443",permitlisten="*:80",permitlisten="*.example.com:443"`),
-      "x.example.com",
+      grant(`permitlisten="443",permitlisten="*:80",permitlisten="*.mesh.example.com:443"`),
+      "x.mesh.example.com",
       443,
       [],
     ],
