@@ -213,7 +213,7 @@ export class Admission {
       authFailed: ({ listener, record }) => journal.authFailed(listener, record.protocol),
       admit: (stream, peer, entrance) => this.#admit(stream, peer, entrance),
       branches: this.#branches,
-      domain: () => this.#ruling.snapshot.domain,
+      names: () => this.#ruling.snapshot,
     });
   }
 

@@ -332,6 +332,8 @@ export interface Gate {
   rest(stream: Stream, reason?: GateError): void;
   /** What names of nodes end with, in normal form. */
   readonly domain: string;
+  /** This gate's own name below `node.domain`; absent: it has none that others could know. */
+  readonly ownName?: string;
   /** Counts a limit that bit, and ended nothing. */
   hit(limit: LimitName): void;
   /** MOVES `inner`: it is sniffed like any other stream. */

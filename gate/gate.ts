@@ -39,7 +39,7 @@ import { type RateLimits, scopeOf } from "./rate_limits.ts";
 import { digestOf } from "./right.ts";
 import { PROXIED } from "./request_counts.ts";
 import type { Roster } from "./roster.ts";
-import type { RouteRule } from "./snapshot.ts";
+import type { RouteRule, Snapshot } from "./snapshot.ts";
 import type { Terminations } from "./termination.ts";
 import type { UpstreamPool } from "./engine/upstream_pool.ts";
 
@@ -66,7 +66,7 @@ export interface GateParts {
   /** Counts, sniffs and serves a stream that came in. */
   readonly admit: (stream: Stream, peer: Peer, entrance: Entrance) => void;
   readonly branches: Branches;
-  readonly domain: () => string;
+  readonly names: () => Pick<Snapshot, "domain" | "ownName">;
 }
 
 export class EngineGate implements Gate {
@@ -99,7 +99,11 @@ export class EngineGate implements Gate {
   }
 
   get domain(): string {
-    return this.#parts.domain();
+    return this.#parts.names().domain;
+  }
+
+  get ownName(): string | undefined {
+    return this.#parts.names().ownName;
   }
 
   connect(to: Target | Routed | undefined, conn: Conn, reuse = false): Stream | Promise<Stream> {

@@ -31,6 +31,8 @@ export interface Snapshot {
   readonly hostAddresses: readonly string[];
   /** What names of nodes end with: `node.domain`, or the first of NODE_SUFFIXES. */
   readonly domain: string;
+  /** This gate's own, where `node.domain` is given. */
+  readonly ownName?: string;
   /** Of what the keyring holds: what was shared under another one is not shared any more. */
   readonly keys: string;
   readonly through?: Through;

@@ -64,7 +64,7 @@ function tell(watching: Iterable<Hear>, visit: Visit): void {
   for (const hear of watching) hear(visit);
 }
 
-function visitOf({ peer, record: { protocol, endpoint } }: Connection): Visit {
-  const [name] = endpoint.split(" ", 1);
+function visitOf({ peer, record: { protocol, endpoint, target } }: Connection): Visit {
+  const [name] = (endpoint || target).split(" ", 1);
   return { at: Date.now(), name, from: peer.address, what: protocol };
 }

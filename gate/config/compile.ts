@@ -115,6 +115,9 @@ export function compileSnapshot(config: Configuration, compiling = ALONE()): Sna
     own: ownAddresses(config),
     hostAddresses: hostAddresses(config),
     domain: config.node.domain || NODE_SUFFIXES[0],
+    ownName: config.node.domain === ""
+      ? undefined
+      : `${config.node.name.toLowerCase()}.${config.node.domain}`,
     keys: config.ssh.digest ?? "",
     ...config.through && { through: config.through },
   };

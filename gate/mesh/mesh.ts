@@ -183,8 +183,9 @@ export class Mesh {
   }
 
   /** Who offers what a connection reached, where that is one of this engine. */
-  whose({ record: { endpoint } }: Connection): Connection | undefined {
-    const target = endpoint.endsWith(MESH) ? parseTarget(endpoint.slice(0, -MESH.length)) : undefined;
+  whose({ record: { endpoint, target: asked } }: Connection): Connection | undefined {
+    const reached = endpoint === "" ? asked : endpoint.endsWith(MESH) ? endpoint.slice(0, -MESH.length) : "";
+    const target = parseTarget(reached);
     const row = target && this.names.find(target);
     return row && this.#offered.get(row.id)?.conn;
   }

@@ -25,7 +25,10 @@ export class Sessions {
   }
 }
 
-function hereOf({ conn }: Owner): Here {
-  const { host, port } = conn.localAddress ?? { host: "GATE", port: 22 };
-  return { host, port, protocols: conn.protocols };
+/** Where nothing tells how others call it, they have to know. */
+const UNKNOWN = { host: "GATE", port: 22 };
+
+function hereOf({ conn, gate }: Owner): Here {
+  const { host, port } = conn.localAddress ?? UNKNOWN;
+  return { host: gate.ownName ?? host, port, protocols: conn.protocols };
 }

@@ -20,7 +20,7 @@ import type { Here } from "./ways.ts";
 /** Whose session it is. */
 export interface Owner {
   readonly conn: Conn;
-  readonly gate: Pick<Gate, "node" | "visits" | "tell">;
+  readonly gate: Pick<Gate, "node" | "visits" | "tell" | "ownName">;
   readonly grant: Pick<Grant, "pty" | "command" | "role">;
 }
 
@@ -223,6 +223,7 @@ export class Session implements ChannelEvents, Taker {
   /** What is not out by now is not wanted. */
   #end(code: number): void {
     if (this.#isOver) return;
+    if (this.#view && this.#outlet.isFree) this.#outlet.write(this.#view.farewell);
     this.#stop();
     again(() => { // behind what is going on in the channel
       this.#channel.request("exit-status", encoded((to) => to.uint32(code)));

@@ -8,7 +8,7 @@ const MOST_COLUMNS = 400, MOST_ROWS = 150;
 const USUAL = { columns: 80, rows: 24 };
 /** They obey no escapes. */
 const PLAIN_KINDS = ["", "dumb", "unknown"];
-const CLEAR = "\x1b[H\x1b[2J", CLEAR_LINE = "\x1b[K";
+const CLEAR = "\x1b[H\x1b[2J", CLEAR_LINE = "\x1b[K", CLEAR_BELOW = "\x1b[J";
 
 export class Terminal {
   columns = USUAL.columns;
@@ -48,8 +48,11 @@ export class Terminal {
       if (next[at] !== before[at]) text += `\x1b[${at + 1};1H${next[at] ?? ""}${CLEAR_LINE}`;
     }
     this.#shown = next;
-    return text === "" ? "" : `${text}\x1b[${next.length + 1};1H`;
+    return text === "" ? "" : `${text}\x1b[${next.length + 1};1H${CLEAR_BELOW}`;
   }
+
+  /** What the client's program wrote below goes, and it goes on there. */
+  static readonly end = `\r${CLEAR_BELOW}`;
 
   /** Nobody knows what stands there any more. */
   forget(): void {

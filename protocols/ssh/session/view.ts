@@ -4,7 +4,7 @@ import { after } from "../../../gate/engine/loop.ts";
 import { counted } from "../../../gate/amounts.ts";
 import type { Outlet } from "./outlet.ts";
 import { headLines, nameLines, sumLine, visitLine } from "./status_text.ts";
-import type { Terminal } from "./terminal.ts";
+import { Terminal } from "./terminal.ts";
 import type { Here } from "./ways.ts";
 
 /** Between two looks at what there is to show, ms: while something happens, and while nothing does. */
@@ -49,6 +49,11 @@ abstract class View {
     this.#hurry();
   }
 
+  /** What is to be written at the end. */
+  get farewell(): string {
+    return "";
+  }
+
   /** The peer takes more. */
   room(): void {
     this.outlet.push();
@@ -85,6 +90,10 @@ abstract class View {
 export class ScreenView extends View {
   constructor(shown: Shown, outlet: Outlet, readonly terminal: Terminal) {
     super(shown, outlet);
+  }
+
+  override get farewell(): string {
+    return Terminal.end;
   }
 
   protected override overflow(): void {
