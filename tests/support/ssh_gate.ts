@@ -10,6 +10,8 @@ export interface SshGateOptions {
   readonly policy?: readonly string[];
   /** Of its listener; else it is bound to loopback, and trusts its machine. */
   readonly address?: string;
+  /** More of them, in YAML's flow style. */
+  readonly listeners?: readonly string[];
   /** Whatever else the file says. */
   readonly more?: string;
 }
@@ -88,11 +90,11 @@ const lines = ({ lines = [] }: SshGateOptions): string => `${lines.join("\n")}\n
 
 function yamlOf(
   { path }: Folder,
-  { policy = [], address = "127.0.0.1:0", more = "" }: SshGateOptions,
+  { policy = [], address = "127.0.0.1:0", listeners = [], more = "" }: SshGateOptions,
 ): string {
   return [
     `node: { state: "${path}/state", domain: ${DOMAIN} }`,
-    `listeners: { s: { address: "${address}", protocols: [ssh] } }`,
+    `listeners: { ${[`s: { address: "${address}", protocols: [ssh] }`, ...listeners].join(", ")} }`,
     `ssh: { authorizedKeys: ["${path}/keys"] }`,
     `policy: [${policy.join(", ")}]`,
     more,
