@@ -12,6 +12,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   "fail2ban-regex": "fail2ban",
   haproxy: "haproxy",
   ip: "iproute2",
+  iptables: "iptables",
   mosquitto: "mosquitto",
   mosquitto_pub: "mosquitto-clients",
   mosquitto_sub: "mosquitto-clients",
