@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { type Contender, direct, start } from "./bench/contenders.ts";
 import { httpMeasurements, httpServers, underRequests } from "./bench/http/run.ts";
 import { HTTP_SERVERS } from "./bench/http/servers.ts";
+import { SSH_NAMES, SSH_OTHERS, sshMeasurements, underSsh } from "./bench/ssh/run.ts";
 import { isolate, surroundings } from "./bench/isolate.ts";
 import { measure, type Measurement, MEASUREMENTS } from "./bench/measure.ts";
 import { IDLE_CONNECTIONS, idleConnections } from "./bench/process.ts";
@@ -92,7 +93,7 @@ interface Options {
   readonly readme: boolean;
 }
 
-const names = [...new Set([...SERVERS, ...HTTP_SERVERS].map(({ name }) => name))];
+const names = [...new Set([...[...SERVERS, ...HTTP_SERVERS].map(({ name }) => name), ...SSH_NAMES])];
 
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({
@@ -148,31 +149,40 @@ async function main(args: string[]): Promise<void> {
   if (asked.length > 0) {
     await underRequests(asked, httpServers(options.who, requests), requests, { ...options, progress });
   }
+  const ssh = new Results(), secured = sshMeasurements(options.only);
+  if (secured.length > 0) await underSsh(secured, ssh, { ...options, progress });
   progress("");
-  const { rows } = results, leftOut = new Map([...results.leftOut, ...requests.leftOut]);
+  const { rows } = results;
+  const leftOut = new Map([...results.leftOut, ...requests.leftOut, ...ssh.leftOut]);
   if (rows.length > 0) console.log(table(rows).join("\n"));
   if (requests.rows.length > 0) console.log(table(requests.rows, HTTP_OTHERS).join("\n"));
+  if (ssh.rows.length > 0) console.log(table(ssh.rows, SSH_OTHERS).join("\n"));
   for (const [what, why] of leftOut) console.log(`Left out: ${what}: ${why}`);
   const count = idleConnections(), limited = count < IDLE_CONNECTIONS ? ", as descriptors allow" : "";
   const closing = `Medians of ${options.rounds} rounds of ${options.seconds} s, ${count} idle connections` +
     `${limited}; ${await surroundings()}.`;
   console.log(closing);
-  const record = { closing, options, rows, requests: requests.rows, leftOut: Object.fromEntries(leftOut) };
+  const all = { rows, requests: requests.rows, ssh: ssh.rows };
+  const record = { closing, options, ...all, leftOut: Object.fromEntries(leftOut) };
   if (options.json) await Deno.writeTextFile(options.json, `${JSON.stringify(record, undefined, 2)}\n`);
-  if (options.readme) await writeTables(rows, requests.rows, closing);
+  if (options.readme) await writeTables(all, closing);
 }
 
 /** Those of which something was measured. */
-async function writeTables(rows: readonly Row[], requests: readonly Row[], closing: string): Promise<void> {
+async function writeTables(
+  { rows, requests, ssh }: Record<"rows" | "requests" | "ssh", readonly Row[]>,
+  closing: string,
+): Promise<void> {
   let text = await Deno.readTextFile(README);
   if (rows.length > 0) text = withTable(text, rows, closing);
   if (requests.length > 0) text = withTable(text, requests, closing, "http", HTTP_OTHERS);
+  if (ssh.length > 0) text = withTable(text, ssh, closing, "ssh", SSH_OTHERS);
   await Deno.writeTextFile(README, text);
 }
 
 if (import.meta.main) {
   // Before the network is left behind.
-  await install(["haproxy", "caddy", "wrk"]);
+  await install(["haproxy", "caddy", "wrk", "ssh", "sshd"]);
   if (!hasNginxStream()) await install([NGINX_PACKAGE]);
   const code = await isolate(import.meta.filename!, Deno.args);
   if (code === undefined) await main(Deno.args);
