@@ -76,6 +76,8 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   wrapping: Cancellable | undefined;
   /** What a protocol answers when other rules hold. */
   recheck: (() => GateError | undefined) | undefined;
+  /** What a protocol wants to hear of the gate's stopping. */
+  onStopping: (() => void) | undefined;
   /** What a protocol wants to hear of its being cut. */
   onAbort: ((reason: GateError) => void) | undefined;
   /** The pooled upstream that serves it now, and the one that serves nobody else. */
@@ -229,6 +231,7 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
   /** The gate stops: who waits for another message waits no longer. */
   drain(): void {
     if (this.#idle) this.expired();
+    else this.onStopping?.();
   }
 
   expired(): void {
@@ -399,6 +402,7 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     this.ownUpstream?.close();
     this.upstream =
       this.ownUpstream =
+      this.onStopping =
       this.onAbort =
       this.recheck =
         undefined;

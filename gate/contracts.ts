@@ -115,6 +115,8 @@ export interface Conn {
   readonly stopping: boolean;
   /** Asked when other rules hold: why who logged in may not go on; undefined: it may. */
   recheck: (() => GateError | undefined) | undefined;
+  /** Called once, when the gate stops: who can end in order does so, now or when what is under way has ended. */
+  onStopping: (() => void) | undefined;
   /** Called once, when the client resets or the connection is cut: what is under way for it may end. */
   onAbort: ((reason: GateError) => void) | undefined;
   /** For who serves it without a promise: what that would have resolved or been rejected (`thrown`) with. */

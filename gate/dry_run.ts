@@ -60,6 +60,7 @@ export async function dryRun(name: string, protocol: Protocol, client: DryClient
     idle: () => {},
     stopping: false,
     recheck: undefined,
+    onStopping: undefined,
     onAbort: undefined,
     served: (thrown) => thrown === undefined ? resolve() : reject(thrown),
     signal: new AbortController().signal,

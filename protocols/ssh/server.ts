@@ -40,6 +40,7 @@ class Visit implements Judge, Served {
   grant!: Grant;
   user = "";
   #again: Proof["again"] | undefined;
+  #connection: Connection | undefined;
   #keepAlive: KeepAlive | undefined;
   #cancelEnd: (() => void) | undefined;
 
@@ -53,6 +54,7 @@ class Visit implements Judge, Served {
     this.transport = new Transport("server", conn.stream.joint!(), settings, authentication);
     authentication.transport = this.transport;
     conn.stream = new Layered(new Inside(this.transport), "client");
+    conn.onStopping = () => this.#leave();
   }
 
   // The login.
@@ -98,18 +100,25 @@ class Visit implements Judge, Served {
     conn.recheck = () => this.#recheck();
     this.#hold(grant);
     const serving = serveChannels(this), sessions = new Sessions(this);
-    const connection = new Connection(transport, {
+    const connection = this.#connection = new Connection(transport, {
       begun: (connection) => serving.begun?.(connection),
       opens: (opening) => (opening.type === SESSION ? sessions : serving).opens(opening),
       request: (name, from, answer) => serving.request(name, from, answer),
       crowded: () => serving.crowded?.(),
-      emptied: () => serving.emptied?.(),
+      emptied: () => {
+        serving.emptied?.();
+        if (conn.stopping) this.#leave();
+      },
       broke: (reason) => {
         serving.broke(reason);
         this.gone(reason);
       },
     }, { most: MOST_CHANNELS, roundTrip });
     this.#keepAlive = new KeepAlive(connection);
+    conn.onStopping = () => {
+      sessions.stop();
+      this.#leave();
+    };
   }
 
   failed(): void {
@@ -124,6 +133,13 @@ class Visit implements Judge, Served {
     this.#cancelEnd?.();
     this.conn.stream.abort(reason);
     this.conn.served(isGoodbye(reason) ? undefined : reason);
+  }
+
+  /** The gate stops: who has no channel goes now, so that a node is soon where it can be reached again. */
+  #leave(): void {
+    if (this.transport.isOver || this.#connection && this.#connection.channels > 0) return;
+    const message = "Cannot go on: the gate stops";
+    this.transport.refused(new SshError(numbers.BY_APPLICATION, "closed", "gate", message));
   }
 
   get #rules(): SshRules {

@@ -281,6 +281,7 @@ export function fakeConn(
     idle: (ms) => void deadlines.push(ms),
     stopping: false,
     recheck: undefined,
+    onStopping: undefined,
     onAbort: undefined,
     served: () => {},
     signal: new AbortController().signal,

@@ -11,7 +11,7 @@ const MOST_SESSIONS = 10;
 
 export class Sessions {
   readonly #owner: Owner;
-  #open = 0;
+  readonly #open = new Set<Session>();
 
   constructor(owner: Owner) {
     this.#owner = owner;
@@ -19,9 +19,16 @@ export class Sessions {
 
   /** Accepts the channel, or refuses it. */
   opens(opening: Opening): void {
-    if (this.#open >= MOST_SESSIONS) return opening.refuse(SHORTAGE, "too many sessions");
-    this.#open++;
-    new Session(opening.accept(), this.#owner, hereOf(this.#owner), () => this.#open--);
+    if (this.#open.size >= MOST_SESSIONS) return opening.refuse(SHORTAGE, "too many sessions");
+    const session = new Session(opening.accept(), this.#owner, hereOf(this.#owner), () => {
+      this.#open.delete(session);
+    });
+    this.#open.add(session);
+  }
+
+  /** The gate stops: what is shown without an end ends now. */
+  stop(): void {
+    for (const session of [...this.#open]) session.leave();
   }
 }
 

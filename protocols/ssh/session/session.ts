@@ -72,6 +72,11 @@ export class Session implements ChannelEvents, Taker {
     this.#joint.join(this);
   }
 
+  /** What would go on for as long as somebody looks ends; what is printed goes on. */
+  leave(): void {
+    if (this.#view || !this.#isBegun) this.#end(0);
+  }
+
   // Requests.
 
   request(name: string, from: Reader, answer: Answer | undefined): void {

@@ -31,9 +31,7 @@ const SETTLING = 3000;
 type Way = "-L" | "-R";
 
 const through = (way: Way, { keys, server, upstream, reversePort }: SshContender): Promise<Forward> =>
-  way === "-L"
-    ? local(keys, server, upstream.port)
-    : reverse(keys, server, reversePort, upstream.port);
+  way === "-L" ? local(keys, server, upstream.port) : reverse(keys, server, reversePort, upstream.port);
 
 /** A load through one connection's forward; CPU seconds are the server's. */
 async function load(

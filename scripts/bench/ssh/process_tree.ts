@@ -35,8 +35,7 @@ function treeOf(root: number): Map<number, Stat> {
 }
 
 /** CPU seconds of all of them so far. */
-export const treeCpu = (root: number): number =>
-  treeOf(root).values().reduce((sum, { cpu }) => sum + cpu, 0);
+export const treeCpu = (root: number): number => treeOf(root).values().reduce((sum, { cpu }) => sum + cpu, 0);
 
 /** Their proportional set size (proc_pid_smaps(5)) in KiB. */
 export const treeMemory = (root: number): number =>
