@@ -53,9 +53,9 @@ export async function startThrough(
   if (Deno.build.os !== "linux") {
     throw new GateError("unsupported", "gate", `Cannot run on ${Deno.build.os}: the engine needs Linux`);
   }
-  const threadOf = (name: string) =>
-    cleanup.use(new HeadStart(new URL(`../threads/${name}.ts`, import.meta.url), name));
-  const engine = threadOf("engine"), parser = cleanup.use(new Parser(threadOf("parser")));
+  const engine = cleanup.use(new HeadStart(new URL("../threads/engine.ts", import.meta.url), "engine"));
+  const parsing = cleanup.use(new HeadStart(new URL("../threads/parser.ts", import.meta.url), "parser"));
+  const parser = cleanup.use(new Parser(parsing));
   const loaded = await configurationOf(options, entrances, (texts) => parser.parse(texts));
   const scope = new Scope();
   cleanup.defer(async () => void await scope.close(CLOSE_TIME));
