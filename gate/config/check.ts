@@ -4,6 +4,7 @@ import { isUnixHost } from "../address.ts";
 import { checkAuth } from "./check_auth.ts";
 import { checkListener, checkPorts, isLoopbackHost } from "./check_listeners.ts";
 import { OwnListeners, reportLoop } from "./check_loops.ts";
+import { checkHosts } from "./check_hosts.ts";
 import { checkNames } from "./check_names.ts";
 import { checkPolicy } from "./check_policy.ts";
 import { checkRoutes } from "./check_routes.ts";
@@ -45,19 +46,6 @@ function checkFallbacks(listeners: Iterable<Located<ListenerConfiguration>>, fin
   for (const { path, value } of listeners) {
     const back = value.fallback && new OwnListeners([value]).at(value.fallback);
     if (back) reportLoop(back, [...path, "fallback"], 0, findings);
-  }
-}
-
-function checkHosts({ hosts, rest }: Sections, findings: Findings): void {
-  const section = nodeAt(findings.root, ["hosts"]);
-  for (const [name, { value }] of section?.kind === "map" ? section.entries : []) {
-    const keys = value.kind === "map" ? value.entries : undefined;
-    if (name.startsWith("*") && keys?.has("addresses") && !keys.has("via")) {
-      findings.errorAtKey(["hosts", name], "a pattern needs via: addresses are of one host");
-    }
-  }
-  if (hosts.items.size > 0 && !rest.discovery.includes("file")) {
-    findings.warn(["hosts"], "nothing asks for them: discovery has no file");
   }
 }
 

@@ -1,5 +1,6 @@
 /** What the texts of a configuration mean. Each reader answers the value, or what it expected instead. */
 import {
+  canonicalHost,
   formatIp,
   isUnixHost,
   normalName,
@@ -62,6 +63,12 @@ const LONGEST_SECRET = 255;
 export function readTarget(text: string): Reading<Target> {
   const expected = text.includes("://") ? `${TARGET}, without a scheme` : TARGET;
   return parseTarget(text) ?? badPort(text, 1) ?? new Mistake(expected, undefined, targetMeant(text));
+}
+
+/** Where layers are spoken: a target whose port may be left out; it is 0 then. */
+export function readVia(text: string): Reading<Target> {
+  const host = canonicalHost(text.replace(/^\[(.*)\]$/, "$1"));
+  return host === undefined || isUnixHost(host) ? readTarget(text) : { host, port: 0 };
 }
 
 /** `host:port`, or `http://host:port` where connections are handled as HTTP, and `https://` where they go on in TLS. */

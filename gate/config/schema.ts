@@ -94,7 +94,10 @@ export const host = related(
       "where this name lives",
       list(scalar("an address IP or IP:port", scalars.readHostAddress)).optional(),
     ],
-    via: ["the proxy that is dialed instead, and asked for the name", target.optional()],
+    via: [
+      "the proxy or gate that is dialed instead, and asked for the name; of ssh the port is 22, of tls 443",
+      scalar(scalars.TARGET, scalars.readVia).optional(),
+    ],
     layers: ["what is spoken there, outermost first", list(layer).optional()],
     credentials: [
       "who asks the proxy",

@@ -2,6 +2,7 @@
 import type { z } from "zod";
 import type { Limits } from "../contracts.ts";
 import type { FilesSite } from "../requests.ts";
+import { isUnixHost } from "../address.ts";
 import { asOctets } from "../request_query.ts";
 import type { NamedValue, PathMatch, PolicyRule } from "../snapshot.ts";
 import type {
@@ -216,7 +217,17 @@ function ruleOf(place: string, { allow, deny }: z.output<typeof schema.rule>): P
 
 function hostOf(
   name: string,
-  { addresses, layers, ...rest }: z.output<typeof schema.host>,
+  { addresses, layers = [], via, ...rest }: z.output<typeof schema.host>,
 ): HostConfiguration {
-  return { ...rest, name, addresses: addresses ?? [], layers: layers ?? [] };
+  const port = via && (via.port || isUnixHost(via.host) ? via.port : PORTS[layers[0]] ?? 0);
+  return {
+    ...rest,
+    name,
+    ...via && { via: { host: via.host, port: port! } },
+    addresses: addresses ?? [],
+    layers,
+  };
 }
+
+/** Where layers are usually spoken, by the outermost. */
+const PORTS: Readonly<Record<string, number>> = { ssh: 22, tls: 443 };

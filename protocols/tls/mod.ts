@@ -11,6 +11,7 @@ import { type ClientHello, readClientHello, sniffClientHello } from "./client_he
 import { connectTls } from "./secure.ts";
 import { serverNameTarget } from "./server_name.ts";
 import { terminate } from "./terminate.ts";
+import { wrap } from "./wrap.ts";
 
 const HANDSHAKE_FAILURE = 40;
 const ACCESS_DENIED = 49;
@@ -96,4 +97,4 @@ function alert(reason: GateError): Uint8Array {
   return Uint8Array.of(21, 3, 3, 0, 2, 2, ALERT[reason.failure]);
 }
 
-export const tls: Protocol = { naming: "serverName", sniff: sniffClientHello, serve, secure };
+export const tls: Protocol = { naming: "serverName", sniff: sniffClientHello, serve, secure, wrap };

@@ -31,19 +31,23 @@ export async function connect(
   lower: () => Promise<Stream>,
   keyring: Keyring,
   gone: (connection: SharedConnection) => void,
+  idleTime?: number,
 ): Promise<SharedConnection> {
   const introduction = await keyring.introduce(host.target), shown = new Set<string>();
+  let met: GateError | undefined;
   for (;;) {
     const trust = new GateTrust(host.target, host.identity, introduction.known, shown);
     try {
       const { transport, roundTrip } = await logIn(await lower(), host, trust, introduction, keyring);
-      return new SharedConnection(transport, roundTrip, gone);
+      return new SharedConnection(transport, roundTrip, gone, idleTime);
     } catch (thrown) {
       const reason = asGateError(thrown);
-      if (trust.other !== undefined) shown.add(trust.other);
       // Of several keys a server shows the first that we take: the pinned one may be another one of them.
-      const mayHaveIt = trust.other !== undefined && shown.size < MOST_TYPES;
-      if (!mayHaveIt) throw at(host.target, reason);
+      if (trust.other === undefined || shown.size === MOST_TYPES) {
+        throw at(host.target, reason.failure === "unsupported" && met || reason);
+      }
+      shown.add(trust.other);
+      met = reason;
     }
   }
 }

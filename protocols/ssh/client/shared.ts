@@ -13,7 +13,7 @@ import { encoded, type Reader } from "../wire.ts";
 /** Streams of one connection; beyond, there is another one. */
 export const MOST_STREAMS = 256;
 /** One that nobody uses is kept for so long, ms. */
-const IDLE_TIME = 60_000;
+export const IDLE_TIME = 60_000;
 const NOTHING = new Uint8Array(0);
 
 export class SharedConnection implements ConnectionEvents {
@@ -22,6 +22,7 @@ export class SharedConnection implements ConnectionEvents {
   readonly #keepAlive: KeepAlive;
   /** It is over: nothing is opened any more. */
   readonly #gone: (connection: SharedConnection) => void;
+  readonly #idleTime: number;
   #streams = 0;
   /** The server has no places left: what is open goes on. */
   #full = false;
@@ -29,8 +30,14 @@ export class SharedConnection implements ConnectionEvents {
   #cancelIdle: (() => void) | undefined;
 
   /** Gets the messages of a transport that is logged in. `roundTrip`: as Secured has it. */
-  constructor(transport: Transport, roundTrip: number, gone: (connection: SharedConnection) => void) {
+  constructor(
+    transport: Transport,
+    roundTrip: number,
+    gone: (connection: SharedConnection) => void,
+    idleTime = IDLE_TIME,
+  ) {
     this.#transport = transport;
+    this.#idleTime = idleTime;
     this.#gone = gone;
     this.#connection = new Connection(transport, this, { most: MOST_STREAMS, roundTrip });
     this.#keepAlive = new KeepAlive(this.#connection);
@@ -116,7 +123,7 @@ export class SharedConnection implements ConnectionEvents {
   }
 
   #rest(): void {
-    this.#cancelIdle = after(IDLE_TIME, () => this.close());
+    this.#cancelIdle = after(this.#idleTime, () => this.close());
   }
 }
 

@@ -25,6 +25,12 @@ interface Gate {
 
 export class SshClient {
   readonly #gates = new Map<string, Gate>();
+  readonly #idleTime: number | undefined;
+
+  /** `idleTime`: ms that a connection is kept which nobody uses. */
+  constructor(idleTime?: number) {
+    this.#idleTime = idleTime;
+  }
 
   /** Rejects with GateError. */
   async wrap(endpoint: Endpoint, lower: Lower, from: Wrapping): Promise<Stream> {
@@ -73,7 +79,9 @@ export class SshClient {
       gate.connections.delete(connection);
       this.#forget(key, gate);
     };
-    const coming = gate.coming = prepared().then(() => connect(host, lower, from.keyring, gone)).then(
+    const coming = gate.coming = prepared().then(() =>
+      connect(host, lower, from.keyring, gone, this.#idleTime)
+    ).then(
       (connection) => {
         gate.connections.add(connection);
         return connection;

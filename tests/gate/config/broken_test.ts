@@ -398,6 +398,18 @@ const BROKEN: readonly (readonly [name: string, text: string, path: string, sent
     /unknown protocol "sock"; did you mean "socks"/,
   ],
   [
+    "an identity where nothing proves one",
+    HOSTS(`x: { via: "a:1", layers: [socks], identity: ^"ssh:SHA256:${"A".repeat(43)}" }`),
+    "hosts.x.identity",
+    /needs ssh or tls in layers/,
+  ],
+  [
+    "a proxy without a port",
+    HOSTS("x: { via: ^proxy.example, layers: [socks] }"),
+    "hosts.x.via",
+    /needs a port: socks has none of its own/,
+  ],
+  [
     "an identity that no host can prove",
     HOSTS(`x: { via: "a:1", layers: [socks], identity: ^role:admin }`),
     "hosts.x.identity",

@@ -75,8 +75,8 @@ const TWICE: readonly (readonly [string, string, ...string[]])[] = [
   ],
   [
     "a host's proxy and its layer",
-    `hosts: { x: { via: nowhere, layers: [ssh, sock] } }`,
-    "hosts.x.via: expected a target with its port",
+    `hosts: { x: { via: "no where:1", layers: [ssh, sock] } }`,
+    "hosts.x.via: expected a target host",
     "hosts.x.layers[0]: ssh cannot be a layer",
     'hosts.x.layers[1]: unknown protocol "sock"',
   ],
