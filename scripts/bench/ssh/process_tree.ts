@@ -39,7 +39,14 @@ export const treeCpu = (root: number): number => treeOf(root).values().reduce((s
 
 /** Their proportional set size (proc_pid_smaps(5)) in KiB. */
 export const treeMemory = (root: number): number =>
-  treeOf(root).keys().reduce((sum, pid) => {
-    const rollup = Deno.readTextFileSync(`/proc/${pid}/smaps_rollup`);
-    return sum + Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0);
-  }, 0);
+  treeOf(root).keys().reduce((sum, pid) => sum + memoryOf(pid), 0);
+
+/** 0: it has ended. */
+function memoryOf(pid: number): number {
+  try {
+    return Number(/^Pss:\s+(\d+)/m.exec(Deno.readTextFileSync(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
+  } catch (thrown) {
+    if (thrown instanceof Deno.errors.NotFound) return 0;
+    throw thrown;
+  }
+}
