@@ -188,6 +188,12 @@ export interface Securing {
   readonly signal: AbortSignal;
 }
 
+/** What is known of a relay beforehand. */
+export interface Relaying {
+  /** Its protocol knows no half-close: when one side has ended, the other is given a moment, and no more. */
+  readonly endsTogether?: boolean;
+}
+
 /** How TLS ends here for a connection. */
 export interface Termination {
   /** Of the server's side. The first call may take as long as a handshake. Throws GateError as serverContext. */
@@ -237,7 +243,7 @@ export interface Gate {
   /** Between two messages: what comes next is another protocol's of its listener, which serves it from here on. */
   handOver(conn: Conn, protocol: string): Promise<void>;
   /** MOVES both; the record is written when the relay ends. */
-  relay(conn: Conn, upstream: Stream): void;
+  relay(conn: Conn, upstream: Stream, how?: Relaying): void;
   /**
    * Counts a request of `source` (an IP literal) by the `rateLimit` of its route: ms until it may come, 0 where it was
    * counted.

@@ -134,7 +134,7 @@ export class Dispatcher {
   async #passOn(connection: Connection, fallback: Target): Promise<void> {
     this.#parts.census.toldApart(connection, connection.record.protocol);
     using upstream = await this.#parts.ruling.connector.fallback(fallback, connection);
-    this.#parts.gate.relay(connection, upstream, withoutPreface(this.#parts.proxyProtocol));
+    this.#parts.gate.relay(connection, upstream, { inspect: withoutPreface(this.#parts.proxyProtocol) });
   }
 
   #refuseBarred(connection: Connection): void {

@@ -4,6 +4,7 @@ import { LOOK_MAX } from "../../gate/engine/look.ts";
 import { MOST_OF_FIRST } from "./compress/coded_content.ts";
 import { compress } from "./compress/compressible.ts";
 import { placeFirst } from "./compress/pass_coded.ts";
+import { isWebSocket } from "./connection_options.ts";
 import { dateField } from "./date.ts";
 import { dropClaims, dropKind } from "./drop_lines.ts";
 import { Edits } from "./edits.ts";
@@ -71,6 +72,7 @@ export function forwardResponse(bytes: Uint8Array, exchange: Exchange, stays: bo
   if (exchange.agreed !== undefined) compress(EDITS, RESPONSE, bytes, exchange);
   const { body } = EDITS, { coded } = exchange;
   exchange.tunnel = body === "tunnel";
+  exchange.endsTogether = exchange.tunnel && isWebSocket(RESPONSE, bytes);
   exchange.stays = stays && body !== "close" && body !== "tunnel";
   if (!exchange.tunnel) EDITS.options |= connectionOption(exchange.stays, exchange.minor);
   exchange.down.begin(
