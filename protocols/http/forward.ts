@@ -24,6 +24,8 @@ export const REQUEST = new MessageHead(), RESPONSE = new MessageHead();
 const EDITS = new Edits();
 /** A head with what is added to it, and the content that was read with it. */
 export const OUT = new Uint8Array(3 * LOOK_MAX);
+/** More of a request's content than this is not copied to leave with its head: what TLS opened has many reads of it. */
+const WITH_HEAD = OUT.subarray(0, LOOK_MAX + 32 * 1024);
 
 const SCHEMES = ["ntlm", "negotiate"].map((name) => new TextEncoder().encode(name));
 
@@ -49,7 +51,8 @@ export function forwardRequest(
   }
   for (const edit of exchange.rules.editRequest) edit(EDITS, request);
   const end = room(writeRequest(REQUEST, bytes, EDITS, OUT, 0));
-  const whole = exchange.up.place(bytes, REQUEST.used, OUT, end, "client");
+  const out = end < WITH_HEAD.length ? WITH_HEAD : OUT;
+  const whole = exchange.up.place(bytes, REQUEST.used, out, end, "client");
   exchange.used = REQUEST.used + exchange.up.used;
   return whole;
 }

@@ -195,9 +195,7 @@ export class RequestSide {
         gate: this.#session.gate,
         pace: { source: bodyTimeout, sink: conn.limits.idleTimeout, least: LEAST_RATE },
         side: "client",
-        free: () =>
-          this.#session.client.take !== undefined && upstream.take !== undefined && !exchange.answered &&
-          (!copy || copy.dropped),
+        free: () => upstream.take !== undefined && !exchange.answered && (!copy || copy.dropped),
         seen: copy && ((bytes) => copy.add(bytes)),
         waits: (what) => {
           if (exchange.answered) return; // the deadline is the response's
