@@ -157,7 +157,10 @@ export interface Protocol {
   readonly authenticates?: boolean;
   /** Pure; decides within its own bound; a verdict never changes once it is yes or no. */
   sniff?(head: Uint8Array): Verdict;
-  /** A weaker claim, heard when every listed protocol said no: what it answers with a refusal rather than silence. */
+  /**
+   * A weaker claim, heard when every listed protocol said no and the listener has no fallback: what it answers with a
+   * refusal rather than silence.
+   */
   catches?(head: Uint8Array): Verdict;
   /**
    * The server side. May return early: relay and enter take over. Without a promise it goes on by itself, and tells its

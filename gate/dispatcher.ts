@@ -91,7 +91,7 @@ export class Dispatcher {
     this.#parts.journal.sniffed(now - connection.began);
     if ("protocol" in sniffed) return this.#speak(connection, sniffed.protocol);
     connection.record.protocol = "unknown";
-    this.#fallBack(connection, sniffed.unknown);
+    this.#fallBack(connection, sniffed.unknown, sniffed.speaks);
   }
 
   #speak(connection: Connection, protocol: string): void {
@@ -124,11 +124,11 @@ export class Dispatcher {
     connection.proxied = source.address !== undefined; // UNKNOWN and LOCAL speak for the proxy itself
   }
 
-  #fallBack(connection: Connection, unknown: Unknown): void {
+  #fallBack(connection: Connection, unknown: Unknown, speaks: string | undefined): void {
     const { fallback } = connection.rules;
     connection.deadline(0);
     if (fallback && unknown !== "preface") void this.#serve(connection, this.#passOn(connection, fallback));
-    else connection.served(cannotTell(unknown, hasEnded(connection.stream)));
+    else connection.served(cannotTell(unknown, hasEnded(connection.stream), speaks));
   }
 
   async #passOn(connection: Connection, fallback: Target): Promise<void> {

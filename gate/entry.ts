@@ -99,7 +99,7 @@ export class Entry {
     this.#rules = rules;
     this.#trusted = isTrusted(rules, this.bound.address);
     this.#only = rules.protocols.length === 1 && !protocols[first].sniff ? first : undefined;
-    this.#tell = sniffer(rules.protocols, protocols, proxyProtocol);
+    this.#tell = sniffer(rules.protocols, protocols, proxyProtocol, rules.fallback !== undefined);
     this.#proxies = cidrsOf(rules.proxyProtocol);
     this.#believed = cidrsOf(rules.trustedProxies ?? []);
   }
