@@ -86,6 +86,8 @@ export interface Conn {
   readonly originalDestination?: Target;
   /** Where it came in, as the client saw it; a unix socket has none. */
   readonly localAddress?: Target;
+  /** The port of that, which takes no system call to know. */
+  readonly localPort?: number;
   peer: Peer;
   /** By whoever serves it: of the message under way, or of the tunnel that it became. */
   proven: Proven | undefined;
