@@ -339,6 +339,10 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     return outermost instanceof Socket ? localAddress(outermost.fd) : this.entrance.outer?.localAddress;
   }
 
+  get localPort(): number | undefined {
+    return this.entrance.entry.port;
+  }
+
   /** Bytes so far. */
   get moved(): { up: number; down: number } {
     const { record } = this;

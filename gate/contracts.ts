@@ -92,6 +92,8 @@ export interface Conn {
   readonly originalDestination?: Target;
   /** Where it came in, as the client saw it; a unix socket has none. */
   readonly localAddress?: Target;
+  /** The port of that, which takes no system call to know. */
+  readonly localPort?: number;
   peer: Peer;
   /** By whoever serves it: of the message under way, or of the tunnel that it became. */
   proven: Proven | undefined;
@@ -193,7 +195,10 @@ export interface Protocol {
   readonly authenticates?: boolean;
   /** Pure; decides within its own bound; a verdict never changes once it is yes or no. */
   sniff?(head: Uint8Array): Verdict;
-  /** A weaker claim, heard when every listed protocol said no: what it answers with a refusal rather than silence. */
+  /**
+   * A weaker claim, heard when every listed protocol said no and the listener has no fallback: what it answers with a
+   * refusal rather than silence.
+   */
   catches?(head: Uint8Array): Verdict;
   /**
    * The server side. May return early: relay and enter take over. Without a promise it goes on by itself, and tells its
@@ -242,6 +247,12 @@ export interface Securing {
   readonly timeout: number;
   /** Gives up with its reason. */
   readonly signal: AbortSignal;
+}
+
+/** What is known of a relay beforehand. */
+export interface Relaying {
+  /** Its protocol knows no half-close: when one side has ended, the other is given a moment, and no more. */
+  readonly endsTogether?: boolean;
 }
 
 /** How TLS ends here for a connection. */
@@ -319,7 +330,7 @@ export interface Gate {
   /** Between two messages: what comes next is another protocol's of its listener, which serves it from here on. */
   handOver(conn: Conn, protocol: string): Promise<void>;
   /** MOVES both; the record is written when the relay ends. */
-  relay(conn: Conn, upstream: Stream): void;
+  relay(conn: Conn, upstream: Stream, how?: Relaying): void;
   /**
    * Counts a request of `source` (an IP literal) by the `rateLimit` of its route: ms until it may come, 0 where it was
    * counted.

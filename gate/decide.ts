@@ -156,6 +156,7 @@ export class Decider {
       throw refusal("no-route", asking, "no route matches, and the client gave no name");
     }
     this.#requireUnhandled(asking);
+    this.#requireForeign(asking);
     if (asking.asksUser) {
       throw refusal("unauthenticated", asking, "no route matches, and nobody can log in by SNI");
     }
@@ -170,6 +171,12 @@ export class Decider {
     const handling = this.router.handling(asking), { host = "*" } = handling ?? {};
     if (!handling || host === "*" && this.policy.allowsProtocol(asking.protocol)) return;
     throw refusal("no-route", asking, `${handling.place} handles requests, and no certificate has this name`);
+  }
+
+  /** A name that this gate has a certificate of is no other host's: the trust of loopback does not send it out. */
+  #requireForeign(asking: Asking): void {
+    if (this.policy.allowsProtocol(asking.protocol) || !this.router.certificate(asking)) return;
+    throw refusal("no-route", asking, "a certificate has this name, and no route matches");
   }
 
   #planAsked(asking: Asking, target: Target): Plan {

@@ -91,7 +91,7 @@ export class Dispatcher {
     this.#parts.journal.sniffed(now - connection.began);
     if ("protocol" in sniffed) return this.#speak(connection, sniffed.protocol);
     connection.record.protocol = "unknown";
-    this.#fallBack(connection, sniffed.unknown);
+    this.#fallBack(connection, sniffed.unknown, sniffed.speaks);
   }
 
   #speak(connection: Connection, protocol: string): void {
@@ -124,17 +124,17 @@ export class Dispatcher {
     connection.proxied = source.address !== undefined; // UNKNOWN and LOCAL speak for the proxy itself
   }
 
-  #fallBack(connection: Connection, unknown: Unknown): void {
+  #fallBack(connection: Connection, unknown: Unknown, speaks: string | undefined): void {
     const { fallback } = connection.rules;
     connection.deadline(0);
     if (fallback && unknown !== "preface") void this.#serve(connection, this.#passOn(connection, fallback));
-    else connection.served(cannotTell(unknown, hasEnded(connection.stream)));
+    else connection.served(cannotTell(unknown, hasEnded(connection.stream), speaks));
   }
 
   async #passOn(connection: Connection, fallback: Target): Promise<void> {
     this.#parts.census.toldApart(connection, connection.record.protocol);
     using upstream = await this.#parts.ruling.connector.fallback(fallback, connection);
-    this.#parts.gate.relay(connection, upstream, withoutPreface(this.#parts.proxyProtocol));
+    this.#parts.gate.relay(connection, upstream, { inspect: withoutPreface(this.#parts.proxyProtocol) });
   }
 
   #refuseBarred(connection: Connection): void {

@@ -1,5 +1,5 @@
 /** One listening socket, as its connections need it: what its listener says now, compiled. */
-import { type Cidr, cidrHas, parseCidr, parseIp } from "./address.ts";
+import { type Cidr, cidrHas, isUnixHost, parseCidr, parseIp } from "./address.ts";
 import { isTrusted } from "./asking.ts";
 import type { Connection } from "./connection.ts";
 import type { Protocol, Protocols } from "./contracts.ts";
@@ -30,6 +30,8 @@ export interface Entrance {
  * A listener that is gone says what it said last, but its users are gone with it.
  */
 export class Entry {
+  /** Of its socket, and so of all who come in there; undefined: a unix socket. */
+  readonly port: number | undefined;
   readonly #registry: { readonly protocols: Protocols; readonly proxyProtocol: Protocol };
   readonly #ruling: Pick<Ruling, "snapshot" | "decider">;
   #followed: Snapshot | undefined;
@@ -45,6 +47,7 @@ export class Entry {
     registry: { readonly protocols: Protocols; readonly proxyProtocol: Protocol },
     ruling: Pick<Ruling, "snapshot" | "decider">,
   ) {
+    this.port = portOf(bound.address);
     this.#registry = registry;
     this.#ruling = ruling;
     this.follow();
@@ -114,11 +117,15 @@ export class Entry {
     const { sniff, speaksFirst } = protocols[first], begins = speaksFirst && !rules.fallback;
     const isAlone = rules.protocols.length === 1 && (!sniff || begins && !this.#isRouted(first));
     this.#only = isAlone ? first : undefined;
-    this.#tell = sniffer(rules.protocols, protocols, proxyProtocol);
+    this.#tell = sniffer(rules.protocols, protocols, proxyProtocol, rules.fallback !== undefined);
     this.#proxies = cidrsOf(rules.proxyProtocol);
     this.#believed = cidrsOf(rules.trustedProxies ?? []);
   }
 }
+
+/** Of a bound address, whose host may be empty. */
+const portOf = (address: string): number | undefined =>
+  isUnixHost(address) ? undefined : Number(address.slice(address.lastIndexOf(":") + 1));
 
 const cidrsOf = (texts: readonly string[]): Cidr[] =>
   texts.map(parseCidr).filter((cidr) => cidr !== undefined);

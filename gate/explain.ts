@@ -113,7 +113,9 @@ async function seeBytes(
   client: Client,
   bytes: Uint8Array,
   world: World,
-): Promise<Pick<Seen, "verdicts" | "protocol" | "unknown" | "fallback" | "failure" | "explanations">> {
+): Promise<
+  Pick<Seen, "verdicts" | "protocol" | "unknown" | "speaks" | "fallback" | "failure" | "explanations">
+> {
   const { protocols, preface, decider, resolve } = world;
   const verdicts = rules.protocols.map((name) => ({
     protocol: name,
@@ -122,12 +124,13 @@ async function seeBytes(
   const plain = rules.protocols.length === 1 && protocols[rules.protocols[0]]?.sniff === undefined;
   const sniffed = plain
     ? { protocol: rules.protocols[0] }
-    : sniffer(rules.protocols, protocols, preface)(bytes, "late");
+    : sniffer(rules.protocols, protocols, preface, rules.fallback !== undefined)(bytes, "late");
   if (typeof sniffed === "number" || "unknown" in sniffed) {
     const unknown = typeof sniffed === "number" ? "partial" : sniffed.unknown;
+    const speaks = typeof sniffed === "number" ? undefined : sniffed.speaks;
     const barred = unknown === "preface" ||
       decider.policy.barredRouted(rules.name, client.from) !== undefined;
-    return { verdicts, unknown, fallback: barred ? undefined : rules.fallback, explanations: [] };
+    return { verdicts, unknown, speaks, fallback: barred ? undefined : rules.fallback, explanations: [] };
   }
   const name = sniffed.protocol;
   const asking = await askedBy(name, bytes, rules, trusted, client, world);

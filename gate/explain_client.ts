@@ -65,7 +65,11 @@ function identityOf(written: readonly string[]): Identity | string {
 function subjectOf(text: string, args: ExplainArgs): Pick<Client, "target" | "request"> | string {
   if (isUrl(text)) return parseRequest(text, args);
   const target = parseTarget(text);
-  return target ? { target } : `Cannot read TARGET: expected host:port, got ${JSON.stringify(text)}`;
+  if (target) return { target };
+  const url = `https://${text}`,
+    isRequest = !text.includes("://") && typeof parseRequest(url, args) !== "string";
+  const expected = `host:port${isRequest ? `, or for a request a URL such as ${url}` : ""}`;
+  return `Cannot read TARGET: expected ${expected}, got ${JSON.stringify(text)}`;
 }
 
 function bytesOf(hex: string): Uint8Array | undefined {

@@ -23,6 +23,8 @@ export interface Seen {
   readonly verdicts?: readonly { readonly protocol: string; readonly verdict: Verdict }[];
   readonly protocol?: string;
   readonly unknown?: string;
+  /** What the bytes are that no protocol of the listener knows. */
+  readonly speaks?: string;
   readonly fallback?: Target;
   /** Why the protocol asked for nothing. */
   readonly failure?: string;
@@ -52,8 +54,11 @@ function renderSeen(seen: Seen): string {
     lines.push(`  ${protocol}: ${renderVerdict(verdict)}`);
   }
   if (seen.unknown !== undefined) {
+    const kind = seen.speaks === undefined ? "" : ` (begins as ${seen.speaks}, which it does not list)`;
     lines.push(
-      `  ${seen.unknown}: ${seen.fallback ? `to the fallback ${formatTarget(seen.fallback)}` : "closed"}`,
+      `  ${seen.unknown}${kind}: ${
+        seen.fallback ? `to the fallback ${formatTarget(seen.fallback)}` : "closed"
+      }`,
     );
   }
   if (seen.failure !== undefined) lines.push(`  ${seen.protocol}: ${seen.failure}`);

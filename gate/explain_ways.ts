@@ -72,7 +72,12 @@ async function asToProxy(
   told: string | undefined,
 ): Promise<Explanation[]> {
   const { bytes, line: toProxy } = request.toProxy(client.user);
-  const sniffed = sniffer(rules.protocols, world.protocols, world.preface)(bytes, "late");
+  const sniffed = sniffer(
+    rules.protocols,
+    world.protocols,
+    world.preface,
+    rules.fallback !== undefined,
+  )(bytes, "late");
   if (typeof sniffed === "number" || "unknown" in sniffed) return [];
   const { protocol } = sniffed;
   const asking = await askedBy(protocol, bytes, rules, trusted, client, world);

@@ -6,7 +6,17 @@ import type { Challenges } from "./challenges.ts";
 import type { Connection } from "./connection.ts";
 import type { Connector } from "./connector.ts";
 import type { Target } from "./address.ts";
-import type { Conn, Gate, Listening, Logins, Offer, Peer, Protocols, Termination } from "./contracts.ts";
+import type {
+  Conn,
+  Gate,
+  Listening,
+  Logins,
+  Offer,
+  Peer,
+  Protocols,
+  Relaying,
+  Termination,
+} from "./contracts.ts";
 import type {
   Credentials,
   PasswordRule,
@@ -45,6 +55,8 @@ import type { UpstreamPool } from "./engine/upstream_pool.ts";
 
 /** RFC 9110 15.2.2. */
 const SWITCHING = 101;
+/** When one side of those that end together has ended, the other's silence, ms. */
+const FAREWELL = 10_000;
 
 /** What the gate needs of the thread it runs on. */
 export interface GateParts {
@@ -213,14 +225,18 @@ export class EngineGate implements Gate {
   }
 
   /** `inspect` sees what the client sends first. */
-  relay(conn: Conn, upstream: Stream, inspect?: Inspect): void {
-    const { stream, limits } = conn;
-    const connection = conn as Connection, idle = limits.idleTimeout;
+  relay(
+    conn: Conn,
+    upstream: Stream,
+    { endsTogether, inspect }: Relaying & { inspect?: Inspect } = {},
+  ): void {
+    const { stream, limits: { idleTimeout: open } } = conn, connection = conn as Connection;
+    const patience = { open, halfOpen: endsTogether ? FAREWELL : Infinity };
     const raw = stream instanceof Socket && upstream instanceof Socket;
     connection.relaying(
       raw
-        ? new SpliceRelay(stream, upstream, idle, connection, inspect)
-        : new JointRelay(stream, upstream, idle, connection, inspect),
+        ? new SpliceRelay(stream, upstream, patience, connection, inspect)
+        : new JointRelay(stream, upstream, patience, connection, inspect),
     );
     const end = endOfProof(connection);
     if (end < Infinity) {

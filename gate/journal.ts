@@ -1,35 +1,12 @@
 /** One record for each connection, at its end: a log line and its counters. Formatted where the bytes are. */
-import type { Draft, Peer } from "./contracts.ts";
+import { type JournalEntry, logConnection } from "./connection_log.ts";
 import { type Durations, Histogram } from "./durations.ts";
-import { causeChain, type GateError } from "./errors.ts";
+import type { GateError } from "./errors.ts";
 import { LineBuffer } from "./line_buffer.ts";
-import type { Fields, Level } from "./log.ts";
-import { type LogFormat, peerText, recordLine, told, whole } from "./log_line.ts";
+import type { Level } from "./log.ts";
+import type { LogFormat } from "./log_line.ts";
 import { type CountedRequests, RequestCounts } from "./request_counts.ts";
 import { logRequest, type RequestEntry } from "./request_log.ts";
-import type { Stages } from "./stages.ts";
-
-/** A connection that is over. Times in ms. */
-export interface JournalEntry {
-  readonly id: number;
-  readonly parent?: number;
-  readonly listener: string;
-  readonly peer: Peer;
-  readonly record: Readonly<Draft>;
-  /** The place of the route it took, or `fallback`. */
-  readonly route?: string;
-  /** Since the epoch. */
-  readonly began: number;
-  readonly duration: number;
-  readonly stages: Stages;
-  /** Bytes of the record that `moved` was told of. */
-  readonly counted: { readonly up: number; readonly down: number };
-  /** Requests that were handled one by one. */
-  readonly requests?: number;
-  /** Other connections were unwrapped from it. */
-  readonly isLayer?: boolean;
-  readonly failure: GateError | undefined;
-}
 
 /** What an engine tells main from time to time. */
 export interface JournalBatch {
@@ -94,9 +71,7 @@ export class Journal {
     const level = levelOf(failure);
     if (!this.#log.connections && level === "info") return;
     if (entry.isLayer && !failure && !this.#log.layers) return;
-    this.#lines.text(
-      `${recordLine(this.#log.format, level, entry.began + entry.duration, fieldsOf(entry))}\n`,
-    );
+    logConnection(this.#lines, this.#log.format, level, entry);
     if (this.#lines.size >= BATCH) this.flush();
   }
 
@@ -158,37 +133,3 @@ function count(counts: Map<string, number>, key: string): void {
 
 /** A fault of this program is an error at every level of the log; how others fail is what a gate is there to tell. */
 const levelOf = (failure: GateError | undefined): Level => failure?.failure === "internal" ? "error" : "info";
-
-/** In the order in which both forms have them. */
-function fieldsOf(
-  { id, parent, listener, peer, record, route, duration, stages, requests, failure }: JournalEntry,
-): Fields {
-  return {
-    outcome: failure?.failure ?? "ok",
-    ms: Math.round(duration),
-    listener,
-    protocol: told(record.protocol),
-    peer: peerText(peer),
-    target: told(record.target),
-    endpoint: told(record.endpoint),
-    up: record.up,
-    down: record.down,
-    user: told(record.user),
-    identity: peer.identity?.name,
-    serverName: peer.serverName,
-    tls: peer.tlsVersion,
-    alpn: peer.tlsVersion && peer.alpn,
-    clientCertificate: peer.clientCertificate?.fingerprint,
-    route,
-    layers: told(peer.layers.join(",")),
-    requests: requests || undefined,
-    sniffMs: whole(stages.sniff),
-    handshakeMs: whole(stages.handshake),
-    resolveMs: whole(stages.resolve),
-    dialMs: whole(stages.dial),
-    side: failure?.side,
-    cause: failure && causeChain(failure),
-    id,
-    parent,
-  };
-}

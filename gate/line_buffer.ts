@@ -29,6 +29,14 @@ export class LineBuffer {
     return this;
   }
 
+  /** ASCII, as it is. */
+  plain(text: string): this {
+    const at = this.#reserve(text.length), octets = this.#octets;
+    for (let i = 0; i < text.length; i++) octets[at + i] = text.charCodeAt(i);
+    this.#size += text.length;
+    return this;
+  }
+
   text(text: string): this {
     const at = this.#reserve(text.length * MOST_OF_UNIT);
     this.#size += encoder.encodeInto(text, this.#octets.subarray(at)).written;

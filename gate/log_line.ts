@@ -113,6 +113,9 @@ export function peerText({ address, port }: Peer): string {
   return `${address.includes(":") ? `[${address}]` : address}:${port}`;
 }
 
+/** The outermost first. */
+export const layersText = ({ layers }: Peer): string => layers.length === 1 ? layers[0] : layers.join(",");
+
 const escaped = (sign: string): string => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 /** JSON that no terminal obeys. What is plain throughout is found out in half the time. */

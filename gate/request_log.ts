@@ -1,13 +1,14 @@
 /**
  * The lines of requests. There may be tens of thousands in a second, so their JSON is put together from octets, of which
- * those that stay the same in a connection are made once; the fields are those of the text form.
+ * those that often stay the same are made once; the fields are those of the text form.
  */
 import type { Peer } from "./contracts.ts";
 import type { RequestRecord } from "./requests.ts";
 import { causeChain } from "./errors.ts";
 import type { Fields, Level } from "./log.ts";
-import type { LineBuffer } from "./line_buffer.ts";
-import { isoTime, jsonText, type LogFormat, peerText, recordLine, told, whole } from "./log_line.ts";
+import { LineBeginning, putEnd, putFailure, putField } from "./json_line.ts";
+import { LineBuffer } from "./line_buffer.ts";
+import { jsonText, layersText, type LogFormat, peerText, recordLine, told, whole } from "./log_line.ts";
 
 /** A request that is over, within its connection. Times in ms. */
 export interface RequestEntry {
@@ -22,46 +23,35 @@ export interface RequestEntry {
   readonly ended: number;
   readonly duration: number;
   readonly record: RequestRecord;
-  /** Of its connection; another one is made where this is not of the same peer. */
+  /** Of its connection and its peer, where it has had others. */
   readonly words?: ConnectionWords;
 }
 
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);
 const octets = (text: string): Uint8Array => text === "" ? NOTHING : encoder.encode(text);
-const ZERO = 0x30;
 
-/** What the lines of a connection have in common, as JSON. */
+type Where = Pick<RequestEntry, "listener" | "protocol" | "peer">;
+
+/** What the lines of a connection have in common, as JSON: made for the second one, as many connections have but one. */
 export class ConnectionWords {
   readonly where: Uint8Array;
-  readonly user: Uint8Array;
-  readonly serverName: Uint8Array;
-  readonly layers: Uint8Array;
-  readonly end: Uint8Array;
-
-  constructor(
-    { id, parent, listener, protocol, peer }: Pick<
-      RequestEntry,
-      "id" | "parent" | "listener" | "protocol" | "peer"
-    >,
-  ) {
-    this.where = octets(
-      fieldText("listener", listener) + fieldText("protocol", protocol) + fieldText("peer", peerText(peer)),
-    );
-    this.user = octets(field("user", peer.user));
-    this.serverName = octets(field("serverName", peer.serverName));
-    this.layers = octets(field("layers", peer.layers.join(",")));
-    this.end = octets(`,"id":${id}${parent === undefined ? "" : `,"parent":${parent}`}}\n`);
-    this.peer = peer;
-  }
-
   /** Whose they are: who logs in becomes another one. */
   readonly peer: Peer;
+
+  constructor(where: Where) {
+    const lines = new LineBuffer();
+    putWhere(lines, where);
+    this.where = lines.take();
+    this.peer = where.peer;
+  }
 }
 
-const fieldText = (name: string, text: string): string => `,"${name}":${jsonText(text)}`;
-/** An empty text is nothing to tell. */
-const field = (name: string, text = ""): string => text === "" ? "" : fieldText(name, text);
+function putWhere(lines: LineBuffer, { listener, protocol, peer }: Where): void {
+  putField(lines, "listener", listener);
+  putField(lines, "protocol", protocol);
+  putField(lines, "peer", peerText(peer));
+}
 
 /** Octets made of values that are often those of the line before. */
 class Recurring<A, B = void> {
@@ -81,6 +71,9 @@ class Recurring<A, B = void> {
   }
 }
 
+/** An empty text is nothing to tell. */
+const field = (name: string, text: string): string => text === "" ? "" : `,"${name}":${jsonText(text)}`;
+
 const ASKED = new Recurring((method: string, host: string) => field("method", method) + field("host", host));
 const PATH = new Recurring((path: string) => field("path", path));
 const ANSWERED = new Recurring((status: number, endpoint: string) =>
@@ -90,21 +83,7 @@ const ROUTE = new Recurring((route: string) => field("route", route));
 const DOWN = octets(',"down":'), WAITED = octets(',"waitMs":'), RETRIES = octets(',"retries":');
 const REQUEST_ID = octets(',"requestId":');
 
-/** How nearly every line begins; the time in it is set anew. */
-const WELL = octets(`{"time":"${isoTime(0)}","level":"info","event":"request","outcome":"ok","ms":`);
-const TIME_AT = '{"time":"'.length, MILLISECONDS_AT = TIME_AT + "1970-01-01T00:00:00.".length;
-const TIME = WELL.subarray(TIME_AT);
-let second = 0;
-
-function wellAt(time: number): Uint8Array {
-  const current = Math.floor(time / 1000), rest = Math.floor(time) - current * 1000;
-  if (current !== second) encoder.encodeInto(isoTime(time), TIME);
-  second = current;
-  WELL[MILLISECONDS_AT] = ZERO + Math.floor(rest / 100);
-  WELL[MILLISECONDS_AT + 1] = ZERO + Math.floor(rest / 10) % 10;
-  WELL[MILLISECONDS_AT + 2] = ZERO + rest % 10;
-  return WELL;
-}
+const BEGINNING = new LineBeginning("request");
 
 /** Adds the line. */
 export function logRequest(lines: LineBuffer, format: LogFormat, level: Level, entry: RequestEntry): void {
@@ -113,26 +92,22 @@ export function logRequest(lines: LineBuffer, format: LogFormat, level: Level, e
 }
 
 function putJson(lines: LineBuffer, level: Level, entry: RequestEntry): void {
-  const { record, words = new ConnectionWords(entry) } = entry, { failure, waited } = record;
-  if (level === "info" && !failure) lines.put(wellAt(entry.ended));
-  else {
-    const outcome = failure?.failure ?? "ok";
-    lines.text(
-      `{"time":"${isoTime(entry.ended)}","level":"${level}","event":"request","outcome":"${outcome}","ms":`,
-    );
-  }
-  lines.number(Math.round(entry.duration)).put(words.where);
+  const { record, words, peer } = entry, { failure, waited } = record;
+  BEGINNING.put(lines, level, failure, entry.ended, entry.duration);
+  if (words) lines.put(words.where);
+  else putWhere(lines, entry);
   lines.put(ASKED.of(record.method, record.host)).put(PATH.of(record.path));
   lines.put(ANSWERED.of(record.status, entry.endpoint)).number(record.up).put(DOWN).number(record.down);
-  if (record.user === undefined) lines.put(words.user);
-  else lines.text(fieldText("user", record.user));
-  if (record.client !== undefined) lines.text(fieldText("client", record.client));
-  lines.put(words.serverName).put(ROUTE.of(entry.route)).put(words.layers);
+  putField(lines, "user", record.user ?? peer.user);
+  putField(lines, "client", record.client);
+  putField(lines, "serverName", peer.serverName);
+  lines.put(ROUTE.of(entry.route));
+  putField(lines, "layers", layersText(peer));
   if (waited !== undefined) lines.put(WAITED).number(Math.round(waited));
   if (record.retried !== 0) lines.put(RETRIES).number(record.retried);
   if (record.requestId !== "") lines.put(REQUEST_ID).json(record.requestId);
-  if (failure) lines.text(fieldText("side", failure.side) + fieldText("cause", causeChain(failure)));
-  lines.put(words.end);
+  if (failure) putFailure(lines, failure);
+  putEnd(lines, entry);
 }
 
 /** In the order in which both forms have them. */
@@ -157,7 +132,7 @@ function requestFields(
     client: record.client,
     serverName: peer.serverName,
     route: told(route),
-    layers: told(peer.layers.join(",")),
+    layers: told(layersText(peer)),
     waitMs: whole(record.waited),
     retries: record.retried || undefined,
     requestId: told(record.requestId),

@@ -133,7 +133,9 @@ export class Roster {
     (requests ?? this.#journal.requests.of(UNROUTED)).over(record, duration);
     this.#count(record.failure);
     if (connection.words?.peer !== peer) {
-      connection.words = new ConnectionWords({ id, parent, listener, protocol, peer });
+      connection.words = connection.requests > 1
+        ? new ConnectionWords({ listener, protocol, peer })
+        : undefined;
     }
     this.#journal.request({
       id,

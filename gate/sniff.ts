@@ -8,7 +8,10 @@ import type { Inspect } from "./engine/relay.ts";
 import { atLimit, GateError } from "./errors.ts";
 
 /** A protocol by its registry name, or why there is none. */
-export type Sniffed = { readonly protocol: string } | { readonly unknown: Unknown };
+export type Sniffed =
+  | { readonly protocol: string }
+  /** `speaks`: what it would be where the listener listed that. */
+  | { readonly unknown: Unknown; readonly speaks?: string };
 export type Unknown = "silent" | "partial" | "unknown" | "preface";
 
 type Listed = { readonly found: Sniffed; readonly protocol: Protocol };
@@ -21,13 +24,25 @@ export function sniffer(
   names: readonly string[],
   protocols: Protocols,
   preface: Protocol | undefined,
+  /** Who has one gets what no listed protocol is sure of: a weaker claim takes nothing from it. */
+  fallback = false,
 ): (head: Uint8Array, phase: Phase) => Sniffed | number {
   const listed: Listed[] = names.map((name) => ({ found: { protocol: name }, protocol: protocols[name] }));
   if (preface?.sniff) listed.push({ found: { unknown: "preface" }, protocol: preface });
-  return (head, phase) => tellApart(listed, head, phase);
+  return (head, phase) => {
+    const told = tellApart(listed, head, phase, fallback);
+    if (typeof told === "number" || !("unknown" in told) || told.unknown !== "unknown") return told;
+    const speaks = Object.keys(protocols).find((name) => protocols[name].sniff?.(head) === true);
+    return speaks === undefined ? told : { unknown: told.unknown, speaks };
+  };
 }
 
-function tellApart(listed: readonly Listed[], head: Uint8Array, phase: Phase): Sniffed | number {
+function tellApart(
+  listed: readonly Listed[],
+  head: Uint8Array,
+  phase: Phase,
+  fallback: boolean,
+): Sniffed | number {
   if (head.length === 0) return phase === "open" ? 1 : { unknown: "silent" };
   let claimed: Sniffed | undefined, need = Infinity;
   for (const { found, protocol } of listed) {
@@ -37,7 +52,8 @@ function tellApart(listed: readonly Listed[], head: Uint8Array, phase: Phase): S
   }
   if (need < Infinity && phase === "open") return need;
   if (claimed) return claimed;
-  return caught(listed, head, phase) ?? { unknown: need < Infinity ? "partial" : "unknown" };
+  return (fallback ? undefined : caught(listed, head, phase)) ??
+    { unknown: need < Infinity ? "partial" : "unknown" };
 }
 
 function caught(listed: readonly Listed[], head: Uint8Array, phase: Phase): Sniffed | number | undefined {
@@ -67,8 +83,8 @@ export function withoutPreface(preface: Protocol): Inspect {
   };
 }
 
-/** Why a connection without a fallback is closed; `ended`: the client has sent FIN. */
-export function cannotTell(unknown: Unknown, ended: boolean): GateError {
+/** Why a connection without a fallback is closed; `ended`: the client has sent FIN; `speaks` as of Sniffed. */
+export function cannotTell(unknown: Unknown, ended: boolean, speaks?: string): GateError {
   if (unknown === "preface") {
     return new GateError(
       "denied",
@@ -77,7 +93,10 @@ export function cannotTell(unknown: Unknown, ended: boolean): GateError {
     );
   }
   if (unknown === "unknown") {
-    return new GateError("malformed", "client", "Cannot tell the protocol: no listed one begins like this");
+    const state = speaks === undefined
+      ? "no listed one begins like this"
+      : `it begins as ${speaks}, which is not among the protocols of this listener`;
+    return new GateError("malformed", "client", `Cannot tell the protocol: ${state}`);
   }
   if (ended) {
     return new GateError(

@@ -26,15 +26,14 @@ export interface Milestones {
 }
 
 /** What came after telling apart is told where it came once: requests have lines of their own. */
-export const stagesOf = (
+export function stagesOf(
   { began, toldAt, askedAt, resolvedAt, stoodAt, requests = 0 }: Milestones & { readonly requests?: number },
-): Stages => ({
-  sniff: toldAt ? toldAt - began : undefined,
-  ...requests > 0 ? {} : afterwards({ began, toldAt, askedAt, resolvedAt, stoodAt }),
-});
-
-const afterwards = ({ began, toldAt, askedAt, resolvedAt, stoodAt }: Milestones): Stages => ({
-  handshake: askedAt ? askedAt - (toldAt || began) : undefined,
-  resolve: resolvedAt ? resolvedAt - askedAt : undefined,
-  dial: stoodAt ? stoodAt - (resolvedAt || askedAt) : undefined,
-});
+): Stages {
+  const once = requests === 0;
+  return {
+    sniff: toldAt ? toldAt - began : undefined,
+    handshake: once && askedAt ? askedAt - (toldAt || began) : undefined,
+    resolve: once && resolvedAt ? resolvedAt - askedAt : undefined,
+    dial: once && stoodAt ? stoodAt - (resolvedAt || askedAt) : undefined,
+  };
+}

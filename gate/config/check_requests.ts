@@ -2,6 +2,7 @@
 import type { Protocols } from "../contracts.ts";
 import { ACTIONS } from "./filter_schema.ts";
 import type { RouteMatch } from "./left_out.ts";
+import { variableMeant } from "./meant.ts";
 import type { Findings } from "./problems.ts";
 import type { Located } from "./read.ts";
 import { Mistake, readFieldName } from "./scalars.ts";
@@ -83,6 +84,8 @@ function checkMatch(path: Located<RouteMatch>["path"], route: RouteMatch, findin
     const instead = "prefix" in match ? "a prefix is for what is below it too" : "{ regex } has patterns";
     findings.warn([...path, "path"], `* is a character as any other here: ${instead}`);
   }
+  const meant = match && !("regex" in match) && variableMeant(written!);
+  if (meant) findings.warn([...path, "path"], `a segment with a colon is text as any other here: ${meant}`);
   const map = nodeAt(findings.root, [...path, "headers"]);
   const names = new Set<string>();
   for (const name of map?.kind === "map" ? map.entries.keys() : []) {

@@ -35,6 +35,15 @@ export function backendMeant(text: string): string | undefined {
   return `a target with its ${lacks}, such as ${whole}, or http://${whole} for requests`;
 }
 
+/** In place of a path with segments that other programs fill (`{id}`, `:id`). */
+export function variableMeant(path: string): string | undefined {
+  const parts = path.split(/(?<=\/)(\{[^/{}]*\}|:\w+)(?=\/|$)/);
+  if (parts.length === 1) return undefined;
+  const literal = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const pattern = parts.map((part, at) => at % 2 > 0 ? "[^/]+" : literal(part)).join("");
+  return `{ regex: '^${pattern}$' } matches whatever stands there`;
+}
+
 /** In place of an address to listen on. */
 export function addressMeant(text: string): string | undefined {
   if (/^[0-9]{1,5}$/.test(text)) return `an address such as ":${text}", which is that port on every address`;

@@ -13,7 +13,15 @@ import {
 import { IDENTITY, readIdentityName } from "../identity/identity.ts";
 import type { Coding, RetryReason } from "../requests.ts";
 import { parseHash } from "../password_hash.ts";
-import { addressMeant, backendMeant, durationMeant, sizeMeant, targetMeant, urlMeant } from "./meant.ts";
+import {
+  addressMeant,
+  backendMeant,
+  durationMeant,
+  sizeMeant,
+  targetMeant,
+  urlMeant,
+  variableMeant,
+} from "./meant.ts";
 import { regexFault } from "./regex_check.ts";
 import { wellWritten } from "../path_spelling.ts";
 import { readingsOf } from "../request_path.ts";
@@ -119,7 +127,8 @@ export function readPrefix(text: string): Reading<{ readonly prefix: string }> {
 export function readPath(text: string): Reading<string> {
   const path = /^\/[\x21-\x7e]*$/.test(text) && !/[?#]/.test(text) ? readingsOf(text) : undefined;
   if (!path) return new Mistake(PATH);
-  const written = wellWritten(text);
+  const written = wellWritten(text), meant = text.includes("{") ? variableMeant(text) : undefined;
+  if (meant) return new Mistake(`${PATH}; ${meant}`);
   return written.toUpperCase() === text.toUpperCase()
     ? path.normal
     : new Mistake(`${written}: only what has to be is escaped`);

@@ -1,6 +1,6 @@
 /**
  * Exactly so many bytes from one stream to the other; both stay with their owner. Between raw sockets they are spliced,
- * elsewhere they go through the joints.
+ * from a layer they are poured into one, elsewhere they go through the joints.
  */
 import type { Joint, Pace, Progress, Stream, Taker } from "../streams.ts";
 import { asGateError, GateError, type Side } from "../errors.ts";
@@ -10,13 +10,15 @@ import { Flow } from "./flow.ts";
 import { EPOLLERR } from "./layout.ts";
 import { after, again, promiseResolved } from "./loop.ts";
 import { Outlet } from "./outlet.ts";
+import { Pour } from "./pour.ts";
 import { Socket } from "./socket.ts";
 
 const NOTHING = new Uint8Array(0);
 
 /**
  * Answers how many bytes that were. Rejects with "closed" where `from` ends first, with "timeout" where the pace is not kept, and with the reset of either.
- * `bytes` Infinity: up to the end. `watch` gets what tells how far it is, before anything moves.
+ * `bytes` Infinity: up to the end. `watch` gets what tells how far it is, before anything moves. Where `to` is a socket
+ * the other direction stays with the promise forms of both.
  */
 export async function copyBytes(
   from: Stream,
@@ -28,6 +30,9 @@ export async function copyBytes(
   if (bytes <= 0) return 0;
   if (from instanceof Socket && to instanceof Socket) {
     return await spliceBytes(from, to, bytes, pace, watch);
+  }
+  if (from.joint && to instanceof Socket) {
+    return await pourBytes(from.joint(), to, bytes, sideOf(from), pace, watch);
   }
   if (!from.joint || !to.joint) {
     throw new GateError("internal", "gate", "Cannot copy: a stream has neither a socket nor a joint");
@@ -156,6 +161,27 @@ class SpliceCopy implements Mover {
     this.#to.wakeReader();
     this.#done(this.#flow.moved, reason);
   }
+}
+
+function pourBytes(
+  from: Joint,
+  to: Socket,
+  bytes: number,
+  source: Side,
+  pace: Pace | undefined,
+  watch: ((progress: Progress) => void) | undefined,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const pour = new Pour(from, to, bytes, (reason) => {
+      clock?.stop();
+      promiseResolved();
+      if (reason) reject(reason);
+      else if (bytes < Infinity && pour.moved < bytes) reject(tooShort(undefined, bytes - pour.moved));
+      else resolve(pour.moved);
+    });
+    watch?.(pour);
+    const clock = pace && new CopyClock(pace, source, to.side, () => pour, (reason) => pour.broke(reason));
+  });
 }
 
 function jointBytes(

@@ -17,7 +17,7 @@ import {
 import { errnoName, ETIMEDOUT, MSG_NOSIGNAL, SHUT_WR } from "./layout.ts";
 import { again, promiseResolved, unwatch, watch, type Watcher } from "./loop.ts";
 import { closeOwned, disown } from "./owned.ts";
-import { errno, libc, resetAndClose, socketError } from "./sys.ts";
+import { errno, libc, probeEnded, resetAndClose, socketError } from "./sys.ts";
 
 /** What drives a socket whose bytes flow without promises (a relay, a joint, a dial). */
 export interface Mover {
@@ -60,16 +60,26 @@ export class Descriptor implements Watcher {
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) this.writable = true;
     if (this.mover) return this.mover.moved(this, events);
     const poller = this.readable ? this.#poller : undefined;
-    const waited = poller !== undefined || this.#reader !== undefined || this.#writer !== undefined;
+    const waited = this.#isAwaited;
     if (poller) this.#poller = undefined;
     if (this.readable) this.wakeReader();
     if (this.writable) this.wakeWriter();
-    if (poller) return poller();
+    if (poller) poller();
+    if (events & EPOLLRDHUP && this.onGone && !this.mover && !this.#isAwaited) this.probe();
     if (!waited && events & (EPOLLHUP | EPOLLERR) && this.onGone) {
       const told = this.onGone;
       this.onGone = undefined;
       told(this.failure(socketError(this.fd), "go on"));
     }
+  }
+
+  get #isAwaited(): boolean {
+    return this.#poller !== undefined || this.#reader !== undefined || this.#writer !== undefined;
+  }
+
+  /** The peer sent FIN, and may have closed: while nothing is sent to it, only probes tell. */
+  probe(): void {
+    if (this.fd >= 0) probeEnded(this.fd, this.family);
   }
 
   /** Resolves when there is something to read, or an end, or an error: recv tells. */

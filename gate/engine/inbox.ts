@@ -23,6 +23,8 @@ export class Inbox implements Taker {
   #reader: (() => void) | undefined;
   #poller: (() => void) | undefined;
   #writer: (() => void) | undefined;
+  /** Who polls looks at what came. */
+  #polling = false;
 
   /** `abort` resets the layer's stream: when a target cannot read what it was passed. */
   constructor(readonly abort: (reason: GateError) => void) {}
@@ -37,13 +39,20 @@ export class Inbox implements Taker {
     else this.queue.push(bytes, at + now, size - now);
   }
 
-  /** Who polls may use what came where it lies: nothing of a message that comes whole is copied. */
+  /** Who polls may use what came where it lies, and who joins then: nothing is copied of what can go on at once. */
   flush(): void {
     const poller = this.#poller;
     if (poller) {
       this.#poller = undefined;
-      poller();
-      return this.queue.own();
+      this.#polling = true;
+      try {
+        poller();
+        if (this.#target) this.#passKept(this.#target);
+      } finally {
+        this.#polling = false;
+        this.queue.own();
+      }
+      return;
     }
     if (!this.#target) return this.wakeReader();
     this.#target.flush();
@@ -51,8 +60,8 @@ export class Inbox implements Taker {
   }
 
   room(): void {
-    if (this.#target) this.#target.room();
-    else this.wakeWriter();
+    this.#target?.room();
+    this.wakeWriter(); // a target may be there for what comes alone
   }
 
   end(): void {
@@ -64,16 +73,19 @@ export class Inbox implements Taker {
   broke(reason: GateError): void {
     this.reason ??= reason;
     this.queue.own();
-    if (this.#target) return this.#tellBroke(this.#target, reason);
+    if (this.#target) {
+      this.wakeWriter();
+      return this.#tellBroke(this.#target, reason);
+    }
     const told = this.#reader || this.#poller || this.#writer ? undefined : this.onGone;
     this.wakeReader();
     this.wakeWriter();
     told?.(reason);
   }
 
-  /** Passes on to `to`, what is kept first, at most `bytes` in all; told in a later turn. */
+  /** Passes on to `to`, what is kept first, at most `bytes` in all; told from the loop. */
   join(to: Taker, bytes: number): void {
-    this.queue.own();
+    if (!this.#polling) this.queue.own();
     this.#target = to;
     this.#left = bytes;
     this.#told = this.#toldBroke = false;

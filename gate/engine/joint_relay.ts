@@ -8,7 +8,14 @@ import type { Expiring } from "./deadlines.ts";
 import { LayeredSide } from "./layered_side.ts";
 import { deadlines, now } from "./loop.ts";
 import { RawSide } from "./raw_side.ts";
-import { idleTooLong, type Inspect, type Relay, type RelayOwner } from "./relay.ts";
+import {
+  endedAlone,
+  idleTooLong,
+  type Inspect,
+  type Relay,
+  type RelayOwner,
+  type RelayPatience,
+} from "./relay.ts";
 import { Socket } from "./socket.ts";
 
 /** One end of the relay: where bytes come from, and where the other end's bytes go. */
@@ -36,17 +43,24 @@ export class JointRelay implements Relay, Expiring {
   readonly #client: Side;
   readonly #upstream: Side;
   readonly #owner: RelayOwner;
-  readonly #idle: number;
+  readonly #patience: RelayPatience;
   readonly #slot: number;
   #active = now;
+  #halfOpen = false;
   over = false;
 
-  constructor(client: Stream, upstream: Stream, idle: number, owner: RelayOwner, inspect?: Inspect) {
+  constructor(
+    client: Stream,
+    upstream: Stream,
+    patience: RelayPatience,
+    owner: RelayOwner,
+    inspect?: Inspect,
+  ) {
     this.#owner = owner;
-    this.#idle = idle;
+    this.#patience = patience;
     this.#client = this.#side(client, inspect);
     this.#slot = deadlines.claim(this);
-    deadlines.set(this.#slot, now + idle);
+    deadlines.set(this.#slot, now + patience.open);
     try {
       this.#upstream = this.#side(upstream);
     } catch (thrown) { // it broke before it could be moved
@@ -75,8 +89,12 @@ export class JointRelay implements Relay, Expiring {
   }
 
   expired(): void {
-    if (now - this.#active < this.#idle) return deadlines.set(this.#slot, this.#active + this.#idle);
-    this.end(idleTooLong());
+    const { open, halfOpen } = this.#patience, since = now - this.#active;
+    if (since >= open) return this.end(idleTooLong());
+    if (this.#halfOpen && since >= halfOpen) {
+      return this.end(endedAlone(this.#client.ended ? "client" : "upstream"));
+    }
+    deadlines.set(this.#slot, this.#active + (this.#halfOpen ? Math.min(open, halfOpen) : open));
   }
 
   /** Something moved, or ended. */
@@ -84,7 +102,10 @@ export class JointRelay implements Relay, Expiring {
     this.#active = now;
     const over = this.#client.ended && this.#upstream.ended && this.#client.finished &&
       this.#upstream.finished;
-    if (over) this.end(undefined);
+    if (over) return this.end(undefined);
+    if (this.#halfOpen || (!this.#client.ended && !this.#upstream.ended)) return;
+    this.#halfOpen = true;
+    deadlines.set(this.#slot, now + Math.min(this.#patience.open, this.#patience.halfOpen));
   }
 
   end(failure: GateError | undefined): void {

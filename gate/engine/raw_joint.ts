@@ -175,6 +175,10 @@ export class RawJoint implements Joint, Mover {
     }
   };
 
+  #probe = (): void => {
+    if (!this.#finish && this.#socket.mover === this) this.#socket.probe();
+  };
+
   #pull(): void {
     for (let turn = 0; this.#open(); turn++) {
       if (turn === TURNS) return this.#schedule();
@@ -207,6 +211,7 @@ export class RawJoint implements Joint, Mover {
     this.#ended = true;
     taker.end();
     this.#closeIfOver();
+    if (!this.#finish) again(this.#probe); // most layers end at once, too
     return false;
   }
 

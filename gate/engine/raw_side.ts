@@ -119,6 +119,7 @@ export class RawSide implements Side, Mover {
       }
       if (size === 0) {
         this.ended = true;
+        if (!this.finished) this.#socket.probe();
         this.#other!.finish();
       } else joint.commit(size);
       this.received += size;

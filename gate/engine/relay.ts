@@ -2,7 +2,7 @@
  * A relay joins two streams until both directions ended, one was reset, or nothing moved for the idle time. It owns
  * both: a reset of one is passed on as a reset of the other, an end as an end.
  */
-import { atLimit, GateError } from "../errors.ts";
+import { atLimit, GateError, type Side } from "../errors.ts";
 
 /** What a relay tells its owner. */
 export interface RelayOwner {
@@ -19,6 +19,18 @@ export type Inspect = (bytes: Uint8Array, at: number, size: number) => void;
 /** Nothing moved for so long that it ends. */
 export const idleTooLong = (): GateError =>
   atLimit("idleTimeout", new GateError("timeout", "gate", "Cannot go on: nothing moved for the idle time"));
+
+/** Silence that a relay bears, ms: while both sides may speak, and when one of them has ended. */
+export interface RelayPatience {
+  readonly open: number;
+  readonly halfOpen: number;
+}
+
+/** One side has ended, and the other one neither ends nor says anything for so long. */
+export const endedAlone = (side: Side): GateError => {
+  const who = side === "client" ? "the client" : "the upstream";
+  return new GateError("closed", side, `Cannot go on: ${who} has ended, and the other side stays silent`);
+};
 
 /** A relay under way. */
 export interface Relay {

@@ -5,7 +5,14 @@ import type { Descriptor, Mover } from "./descriptor.ts";
 import { Flow } from "./flow.ts";
 import { EPOLLERR } from "./layout.ts";
 import { again, deadlines, now } from "./loop.ts";
-import { idleTooLong, type Inspect, type Relay, type RelayOwner } from "./relay.ts";
+import {
+  endedAlone,
+  idleTooLong,
+  type Inspect,
+  type Relay,
+  type RelayOwner,
+  type RelayPatience,
+} from "./relay.ts";
 import type { Socket } from "./socket.ts";
 import { tuneKeepalive } from "./sys.ts";
 
@@ -18,24 +25,31 @@ export class SpliceRelay implements Relay, Mover, Expiring {
   readonly #toUpstream: Flow;
   readonly #toClient: Flow;
   readonly #owner: RelayOwner;
-  readonly #idle: number;
+  readonly #patience: RelayPatience;
   readonly #slot: number;
   #active: number;
   #kept = false;
+  #halfOpen = false;
   #over = false;
 
-  constructor(client: Socket, upstream: Socket, idle: number, owner: RelayOwner, inspect?: Inspect) {
+  constructor(
+    client: Socket,
+    upstream: Socket,
+    patience: RelayPatience,
+    owner: RelayOwner,
+    inspect?: Inspect,
+  ) {
     this.#client = client;
     this.#upstream = upstream;
     this.#toUpstream = new Flow(client, upstream, client.unread(), Infinity, inspect);
     this.#toClient = new Flow(upstream, client, upstream.unread());
     this.#owner = owner;
-    this.#idle = idle;
+    this.#patience = patience;
     this.#active = now;
     this.#slot = deadlines.claim(this);
     client.given = upstream.given = true;
     client.mover = upstream.mover = this;
-    deadlines.set(this.#slot, now + Math.min(idle, KEEPALIVE_AFTER));
+    deadlines.set(this.#slot, now + Math.min(patience.open, KEEPALIVE_AFTER));
   }
 
   get up(): number {
@@ -67,16 +81,16 @@ export class SpliceRelay implements Relay, Mover, Expiring {
   }
 
   expired(): void {
-    const since = now - this.#active;
-    if (since >= this.#idle) {
-      return this.#end(idleTooLong());
-    }
-    if (!this.#kept) {
+    const { open, halfOpen } = this.#patience, since = now - this.#active;
+    if (since >= open) return this.#end(idleTooLong());
+    if (this.#halfOpen && since >= halfOpen) return this.#end(endedAlone(this.#ended.side));
+    if (this.#halfOpen) this.#ended.probe();
+    else if (!this.#kept) {
       this.#kept = true;
       tuneKeepalive(this.#client.fd, this.#client.family);
       tuneKeepalive(this.#upstream.fd, this.#upstream.family);
     }
-    deadlines.set(this.#slot, this.#active + this.#idle);
+    deadlines.set(this.#slot, this.#active + (this.#halfOpen ? Math.min(open, halfOpen) : open));
   }
 
   start(): void {
@@ -98,7 +112,21 @@ export class SpliceRelay implements Relay, Mover, Expiring {
       return this.#end(asGateError(thrown));
     }
     if (flow.moved !== before) this.#active = now;
-    if (this.#toUpstream.done && this.#toClient.done) this.#end(undefined);
+    if (!flow.done) return;
+    if (this.#toUpstream.done && this.#toClient.done) return this.#end(undefined);
+    if (!this.#halfOpen) this.#beginHalfOpen();
+  }
+
+  #beginHalfOpen(): void {
+    const { open, halfOpen } = this.#patience;
+    this.#halfOpen = true;
+    this.#active = now;
+    deadlines.set(this.#slot, now + Math.min(open, halfOpen, KEEPALIVE_AFTER));
+  }
+
+  /** The one that has ended, where the other has not. */
+  get #ended(): Socket {
+    return this.#toUpstream.done ? this.#client : this.#upstream;
   }
 
   /**

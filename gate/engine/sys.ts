@@ -78,13 +78,26 @@ export function tuneTcp(fd: number): void {
   setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
-/** A dead peer is noticed after 2 minutes of silence and 4 unanswered probes. Nothing for unix sockets. */
+/** A dead peer is noticed after 2 minutes of silence and 4 unanswered probes. */
 export function tuneKeepalive(fd: number, family: number): void {
+  keepAlive(fd, family, 120, 15, 4);
+}
+
+/**
+ * Of a peer that sent FIN: is it still there? Who waits for the rest answers probes. The kernel of one that has closed
+ * answers them for a while too (Linux a minute), and then by a reset.
+ */
+export function probeEnded(fd: number, family: number): void {
+  keepAlive(fd, family, 10, 10, 6);
+}
+
+/** Times in s. Nothing for unix sockets. */
+function keepAlive(fd: number, family: number, idle: number, interval: number, probes: number): void {
   if (family === AF_UNIX) return;
   setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-  setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, 120);
-  setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, 15);
-  setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
+  setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle);
+  setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, interval);
+  setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, probes);
 }
 
 /** Closes a TCP socket so that its peer sees a reset: linger of no seconds. Other sockets just close. */

@@ -16,8 +16,8 @@ import { Socket } from "./socket.ts";
 const MOST_IDLE_OF_KIND = 1024, MOST_IDLE = 4096;
 /** How long one is kept idle, and how long it may live: names move. ms */
 const IDLE_TIME = 60_000, LONGEST_LIFE = 600_000;
-/** One that was idle for longer is looked at before it is used again: servers say farewell in words, too. ms */
-const FRESH = 1000;
+/** Kinds of which none is idle, beyond one for each that is. */
+const MOST_EMPTY = 64;
 
 const glance = new Uint8Array(1);
 
@@ -26,7 +26,6 @@ export class PooledUpstream implements Mover, Expiring, Taker {
   readonly #born = now;
   readonly #slot = deadlines.claim(this);
   #joint: Joint | undefined;
-  #rested = 0;
   #over = false;
   /** Where it is idle. */
   pool: UpstreamPool | undefined;
@@ -49,13 +48,15 @@ export class PooledUpstream implements Mover, Expiring, Taker {
     if (!fit) this.close();
     else {
       this.#watch();
-      this.#rested = now;
       deadlines.set(this.#slot, now + IDLE_TIME);
     }
     return fit;
   }
 
-  /** In use from now on; false: it ended meanwhile. */
+  /**
+   * In use from now on; false: it ended meanwhile, or has spoken. Asked of the kernel each time: what came since the loop
+   * was told of events would be taken for the answer to the next request.
+   */
   wake(): boolean {
     if (this.#over) return false;
     const { stream } = this;
@@ -65,9 +66,7 @@ export class PooledUpstream implements Mover, Expiring, Taker {
     if (stream instanceof Socket) stream.mover = undefined;
     else this.stream = this.#joint!.leave();
     this.#joint = undefined;
-    if (!(stream instanceof Socket) || (!stream.readable && !stream.hungUp && !this.#hasSpoken())) {
-      return true;
-    }
+    if (!(stream instanceof Socket) || (!stream.hungUp && !this.#hasSpoken(stream))) return true;
     this.close();
     return false;
   }
@@ -124,15 +123,11 @@ export class PooledUpstream implements Mover, Expiring, Taker {
     if (stream instanceof Layered) return stream.isQuiet; // a joint would tell of it in the next turn
     if (!(stream instanceof Socket)) return stream.joint !== undefined;
     if (stream.fd < 0 || stream.hungUp || stream.held.length > 0 || stream.mover) return false;
-    return !stream.readable || !this.#hasSpokenNow(stream);
-  }
-
-  #hasSpoken(): boolean {
-    return now - this.#rested > FRESH && this.#hasSpokenNow(this.stream as Socket);
+    return !stream.readable || !this.#hasSpoken(stream);
   }
 
   /** Asks the kernel: bytes, an end or an error; none of them leaves it quiet. */
-  #hasSpokenNow(socket: Socket): boolean {
+  #hasSpoken(socket: Socket): boolean {
     try {
       return socket.recv(glance, MSG_PEEK) >= 0;
     } catch {
@@ -159,6 +154,11 @@ export class UpstreamPool {
     return this.#size;
   }
 
+  /** Kinds that are known, also where none of them is idle: mostly one is soon again. */
+  get kinds(): number {
+    return this.#idle.size;
+  }
+
   /** The one of this kind that was used last: the others may end. undefined: there is none. */
   take(kind: string): PooledUpstream | undefined {
     const idle = this.#idle.get(kind);
@@ -174,7 +174,10 @@ export class UpstreamPool {
     let idle = this.#idle.get(one.kind);
     if (this.#size >= MOST_IDLE || (idle?.length ?? 0) >= MOST_IDLE_OF_KIND) return one.close();
     if (!one.rest()) return;
-    if (!idle) this.#idle.set(one.kind, idle = []);
+    if (!idle) {
+      if (this.#idle.size >= this.#size + MOST_EMPTY) this.#forgetEmpty();
+      this.#idle.set(one.kind, idle = []);
+    }
     one.pool = this;
     idle.push(one);
     this.#size++;
@@ -187,6 +190,10 @@ export class UpstreamPool {
     idle!.splice(at, 1);
     this.#size--;
     if (idle!.length === 0) this.#idle.delete(one.kind);
+  }
+
+  #forgetEmpty(): void {
+    for (const [kind, idle] of this.#idle) if (idle.length === 0) this.#idle.delete(kind);
   }
 
   /** Nobody needs them any more. */

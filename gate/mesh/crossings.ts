@@ -81,7 +81,10 @@ export class Crossings {
       try {
         void socket.write(Uint8Array.of(refused ? codeOf(refused) : STANDS)); // a pair that is empty takes a byte
         if (refused) socket.close();
-        else new JointRelay(socket, stream!, this.#parts.idleTimeout(), { relayed: () => {} }).start();
+        else {
+          const idle = this.#parts.idleTimeout(), patience = { open: idle, halfOpen: idle };
+          new JointRelay(socket, stream!, patience, { relayed: () => {} }).start();
+        }
       } catch (thrown) { // who wanted it is gone, or what was opened broke
         stream?.abort(asGateError(thrown));
         socket.abort(asGateError(thrown));

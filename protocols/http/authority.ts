@@ -25,5 +25,9 @@ export function parseAuthority(text: string, defaultPort?: number): Target | und
 export function requestedTarget(head: MessageHead, bytes: Uint8Array): Target | undefined {
   const { authorityStart, authorityEnd } = head;
   if (authorityStart === authorityEnd) return undefined;
-  return parseAuthority(latin1(bytes, authorityStart, authorityEnd), namesHttps(head, bytes) ? 443 : 80);
+  return parseAuthority(latin1(bytes, authorityStart, authorityEnd), defaultPort(head, bytes));
 }
+
+/** Of the scheme of its target; where that is a path, of http. */
+export const defaultPort = (head: MessageHead, bytes: Uint8Array): number =>
+  namesHttps(head, bytes) ? 443 : 80;

@@ -1,5 +1,5 @@
 /** Whether octets are the authority of an http URI (RFC 9110 4.2, RFC 3986 3.2): a host and perhaps a port. */
-import { parseIp } from "../../gate/address.ts";
+import { parseAnyIp, parseIp } from "../../gate/address.ts";
 import { COLON, HEX } from "./octets.ts";
 
 const DOT = 0x2e;
@@ -10,6 +10,8 @@ const LONGEST_NAME = 253;
 /** An IPv6 address with an IPv4 one in it. */
 const LONGEST_V6 = 45;
 const SEPARATOR = 2;
+/** What only parts of an IPv4 address look like, as inet_aton reads them. */
+const NUMBERS = /^(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*\.?$/i;
 /** SEPARATOR for the dot, 1 for what a label has. */
 const NAME = Uint8Array.from({ length: 256 }, (_, octet) => {
   return octet === DOT ? SEPARATOR : /[-\w]/.test(String.fromCharCode(octet)) ? 1 : 0;
@@ -34,7 +36,28 @@ function nameEnd(bytes: Uint8Array, start: number, end: number): number {
     if (sign === SEPARATOR && label === 0) return start;
     label = sign === SEPARATOR ? 0 : 1;
   }
-  return at - start > LONGEST_NAME ? start : at;
+  if (at - start > LONGEST_NAME) return start;
+  return HEX[bytes[start]] <= 9 && isNoAddress(bytes, start, at) ? start : at;
+}
+
+/** Numbers and dots that no address is spelled by: it is no name either, and servers differ in what they make of it. */
+function isNoAddress(bytes: Uint8Array, start: number, end: number): boolean {
+  if (isQuad(bytes, start, end)) return false;
+  const text = String.fromCharCode(...bytes.subarray(start, end));
+  return NUMBERS.test(text) && !parseAnyIp(text);
+}
+
+/** As nearly all addresses are written. */
+function isQuad(bytes: Uint8Array, start: number, end: number): boolean {
+  let dots = 0, value = -1;
+  for (let at = start; at < end; at++) {
+    const digit = HEX[bytes[at]];
+    if (bytes[at] === DOT) dots++;
+    else if (digit > 9 || value === 0) return false;
+    value = bytes[at] === DOT ? -1 : Math.max(0, 10 * value) + digit;
+    if (value > 255) return false;
+  }
+  return dots === 3 && value >= 0;
 }
 
 /** Rare enough for a string. */

@@ -1,4 +1,5 @@
 /** Lists in fields: the options of Connection, the protocols of Upgrade, the codings of TE (RFC 9110 5.6.1). */
+import { KIND } from "./field_kinds.ts";
 import { type MessageHead, OPTION } from "./message_head.ts";
 import { COMMA, HTAB, isToken, octets, SP, TOKEN, trimmedEnd } from "./octets.ts";
 
@@ -6,6 +7,7 @@ const SEMICOLON = 0x3b;
 const CLOSE = octets("close");
 const KEEP_ALIVE = octets("keep-alive");
 const UPGRADE = octets("upgrade");
+const WEBSOCKET = octets("websocket");
 const TE = octets("te");
 const HTTP2_SETTINGS = octets("http2-settings");
 const H2C = octets("h2c");
@@ -85,4 +87,10 @@ function sameName(bytes: Uint8Array, option: number, name: number, size: number)
     if (TOKEN[bytes[option + i]] !== TOKEN[bytes[name + i]]) return false;
   }
   return true;
+}
+
+/** Whether this response begins a WebSocket (RFC 6455 4.2.2). */
+export function isWebSocket(head: MessageHead, bytes: Uint8Array): boolean {
+  const line = head.find(KIND.upgrade);
+  return line >= 0 && isToken(bytes, head.valueStart(line), head.valueEnd(line), WEBSOCKET);
 }

@@ -3,7 +3,7 @@ import type { Target } from "../../gate/address.ts";
 import type { RequestRecord, Routed } from "../../gate/requests.ts";
 import { now } from "../../gate/engine/loop.ts";
 import type { GateError } from "../../gate/errors.ts";
-import { parseAuthority } from "./authority.ts";
+import { defaultPort, parseAuthority } from "./authority.ts";
 import type { Agreed } from "./compress/accept_encoding.ts";
 import type { CodedContent } from "./compress/coded_content.ts";
 import { Content } from "./content.ts";
@@ -15,10 +15,10 @@ import { persists } from "./persistence.ts";
 import type { Given } from "./proofs.ts";
 import { NO_RULES, type Rules } from "./rules.ts";
 
-const DEFAULT_PORT = 80;
 /** Hosts that were asked for lately. */
 const MOST_TARGETS = 1024;
 const targets = new Map<string, Target | undefined>();
+const HTTP_PORT = 80;
 
 /** RFC 9110 9.2.2: what may be sent again when nobody knows whether it was done. */
 const IDEMPOTENT: ReadonlySet<Method> = new Set(["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"]);
@@ -83,6 +83,8 @@ export class Exchange {
   /** The head of the response has gone to the client. */
   answered = false;
   tunnel = false;
+  /** RFC 6455 7.1.1: who has ended a WebSocket reads no more of it. Of others nobody knows: some say much behind an end. */
+  endsTogether = false;
   upstreamStays = false;
   stays = false;
   /** The coding that the client would have its response in, where the route compresses. */
@@ -96,7 +98,7 @@ export class Exchange {
     this.method = textOf(bytes, head.start, head.methodEnd);
     this.host = textOf(bytes, head.authorityStart, head.authorityEnd);
     this.path = pathOf(head, bytes);
-    this.target = targetOf(this.host);
+    this.target = targetOf(this.host, defaultPort(head, bytes));
     this.asked = askedBy(head);
     this.minor = head.minor;
     this.used = head.used;
@@ -127,6 +129,7 @@ export class Exchange {
       this.heard =
       this.answered =
       this.tunnel =
+      this.endsTogether =
       this.upstreamStays =
       this.stays =
         false;
@@ -187,11 +190,12 @@ function pathOf(head: MessageHead, bytes: Uint8Array): string {
   return head.method === "OPTIONS" && pathStart === targetEnd ? "*" : "/";
 }
 
-function targetOf(host: string): Target | undefined {
+function targetOf(host: string, port: number): Target | undefined {
+  if (port !== HTTP_PORT) return parseAuthority(host, port); // https:// in a request is rare
   const known = targets.get(host);
   if (known !== undefined || targets.has(host)) return known;
   if (targets.size >= MOST_TARGETS) targets.clear();
-  const target = host === "" ? undefined : parseAuthority(host, DEFAULT_PORT);
+  const target = host === "" ? undefined : parseAuthority(host, HTTP_PORT);
   targets.set(host, target);
   return target;
 }

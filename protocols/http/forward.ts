@@ -4,6 +4,7 @@ import { LOOK_MAX } from "../../gate/engine/look.ts";
 import { MOST_OF_FIRST } from "./compress/coded_content.ts";
 import { compress } from "./compress/compressible.ts";
 import { placeFirst } from "./compress/pass_coded.ts";
+import { isWebSocket } from "./connection_options.ts";
 import { dateField } from "./date.ts";
 import { dropClaims, dropKind } from "./drop_lines.ts";
 import { Edits } from "./edits.ts";
@@ -23,6 +24,8 @@ export const REQUEST = new MessageHead(), RESPONSE = new MessageHead();
 const EDITS = new Edits();
 /** A head with what is added to it, and the content that was read with it. */
 export const OUT = new Uint8Array(3 * LOOK_MAX);
+/** More of a request's content than this is not copied to leave with its head: what TLS opened has many reads of it. */
+const WITH_HEAD = OUT.subarray(0, LOOK_MAX + 32 * 1024);
 
 const SCHEMES = ["ntlm", "negotiate"].map((name) => new TextEncoder().encode(name));
 
@@ -48,7 +51,8 @@ export function forwardRequest(
   }
   for (const edit of exchange.rules.editRequest) edit(EDITS, request);
   const end = room(writeRequest(REQUEST, bytes, EDITS, OUT, 0));
-  const whole = exchange.up.place(bytes, REQUEST.used, OUT, end, "client");
+  const out = end < WITH_HEAD.length ? WITH_HEAD : OUT;
+  const whole = exchange.up.place(bytes, REQUEST.used, out, end, "client");
   exchange.used = REQUEST.used + exchange.up.used;
   return whole;
 }
@@ -71,6 +75,7 @@ export function forwardResponse(bytes: Uint8Array, exchange: Exchange, stays: bo
   if (exchange.agreed !== undefined) compress(EDITS, RESPONSE, bytes, exchange);
   const { body } = EDITS, { coded } = exchange;
   exchange.tunnel = body === "tunnel";
+  exchange.endsTogether = exchange.tunnel && isWebSocket(RESPONSE, bytes);
   exchange.stays = stays && body !== "close" && body !== "tunnel";
   if (!exchange.tunnel) EDITS.options |= connectionOption(exchange.stays, exchange.minor);
   exchange.down.begin(

@@ -15,24 +15,52 @@ const PSEUDONYM = "ugate";
 /** Every quote has its other one: else what is behind it would be read as inside. */
 const QUOTED_WELL = /^(?:[^"]|"(?:[^"\\]|\\.)*")*$/;
 
+const NOTHING = new Uint8Array(0);
+
 const VIA = [0, 1].map((minor) => octets(`Via: 1.${minor} ${PSEUDONYM}\r\n`));
 
 /** All that is told of a request that a client of the proxy sent (RFC 9110 7.6.3). */
 export const viaLine = (minor: number): Uint8Array => VIA[minor];
 
-/** The lines of one connection, made when its first request comes and when it asks for another host. */
+/** Clients whose lines are remembered. */
+const MOST_CLIENTS = 1024;
+
+/** What a client was last told of with. */
+interface Told {
+  readonly host: string;
+  readonly minor: number;
+  readonly scheme: string;
+  readonly port: number | undefined;
+  readonly lines: Uint8Array;
+}
+
+/** By address: clients make many connections, and seldom ask for another host. */
+const lately = new Map<string, Told>();
+
+/** The lines of one connection, looked for when its first request comes and when it asks for another host. */
 export class ForwardedLines {
   #host: string | undefined;
   #minor = -1;
-  #lines = octets("");
+  #lines: Uint8Array = NOTHING;
 
   /** X-Forwarded-*, X-Real-IP, Forwarded (RFC 7239) and Via. `host` as the client wrote it, without whitespace. */
   of(conn: Conn, host: string, minor: number): Uint8Array {
     if (this.#host === host && this.#minor === minor) return this.#lines;
     this.#host = host;
     this.#minor = minor;
-    return this.#lines = octets(ownFields(conn, host, minor).map(lineOf).join(""));
+    return this.#lines = linesOf(conn, host, minor);
   }
+}
+
+function linesOf(conn: Conn, host: string, minor: number): Uint8Array {
+  const { peer: { address }, localPort: port } = conn, scheme = schemeOf(conn), last = lately.get(address);
+  if (last?.host === host && last.minor === minor && last.scheme === scheme && last.port === port) {
+    return last.lines;
+  }
+  const lines = octets(ownFields(conn, host, minor).map(lineOf).join(""));
+  if (lately.size >= MOST_CLIENTS) lately.clear();
+  lately.set(address, { host, minor, scheme, port, lines });
+  return lines;
 }
 
 /** Of the URIs that a client asks for. */
@@ -41,7 +69,7 @@ export const schemeOf = ({ peer }: Conn): "http" | "https" => peer.layers.includ
 type Field = readonly [kind: number, name: string, value: string];
 
 function ownFields(conn: Conn, host: string, minor: number): Field[] {
-  const { peer, localAddress } = conn, ip = parseIp(peer.address), proto = schemeOf(conn);
+  const { peer, localPort } = conn, ip = parseIp(peer.address), proto = schemeOf(conn);
   const node = ip === undefined ? "unknown" : isV4(ip) ? peer.address : `"[${peer.address}]"`;
   const from: Field[] = ip === undefined ? [] : [
     [KIND.forwardedFor, "X-Forwarded-For", peer.address],
@@ -51,9 +79,7 @@ function ownFields(conn: Conn, host: string, minor: number): Field[] {
     ...from,
     [KIND.forwardedProto, "X-Forwarded-Proto", proto],
     ...host === "" ? [] : [[KIND.forwardedHost, "X-Forwarded-Host", host] as const],
-    ...localAddress === undefined
-      ? []
-      : [[KIND.forwardedPort, "X-Forwarded-Port", String(localAddress.port)] as const],
+    ...localPort === undefined ? [] : [[KIND.forwardedPort, "X-Forwarded-Port", String(localPort)] as const],
     [KIND.forwarded, "Forwarded", `for=${node}${host === "" ? "" : `;host="${host}"`};proto=${proto}`],
     [KIND.via, "Via", `1.${minor} ${PSEUDONYM}`],
   ];
@@ -62,7 +88,7 @@ function ownFields(conn: Conn, host: string, minor: number): Field[] {
 const lineOf = ([, name, value]: Field): string => `${name}: ${value}\r\n`;
 
 /** A request of a trusted proxy, whose client is `client`. */
-interface Told {
+interface Proxied {
   readonly conn: Conn;
   readonly host: string;
   readonly minor: number;
@@ -85,7 +111,7 @@ function contrary(head: MessageHead): readonly number[] {
 }
 
 /** Adds the same behind what a trusted proxy told: lists grow by this hop, and the rest stays as it was given. */
-export function addForwarded(head: MessageHead, bytes: Uint8Array, edits: Edits, told: Told): void {
+export function addForwarded(head: MessageHead, bytes: Uint8Array, edits: Edits, told: Proxied): void {
   const left = contrary(head);
   let lines = "";
   for (const field of ownFields(told.conn, told.host, told.minor)) {

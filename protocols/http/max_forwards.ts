@@ -8,17 +8,23 @@ import { RequestRefused } from "./own_answer.ts";
 const DIGITS = 9;
 const ZERO = 0x30;
 
-/** One less for the next hop. Throws RequestRefused where it is to end here: this gate has nothing to tell of itself. */
+/** Before there is an upstream. Throws RequestRefused where it is to end here: this gate has nothing to tell of itself. */
+export function requireHop(head: MessageHead, bytes: Uint8Array): void {
+  if (hopsOf(head, bytes) !== 0) return;
+  throw new RequestRefused(501, [], "unsupported", "client", "Cannot pass a request on: Max-Forwards is 0");
+}
+
+/** One less for the next hop. */
 export function countForward(head: MessageHead, bytes: Uint8Array, edits: Edits): void {
-  if (head.method !== "TRACE" && head.method !== "OPTIONS") return;
+  const hops = hopsOf(head, bytes);
+  if (hops !== undefined) edits.setKind(head, KIND.maxForwards, octets(`Max-Forwards: ${hops - 1}\r\n`));
+}
+
+/** undefined: as many as there are; what is no number means nothing. */
+function hopsOf(head: MessageHead, bytes: Uint8Array): number | undefined {
+  if (head.method !== "TRACE" && head.method !== "OPTIONS") return undefined;
   const line = head.find(KIND.maxForwards);
-  if (line < 0) return;
-  const hops = numberOf(bytes, head.valueStart(line), head.valueEnd(line));
-  if (hops === undefined) return; // it means nothing
-  if (hops === 0) {
-    throw new RequestRefused(501, [], "unsupported", "client", "Cannot pass a request on: Max-Forwards is 0");
-  }
-  edits.setKind(head, KIND.maxForwards, octets(`Max-Forwards: ${hops - 1}\r\n`));
+  return line < 0 ? undefined : numberOf(bytes, head.valueStart(line), head.valueEnd(line));
 }
 
 function numberOf(bytes: Uint8Array, start: number, end: number): number | undefined {

@@ -10,6 +10,7 @@ import { KIND } from "./field_kinds.ts";
 import { bindsConnection, forwardRequest, OUT, REQUEST } from "./forward.ts";
 import { ForwardedLines } from "./forwarded.ts";
 import { keepRequest } from "./kept_requests.ts";
+import { requireHop } from "./max_forwards.ts";
 import type { Mirror } from "./mirror.ts";
 import type { OwnAnswer } from "./own_answer.ts";
 import { parseRequest } from "./parse_head.ts";
@@ -96,6 +97,7 @@ export class RequestSide {
     if (this.#waits()) return this.#step.is("admit");
     this.own ??= exchange.rules.answer?.(this.#incoming);
     if (this.own) return this.#step.is("own");
+    requireHop(REQUEST, bytes);
     session.own ||= bindsConnection(REQUEST, bytes, KIND.authorization);
     const upstream = exchange.retried === 0
       ? gate.connect(exchange.routed, conn, true)
@@ -193,9 +195,7 @@ export class RequestSide {
         gate: this.#session.gate,
         pace: { source: bodyTimeout, sink: conn.limits.idleTimeout, least: LEAST_RATE },
         side: "client",
-        free: () =>
-          this.#session.client.take !== undefined && upstream.take !== undefined && !exchange.answered &&
-          (!copy || copy.dropped),
+        free: () => upstream.take !== undefined && !exchange.answered && (!copy || copy.dropped),
         seen: copy && ((bytes) => copy.add(bytes)),
         waits: (what) => {
           if (exchange.answered) return; // the deadline is the response's

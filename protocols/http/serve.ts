@@ -177,7 +177,7 @@ class Server {
     const upstream = this.#session.current;
     this.#session.upstream = undefined;
     this.#session.conn.onAbort = undefined;
-    this.#session.gate.relay(this.#session.conn, upstream);
+    this.#session.gate.relay(this.#session.conn, upstream, this.#session.exchange);
     return false;
   }
 

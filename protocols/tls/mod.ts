@@ -7,6 +7,8 @@ import type { Conn, Gate, Protocol, Securing, Termination } from "../../gate/con
 import type { Stream } from "../../gate/streams.ts";
 import { asGateError, type Failure, GateError } from "../../gate/errors.ts";
 import { connectOrRefuse, refuse } from "../common/refuse.ts";
+import { plainAnswer } from "../http/answer.ts";
+import { sniffRequestLine } from "../http/sniff_request.ts";
 import { type ClientHello, readClientHello, sniffClientHello } from "./client_hello.ts";
 import { connectTls } from "./secure.ts";
 import { serverNameTarget } from "./server_name.ts";
@@ -55,20 +57,23 @@ async function followLater(conn: Conn, gate: Gate, looked: Promise<ClientHello |
 
 /** Without a promise where TLS ends here. */
 function follow(conn: Conn, gate: Gate, hello: ClientHello | false): Promise<void> | void {
-  if (!hello) {
-    const reason = new GateError(
-      "malformed",
-      "client",
-      "Cannot read a ClientHello: broken, or larger than 16 KiB",
-    );
-    return refuse(conn, reason, alert);
-  }
+  if (!hello) return refuseOther(conn);
   const { serverName, alpn } = hello;
   conn.peer = { ...conn.peer, serverName, alpn: alpn.length > 0 ? alpn.join(",") : undefined };
   const target = serverName === undefined ? undefined : serverNameTarget(serverName);
   const asked = terminationOf(conn, gate, target);
   if (asked instanceof GateError) return refuse(conn, asked, alert);
   return asked ? terminate(conn, gate, target, asked) : passOn(conn, gate, target);
+}
+
+/** What is no ClientHello; who sends a request in clear reads why, as it can. */
+async function refuseOther(conn: Conn): Promise<never> {
+  const isRequest = await conn.stream.look((head) => sniffRequestLine(head) === true);
+  const state = isRequest ? "a request in clear came" : "broken, or larger than 16 KiB";
+  const reason = new GateError("malformed", "client", `Cannot read a ClientHello: ${state}`);
+  const isInside = conn.peer.layers.length > 0;
+  const sentence = isInside ? "No HTTP is served in here." : "This port is for TLS: try https://.";
+  return await refuse(conn, reason, isRequest ? () => plainAnswer(400, "malformed", { sentence }) : alert);
 }
 
 async function passOn(conn: Conn, gate: Gate, target: Target | undefined): Promise<void> {
@@ -97,4 +102,11 @@ function alert(reason: GateError): Uint8Array {
   return Uint8Array.of(21, 3, 3, 0, 2, 2, ALERT[reason.failure]);
 }
 
-export const tls: Protocol = { naming: "serverName", sniff: sniffClientHello, serve, secure, wrap };
+export const tls: Protocol = {
+  naming: "serverName",
+  sniff: sniffClientHello,
+  catches: sniffRequestLine,
+  serve,
+  secure,
+  wrap,
+};

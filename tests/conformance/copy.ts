@@ -30,6 +30,22 @@ export const COPY_CASES: Readonly<Record<string, CopyCase>> = {
     close(source, a, b, sink);
   },
 
+  async "what was polled and is left goes first, also where the copy begins as it comes"(from, to) {
+    const [source, a] = await from.pair(), [b, sink] = await to.pair();
+    const bytes = pattern(300_000, 3), { promise, resolve } = Promise.withResolvers<number>();
+    const poll = (): void => {
+      const polled = a.poll((head) => head.length < 20 ? 20 : { used: 20 }, poll);
+      if (polled) resolve(copyBytes(a, b, bytes.length - 20));
+    };
+    poll();
+    const written = source.write(bytes), read = readAll(sink);
+    equal(await promise, bytes.length - 20);
+    await b.closeWrite();
+    same(await read, bytes.subarray(20));
+    await written;
+    close(source, a, b, sink);
+  },
+
   async "an end that comes too early is told, and the other stream goes on"(from, to) {
     const [source, a] = await from.pair(), [b, sink] = await to.pair();
     await source.write(pattern(100));
@@ -68,6 +84,23 @@ export const COPY_CASES: Readonly<Record<string, CopyCase>> = {
     await source.closeWrite();
     await copied;
     equal(progress.moved, bytes.length);
+    close(source, a, b, sink);
+  },
+
+  async "into a socket: the other direction goes on meanwhile"(from, to) {
+    const [source, a] = await from.pair(), [b, sink] = await to.pair();
+    if (!b.take) return close(source, a, b, sink);
+    const bytes = pattern(1_500_000), answer = readExactly(b, 5), early = readAll(source);
+    const copied = fails(copyBytes(a, b, Infinity), "internal");
+    await source.write(pattern(9));
+    same(await readExactly(sink, 9), pattern(9));
+    await sink.write(pattern(5));
+    same(await answer, pattern(5));
+    await a.write(bytes);
+    await a.closeWrite();
+    same(await early, bytes);
+    b.abort(aborted());
+    await copied;
     close(source, a, b, sink);
   },
 

@@ -150,6 +150,17 @@ Deno.test("TLS by a name that no route names", () => {
   );
 });
 
+Deno.test("a name of which the gate has a certificate is looked for nowhere else, unless a rule allows TLS by names", () => {
+  const certificate = { place: "", names: ["*.b"], notAfter: Infinity, digest: "", chain: "", key: "" };
+  const who = { protocol: "tls", naming: "serverName" as const, trusted: true };
+  const asked = (name: string) => ({ ...who, serverName: name, target: target(`${name}:443`) });
+  const there = [at("192.0.2.1:443")], certificates = [certificate];
+  equal(outcome({ certificates }, asked("a.b"), there), "no-route");
+  equal(outcome({ certificates }, asked("a.c"), there), "192.0.2.1:443");
+  const policy = [{ protocol: ["tls"], hosts: ["a.b"] }];
+  equal(outcome({ certificates, policy }, asked("a.b"), there), "192.0.2.1:443");
+});
+
 Deno.test("what names no destination goes by routes alone", () => {
   for (const naming of ["host", "nothing"] as const) {
     const who = {

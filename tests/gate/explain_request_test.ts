@@ -261,6 +261,9 @@ Deno.test("wrong words for a request are usage", async () => {
   const wrong: [args: ExplainArgs, text: RegExp][] = [
     [{ target: "http://" }, /expected a URL such as https:\/\/host\/path/],
     [{ target: "https://a b/" }, /expected a URL/],
+    [{ target: "shop.test/x" }, /or for a request a URL such as https:\/\/shop\.test\/x, got "shop/],
+    [{ target: "shop.test" }, /or for a request a URL such as https:\/\/shop\.test, got "shop/],
+    [{ target: "ftp://shop.test/x" }, /expected host:port, got/],
     [{ target: "http://me@host/" }, /expected a URL/],
     [{ target: "http://a:99999/" }, /expected a URL/],
     [{ target: "http://a", method: "G T" }, /-X: expected a method/],

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { GateError } from "../../gate/errors.ts";
 import { DURATIONS } from "../../gate/durations.ts";
-import { Journal, type JournalBatch, type JournalEntry } from "../../gate/journal.ts";
+import type { JournalEntry } from "../../gate/connection_log.ts";
+import { Journal, type JournalBatch } from "../../gate/journal.ts";
 import { LOG_FIELDS, NUMBER_FIELDS } from "../../gate/log.ts";
 import { type LogFormat, peerText } from "../../gate/log_line.ts";
 import { equal, ok } from "../support/assert.ts";
@@ -117,14 +118,17 @@ Deno.test("every field of a connection's line is in the table of fields, with it
   const full: JournalEntry = {
     ...ENTRY,
     parent: 3,
-    peer: { ...ENTRY.peer, serverName: "example.com" },
+    peer: { ...ENTRY.peer, serverName: "example.com", tlsVersion: "TLSv1.3", alpn: "h2" },
     record: { ...record, endpoint: "10.0.0.1:443", user: "alice" },
     route: "routes[0]",
+    requests: 2,
     stages: { ...ENTRY.stages, resolve: 3 },
     failure,
   };
   const fields = Object.entries(JSON.parse(written("json", [full])[0].lines));
-  equal(fields.length, 24);
+  equal(fields.length, 27);
+  const text = written("text", [full])[0].lines;
+  equal(fields.slice(3).map(([name]) => name), Array.from(text.matchAll(/ (\w+)=/g), ([, name]) => name));
   for (const [name, value] of fields) {
     ok(name in LOG_FIELDS, name);
     equal(typeof value, NUMBER_FIELDS.some((number) => number === name) ? "number" : "string", name);

@@ -53,6 +53,19 @@ Deno.test("a weaker claim is heard when all have said no", () => {
   equal(told(["ab", "x"], "ab!"), { protocol: "ab" });
 });
 
+Deno.test("who has a fallback is given what only a weaker claim would take", () => {
+  equal(sniffer(["ab", "x"], toys, undefined, true)(bytes("zz!"), "open"), { unknown: "unknown" });
+});
+
+Deno.test("a protocol that is not listed is told by its name", () => {
+  equal(told(["ab"], "xyz"), { unknown: "unknown", speaks: "x" });
+  const hello = clientHello({ serverName: "a.example" });
+  equal(sniffer(["http", "ssh"], protocols, proxyProtocol)(hello, "open"), {
+    unknown: "unknown",
+    speaks: "tls",
+  });
+});
+
 Deno.test("the preface of an untrusted source is nobody's", () => {
   equal(told(["ab"], "PROXY", "open", begins("PROXY")), { unknown: "preface" });
   equal(told(["ab"], "PR", "open", begins("PROXY")), 5);

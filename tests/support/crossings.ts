@@ -30,6 +30,7 @@ export interface CrossingOptions {
   readonly route?: string;
   readonly limits?: string;
   readonly threads?: number;
+  readonly idleTimeout?: string;
 }
 
 /** A gate between clients and an upstream whose every byte the test says. */
@@ -43,7 +44,7 @@ export class Crossing implements AsyncDisposable {
   static async start(
     way: Way,
     serve: (peer: RawPeer) => void | Promise<void> = () => {},
-    { route = "", limits = "", threads = 1 }: CrossingOptions = {},
+    { route = "", limits = "", threads = 1, idleTimeout = "10s" }: CrossingOptions = {},
   ): Promise<Crossing> {
     const upstream = await rawUpstream(serve, 0, way.back === "over TLS" ? served : undefined);
     const to = way.back === "over TLS"
@@ -55,7 +56,7 @@ listeners: { edge: { address: "127.0.0.1:0", protocols: [tls, http] } }
 routes: [{ to: ${to}${route && `, ${route}`} }]
 certificates: [{ cert: "${site.chainFile}", key: "${site.keyFile}" }]
 engine: { threads: ${threads} }
-limits: { idleTimeout: 10s${limits && `, ${limits}`} }
+limits: { idleTimeout: ${idleTimeout}${limits && `, ${limits}`} }
 `);
       return new Crossing(way, gate, upstream);
     } catch (thrown) {

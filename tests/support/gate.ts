@@ -75,9 +75,12 @@ export class TestGate implements AsyncDisposable {
     return this.service.reload();
   }
 
-  /** The next record that was not awaited yet and for which `is` holds; throws after 5 s. */
-  async record(is: (record: JournalRecord) => boolean = () => true): Promise<JournalRecord> {
-    const until = performance.now() + RECORD_TIME;
+  /** The next record that was not awaited yet and for which `is` holds; throws after 5 s, or so many ms. */
+  async record(
+    is: (record: JournalRecord) => boolean = () => true,
+    within = RECORD_TIME,
+  ): Promise<JournalRecord> {
+    const until = performance.now() + within;
     for (;;) {
       const found = this.records.find((record) => !this.#taken.has(record) && is(record));
       if (found) {
@@ -86,7 +89,9 @@ export class TestGate implements AsyncDisposable {
       }
       const left = until - performance.now();
       if (left <= 0) {
-        throw new Error(`no such record in 5 s; there are: ${JSON.stringify(this.records.slice(-20))}`);
+        throw new Error(
+          `no such record in ${within} ms; there are: ${JSON.stringify(this.records.slice(-20))}`,
+        );
       }
       await this.#change(left);
     }

@@ -168,7 +168,8 @@ async function forward(opening: Opening): Promise<void> {
   try {
     const socket = await dial([{ host, port }], 5000);
     tuneTcp(socket.fd);
-    new JointRelay(opening.accept().stream, socket, IDLE, { relayed: () => {} }).start();
+    new JointRelay(opening.accept().stream, socket, { open: IDLE, halfOpen: IDLE }, { relayed: () => {} })
+      .start();
   } catch {
     opening.refuse(CONNECT_FAILED, "nobody is there");
   }

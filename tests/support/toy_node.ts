@@ -26,7 +26,7 @@ function through(backend: number, told: (refused?: GateError) => void): Stream {
   new Dial([{ host: "127.0.0.1", port: backend }], 5000, {
     beforeConnect() {},
     stood(upstream) {
-      new SpliceRelay(far, upstream, IDLE, { relayed: () => {} }).start();
+      new SpliceRelay(far, upstream, { open: IDLE, halfOpen: IDLE }, { relayed: () => {} }).start();
       told();
     },
     failed(reason) {

@@ -626,9 +626,15 @@ routes: [{ protocol: ssh, to: ^"10.0.0.1:2" }]`,
   ],
   [
     "a path with a character that has to be escaped",
+    `${WEB}routes: [{ path: ^"/users/a|b", to: "http://h:80" }]`,
+    "routes[0].path",
+    /expected \/users\/a%7Cb: only what/,
+  ],
+  [
+    "a path with a variable",
     `${WEB}routes: [{ path: ^"/users/{id}", to: "http://h:80" }]`,
     "routes[0].path",
-    /expected \/users\/%7Bid%7D: only what/,
+    /\{ regex: '\^\/users\/\[\^\/\]\+\$' \} matches whatever stands there/,
   ],
   [
     "a regular expression with an escape that nothing needs",

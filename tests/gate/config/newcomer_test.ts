@@ -109,6 +109,16 @@ const CASES: readonly (readonly [name: string, text: string, ...said: string[]])
     "u.yaml:2:18 routes[0].path: * is a character as any other here: a prefix is for what is below it too",
   ],
   [
+    "a path with a variable",
+    `${WEB}routes: [{ path: "/v1.0/{id}/x", to: "http://h:1" }, { path: { exact: "/u/:name" }, to: "http://h:2" }]`,
+    `u.yaml:2:18 routes[0].path: expected a path such as /api, without query and dot segments; { regex: '^/v1\\.0/[^/]+/x$' } matches whatever stands there, got "/v1.0/{id}/x"`,
+  ],
+  [
+    "a path with a colon",
+    `${WEB}routes: [{ path: { exact: "/u/:name" }, to: "http://h:1" }]`,
+    "u.yaml:2:18 routes[0].path: a segment with a colon is text as any other here: { regex: '^/u/[^/]+$' } matches whatever stands there",
+  ],
+  [
     "a prefix under its name",
     route('path: { prefix: /api }, to: "http://h:1"'),
     "u.yaml:2:18 routes[0].path: expected either exact or regex",

@@ -1,4 +1,5 @@
 import { parseAuthority, requestedTarget } from "../../../protocols/http/authority.ts";
+import { Exchange } from "../../../protocols/http/exchange.ts";
 import { MessageHead } from "../../../protocols/http/message_head.ts";
 import { parseRequest } from "../../../protocols/http/parse_head.ts";
 import { equal, ok } from "../../support/assert.ts";
@@ -52,7 +53,11 @@ Deno.test("a request is for the host of its target, else of its one Host", () =>
     );
     const head = new MessageHead();
     ok(parseRequest(head, bytes, 0, bytes.length, 4096) === head, target);
-    return requestedTarget(head, bytes);
+    const exchange = new Exchange();
+    exchange.begin(head, bytes);
+    const asked = requestedTarget(head, bytes);
+    equal(exchange.target, asked); // whoever reads it
+    return asked;
   };
   equal(host("/", "A.example:8080"), { host: "a.example", port: 8080 });
   equal(host("http://b.example/x", "a.example"), { host: "b.example", port: 80 });
@@ -60,5 +65,10 @@ Deno.test("a request is for the host of its target, else of its one Host", () =>
   equal(host("https://b.example:81", "a.example"), { host: "b.example", port: 81 });
   equal(host("http://b.example", undefined, "1.0"), { host: "b.example", port: 80 });
   equal(host("/", undefined, "1.0"), undefined);
-  equal(host("/", "1.2.3.999"), undefined);
+  for (const address of ["10.0.0.1", "127.1", "1.2.3.4.", "0x7f.1", "2130706433"]) {
+    ok(host("/", address), address);
+  }
+  for (const name of ["1.example", "3com.example", "1.2.3.4.example", "0xg", "10-0-0-1"]) {
+    equal(host("/", name), { host: name, port: 80 });
+  }
 });

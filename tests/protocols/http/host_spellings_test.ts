@@ -49,6 +49,7 @@ const NEITHER: readonly (readonly [target: string, host: string])[] = [
       "\x00",
       "a.example\x7f",
     ],
+    ...["1.2.3.999", "1.2.3.4.5", "1.2.3.256:80", "1.2.3.08", "0x1.2.3.4.5", "256.1.2.3.", "4294967296"],
     ...["\xef\xbd\x81.example", "a.example\xad", "a.example:+80", "a.example: 80", "http://a.example"],
   ].map((host) => ["/", host] as const),
   ...[

@@ -120,3 +120,16 @@ Deno.test("a gate that stops lets a request end, and idle connections at once", 
   busy.end();
   await drained;
 });
+
+Deno.test("what may go no further takes no upstream, neither a new one nor an idle one", async () => {
+  await using upstream = await rawUpstream((peer) => numbered(() => upstream)(peer));
+  await using gate = await gateTo(upstream.port);
+  await using client = await connect(gate.port("web"));
+  const ends = async (method: string) => {
+    await client.write(`${method} / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n`);
+    return (await readResponse(client)).status;
+  };
+  equal([await ends("OPTIONS"), upstream.peers.length], [501, 0]);
+  equal(await get(client), "0");
+  equal([await ends("TRACE"), await get(client), upstream.peers.length], [501, "0", 1]);
+});
