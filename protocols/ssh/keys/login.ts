@@ -77,11 +77,12 @@ export function admit(login: Login, trusted: Trusted): Admitted | Refusal {
   }
   const shown = asked.certificate ? readCertificate(login.blob) : readPublicKey(login.blob);
   if (shown instanceof Refusal) return shown;
+  const { verify } = trusted;
   const { type, name: algorithm } = asked.algorithm, key = "key" in shown ? shown.key : shown;
   if (key.type !== type) return new Refusal("the key is not of the algorithm it was told");
   const admitted = "key" in shown ? byCertificate(shown, login, trusted) : byKey(shown, login, trusted);
   if (admitted instanceof Refusal) return admitted;
-  return { key, demands: { ...admitted.demands, algorithm, verify: trusted.verify }, grant: admitted.grant };
+  return { key, demands: { ...admitted.demands, algorithm, ...verify && { verify } }, grant: admitted.grant };
 }
 
 type Decided = Pick<Admitted, "demands" | "grant"> | Refusal;
