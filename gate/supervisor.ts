@@ -68,6 +68,7 @@ export class Supervisor implements Owner {
       registrations: options.registrations,
       engine: (number) => this.#engines.alive(number),
       tellAll: (order) => this.#engines.tell(order),
+      log: options.log,
       memory: this.#engines.memory,
     });
     this.#listening = new Listening(options.bind, {
