@@ -194,6 +194,7 @@ export class Admission {
       decider: () => this.#ruling.decider,
       keyLogins: new KeyLogins({
         ruling: () => this.#ruling,
+        questions: this.questions,
         throttle: new Throttle(() => now, "logins"),
         failed: ({ listener, record }) => journal.authFailed(listener, record.protocol),
       }),

@@ -4,6 +4,7 @@
  */
 import type { Target } from "./address.ts";
 import type { Context } from "./engine/openssl_context.ts";
+import type { SignatureCheck } from "./engine/openssl_keys.ts";
 import type { GateError, LimitName } from "./errors.ts";
 import type { Identity } from "./identity/identity.ts";
 import type { Keyring } from "./keyring.ts";
@@ -282,6 +283,8 @@ export interface Logins {
    * refuses this identity, whatever it asks for.
    */
   proved(conn: Conn, identity: Identity, name: string): void;
+  /** isSignedBy on the main thread, where it takes an engine too long. Rejects with GateError as it throws. */
+  isSigned(conn: Conn, check: SignatureCheck): Promise<boolean>;
   /** Somebody showed what does not let him in: it is counted, and after many of them its source has to wait. */
   failed(conn: Conn): void;
   /** Throws GateError "exhausted" where it has. */

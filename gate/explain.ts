@@ -35,7 +35,7 @@ export async function explainCommand(
     const error = `Cannot explain listener ${JSON.stringify(args.listener)}: no such listener`;
     return { text: error, json: { error }, exit: 2 };
   }
-  const decider = new Decider(snapshot, parts.isOwnIp);
+  const decider = new Decider(snapshot, parts.isOwnIp, parts.live);
   const world = { ...parts, resolve: once(parts.resolve), snapshot, decider };
   const seen: Seen[][] = [];
   for (const rules of listeners) {

@@ -7,6 +7,7 @@ import { type AskedNames, dryRun } from "./dry_run.ts";
 import type { GateError } from "./errors.ts";
 import type { Client } from "./explain_client.ts";
 import { FORWARDED_PROTO, type Resolve } from "./explanation.ts";
+import type { LiveRoutes } from "./mesh/live_routes.ts";
 import { networks } from "./networks.ts";
 import type { ListenerRules, Snapshot } from "./snapshot.ts";
 
@@ -20,6 +21,8 @@ export interface ExplainParts {
   readonly serverNameTarget: (name: string) => Target;
   /** Whether an IP address is one of this machine's. */
   readonly isOwnIp: (ip: Ip) => boolean;
+  /** Names that are registered now; absent: none. */
+  readonly live?: LiveRoutes;
 }
 
 /** The same, with what it is about. */
@@ -75,7 +78,7 @@ export async function askedBy(
   const run = await dryRun(name, protocols[name], {
     ...{ bytes, listener: rules.name, protocols: rules.protocols, asksUser: rules.asksUser },
     ...{ limits: snapshot.limits, peer },
-    requests: decider.router.handles(rules.name) ? askedNames(snapshot) : undefined,
+    requests: decider.handles(rules.name) ? askedNames(snapshot) : undefined,
     believes: (address) => {
       const ip = parseIp(address);
       return ip !== undefined && believed.some((cidr) => cidrHas(cidr, ip));

@@ -95,7 +95,10 @@ function explainPlan(decider: Decider, asking: Asking): Step[] {
     answer: miss === undefined ? "yes" : "no",
     why: miss === undefined ? "it matches" : whyMissed(miss),
   }));
-  const routed = decider.router.match(asking) !== undefined;
+  const found = decider.match(asking), routed = found !== undefined;
+  if (found?.live !== undefined) {
+    steps.push({ about: "route", place: found.place, answer: "yes", why: "it is registered now" });
+  }
   const judged = asking.naming === "target" || (asking.naming === "serverName" && !routed);
   if (!judged || asking.target === undefined) return steps;
   return [...steps, ...explainPolicy(decider, asking, routed ? "elsewhere" : "unresolved")];
@@ -178,6 +181,7 @@ async function endpointsOf(
   if (asking.naming === "serverName" && entersAgain(plan.route)) return []; // each request has a route of its own
   const { to, http } = plan.route;
   if (http?.files) return [http.files.directory];
+  if (plan.route.live !== undefined) return to.map(({ target }) => `${formatTarget(target)} mesh`);
   const endpoints: string[] = [];
   for (const { target, secure } of to) {
     const found = (await known(target, resolve)).endpoints.map(formatEndpoint);
@@ -220,7 +224,8 @@ function explainAddresses(decider: Decider, asking: Asking, target: Target, foun
   });
 }
 
-function formatEndpoint({ address, via, layers }: Destination["endpoints"][number]): string {
+function formatEndpoint({ address, via, layers, connected }: Destination["endpoints"][number]): string {
+  if (connected) return `${formatTarget(address)} mesh`;
   const spoken = layers.length > 0 ? ` in ${layers.join(" in ")}` : "";
   return `${formatTarget(address)}${spoken}${via === undefined ? "" : ` by ${formatTarget(via)}`}`;
 }

@@ -3,15 +3,18 @@ import { askingOf } from "./asking.ts";
 import type { Connection } from "./connection.ts";
 import type { Conn, Logins } from "./contracts.ts";
 import type { Decider } from "./decide.ts";
+import type { SignatureCheck } from "./engine/openssl_keys.ts";
 import { atLimit, GateError } from "./errors.ts";
 import { type Identity, supposedIdentity } from "./identity/identity.ts";
 import { lostIdentity } from "./right.ts";
+import type { Questions } from "./questions.ts";
 import type { SshRules } from "./snapshot.ts";
 import type { Throttle } from "./throttle.ts";
 
 export interface KeyLoginsParts {
   /** What holds now. */
   readonly ruling: () => { readonly decider: Decider; readonly snapshot: { readonly ssh?: SshRules } };
+  readonly questions: Pick<Questions, "signed">;
   readonly throttle: Throttle;
   /** Is told of each that failed. */
   readonly failed: (conn: Conn) => void;
@@ -41,6 +44,10 @@ export class KeyLogins implements Logins {
     conn.record.user = name;
     const lost = lostIdentity(conn as Connection, this.#parts.ruling().decider);
     if (lost) throw lost;
+  }
+
+  isSigned({ peer }: Conn, check: SignatureCheck): Promise<boolean> {
+    return this.#parts.questions.signed(check, peer.address);
   }
 
   failed(conn: Conn): void {

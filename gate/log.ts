@@ -94,6 +94,8 @@ export const LOG_EVENTS = {
   endpoint: "an endpoint of a route is left out because it fails, or is back",
   reload: "the configuration was read again: what is different now, or why nothing is",
   certificate: "an authority issued or renewed a certificate, or did not: when it is asked again",
+  name:
+    "somebody was refused a name, or it went over from a connection that is still there: at most once a minute each",
   engine: "an engine thread died, or was started again",
   life: "the gate drains, or stops",
   warning: "something that an operator should know, and that stops nothing",

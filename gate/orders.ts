@@ -2,6 +2,7 @@
 import type { PendingChallenges } from "./acme/pending.ts";
 import type { Target } from "./address.ts";
 import type { Destination } from "./contracts.ts";
+import type { SignatureCheck } from "./engine/openssl_keys.ts";
 import type { Introduction, Signing } from "./keyring.ts";
 import type { AuthorizedKey } from "./identity/logins.ts";
 import type { FilesSite, TokenAnswer, TokenRule } from "./requests.ts";
@@ -83,6 +84,7 @@ export type Answer =
   | { readonly id: number; readonly destination: Destination | undefined }
   | { readonly id: number; readonly login: LoginAnswer }
   | { readonly id: number; readonly token: TokenAnswer | "throttled" }
+  | { readonly id: number; readonly signed: boolean }
   | { readonly id: number; readonly introduction: Introduction }
   | { readonly id: number; readonly signature: Uint8Array }
   | { readonly id: number; readonly printed: Printed }
@@ -129,6 +131,7 @@ export type Question =
   | { readonly ask: "resolve"; readonly target: Target }
   | { readonly ask: "login"; readonly login: Login }
   | { readonly ask: "token"; readonly given: GivenToken }
+  | { readonly ask: "signed"; readonly check: SignatureCheck }
   | { readonly ask: "introduction"; readonly host: Target }
   | { readonly ask: "signature"; readonly signing: Signing }
   | { readonly ask: "print"; readonly reading: Reading };

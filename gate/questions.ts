@@ -16,6 +16,7 @@ import {
   readFailed,
 } from "./orders.ts";
 import { atLimit, GateError } from "./errors.ts";
+import type { SignatureCheck } from "./engine/openssl_keys.ts";
 import { after, now, promiseResolved } from "./engine/loop.ts";
 import { Places } from "./places.ts";
 
@@ -33,6 +34,7 @@ const NOUNS: Readonly<Record<Kind, string>> = {
   resolve: "names",
   login: "passwords",
   token: "tokens",
+  signed: "signatures",
   introduction: "questions for keys",
   signature: "signatures",
   print: "commands",
@@ -52,6 +54,7 @@ export class Questions implements Keyring {
     resolve: new Places(4096, MOST_OF_SOURCE),
     login: new Places(1024, MOST_OF_SOURCE),
     token: new Places(1024, MOST_OF_SOURCE),
+    signed: new Places(1024, MOST_OF_SOURCE),
     introduction: new Places(1024, MOST_OF_SOURCE),
     signature: new Places(1024, MOST_OF_SOURCE),
     print: new Places(32, 8),
@@ -95,6 +98,15 @@ export class Questions implements Keyring {
     const answer = await this.#verify({ ask: "token", given }, given.source);
     if ("token" in answer) return answer.token;
     throw new GateError("internal", "gate", "Cannot verify a token: the answer is about something else");
+  }
+
+  /** As isSignedBy. */
+  async signed(check: SignatureCheck, source: string): Promise<boolean> {
+    const refusal = this.#refusal("signed", source);
+    if (refusal) throw refusal;
+    const answer = await this.#askFor(source, { ask: "signed", check });
+    if ("signed" in answer) return answer.signed;
+    throw new GateError("internal", "gate", "Cannot verify a signature: the answer is about something else");
   }
 
   async introduce(host: Target): Promise<Introduction> {

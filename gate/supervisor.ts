@@ -4,6 +4,7 @@ import type { Target } from "./address.ts";
 import type { Destination, Resolver } from "./contracts.ts";
 import type { TokenAnswer } from "./requests.ts";
 import type { ListeningSocket } from "./engine/bind.ts";
+import type { SignatureCheck } from "./engine/openssl_keys.ts";
 import type { EngineHost } from "./engine_host.ts";
 import { Engines, type EnginesOptions, type Owner } from "./engines.ts";
 import { asGateError, causeChain, type GateError } from "./errors.ts";
@@ -67,6 +68,7 @@ export class Supervisor implements Owner {
       registrations: options.registrations,
       engine: (number) => this.#engines.alive(number),
       tellAll: (order) => this.#engines.tell(order),
+      log: options.log,
       memory: this.#engines.memory,
     });
     this.#listening = new Listening(options.bind, {
@@ -219,6 +221,8 @@ export class Supervisor implements Owner {
         return { login: await login(question.login) };
       case "token":
         return { token: await token(question.given) };
+      case "signed":
+        return { signed: await this.#isSigned(question.check) };
       case "introduction":
         return { introduction: await keyring().introduce(question.host) };
       case "signature":
@@ -226,6 +230,12 @@ export class Supervisor implements Owner {
       case "print":
         return { printed: await print(question.reading) };
     }
+  }
+
+  /** What takes an engine too long. */
+  async #isSigned({ key, hash, signature, data }: SignatureCheck): Promise<boolean> {
+    const { isSignedBy } = await import("./engine/openssl_keys.ts"); // with the first one
+    return isSignedBy(key, hash, signature, data);
   }
 
   /** A reload may end who is asked: then who holds now is asked. */

@@ -1,16 +1,19 @@
 /** `ugate explain`: what a connection would get, and why. */
-import { type Ip, parseIp, sameIp } from "../address.ts";
+import { formatTarget, type Ip, parseIp, sameIp } from "../address.ts";
 import { compileSnapshot } from "../config/compile.ts";
 import type { Configuration } from "../config/configuration.ts";
 import { loadConfiguration } from "../config/load.ts";
 import { absolute } from "../config/source.ts";
+import type { Destination } from "../contracts.ts";
+import { NotConnected } from "../errors.ts";
 import { explainCommand } from "../explain.ts";
 import type { ExplainArgs } from "../explain_client.ts";
 import { UNKNOWN_END } from "../explanation.ts";
-import { meshRules, Registrations } from "../mesh/registrations.ts";
+import { LiveRoutes } from "../mesh/live_routes.ts";
 import type { CertificateRule } from "../snapshot.ts";
 import { protocols, proxyProtocol } from "../../protocols/mod.ts";
 import { serverNameTarget } from "../../protocols/tls/server_name.ts";
+import { type ConnectedNames, connectedNames } from "./connected_names.ts";
 import { discoveryOf } from "./discovery.ts";
 
 export interface ExplainOptions extends Omit<ExplainArgs, "target"> {
@@ -30,10 +33,11 @@ export async function explain(
   target: string | undefined,
   { config: path, json: asJson, ...client }: ExplainOptions,
 ): Promise<number> {
-  const { config, files, warnings } = await loadConfiguration(path, protocols);
+  const { config, credentials, files, warnings } = await loadConfiguration(path, protocols);
   for (const warning of warnings) console.error(`warning: ${warning}`);
   const judged = `judged by ${files.map(absolute).join(", ") || "the built-in configuration"}`;
-  using discovery = discoveryOf(config, new Registrations(meshRules(config)));
+  const connected = await connectedNames(config, credentials);
+  using discovery = discoveryOf(config, connected.mesh);
   const { signal } = new AbortController(); // each source of discovery has a deadline of its own
   const slow = setTimeout(tellSlow, SLOW);
   const snapshot = compileSnapshot(config);
@@ -44,7 +48,8 @@ export async function explain(
       protocols,
       preface: proxyProtocol,
       serverNameTarget,
-      resolve: (target) => discovery.resolve(target, signal),
+      resolve: async (target) => whereConnected(await discovery.resolve(target, signal), connected),
+      live: new LiveRoutes(connected.live),
       isOwnIp: await ownIpTest(),
     },
   ).finally(() => clearTimeout(slow));
@@ -54,6 +59,20 @@ export async function explain(
     console.log(JSON.stringify(json, null, 2));
   } else console.log(`${judged}\n${text.trimEnd()}`);
   return exit;
+}
+
+/** Throws NotConnected where nobody is connected under its name. */
+function whereConnected(
+  found: Destination | undefined,
+  { live, unknown }: ConnectedNames,
+): Destination | undefined {
+  const endpoint = found?.endpoints.find(({ connected }) => connected);
+  if (!endpoint || live.find(endpoint.address)) return found;
+  const state = unknown === undefined
+    ? "it is not connected"
+    : `nobody knows whether it is connected: ${unknown}`;
+  const what = formatTarget(endpoint.address);
+  throw new NotConnected("unreachable", "upstream", `Cannot connect to ${what}: ${state}`);
 }
 
 /** What an authority issues to the running gate. */

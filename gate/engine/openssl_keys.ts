@@ -13,6 +13,14 @@ export type VerifyingKey =
   | { readonly curve: Curve; readonly point: Uint8Array }
   | { readonly pkcs1: Uint8Array };
 
+/** All that isSignedBy has to know: plain data. */
+export interface SignatureCheck {
+  readonly key: VerifyingKey;
+  readonly hash: Hash;
+  readonly signature: Uint8Array;
+  readonly data: Uint8Array;
+}
+
 /** Private keys of this thread that were made and not freed. */
 export const liveSigningKeys = { count: 0 };
 

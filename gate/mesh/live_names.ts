@@ -47,6 +47,11 @@ export class LiveNames {
     return ports?.get(port) ?? (port === SSH ? ports?.get(MESH_SSH) : undefined);
   }
 
+  /** Whether anything of that name is offered. */
+  has(name: string): boolean {
+    return this.#ports.has(name);
+  }
+
   #add(row: LiveRow): void {
     this.#rows.set(row.id, row);
     for (const name of row.names) {

@@ -3,15 +3,18 @@ import { closeAllOf, passOn } from "../engine/owned.ts";
 import { PairMarks } from "../engine/pair_marks.ts";
 import type { EngineHost } from "../engine_host.ts";
 import type { GateError } from "../errors.ts";
+import type { Message } from "../log.ts";
 import { asFailed, type Order, type Report } from "../orders.ts";
 import type { Crossing } from "./crossings.ts";
-import type { Registrations } from "./registrations.ts";
+import { NameLog } from "./name_log.ts";
+import type { Registering, Registrations } from "./registrations.ts";
 
 export interface MeshHostParts {
   readonly registrations: Registrations;
   /** The engine of that number, if it is alive. */
   readonly engine: (number: number) => EngineHost | undefined;
   readonly tellAll: (order: Order) => void;
+  readonly log: (message: Message) => void;
   /** Who owns a descriptor, and pairs of those: memory of all threads. */
   readonly memory: { readonly owners: SharedArrayBuffer; readonly pairs: SharedArrayBuffer };
 }
@@ -24,13 +27,14 @@ const ROWS = 64;
 export class MeshHost {
   readonly #parts: MeshHostParts;
   readonly #marks: PairMarks;
+  readonly #log = new NameLog();
 
   constructor(parts: MeshHostParts) {
     this.#parts = parts;
     this.#marks = new PairMarks(parts.memory.pairs);
     parts.registrations.events = {
       changed: (change) => parts.tellAll({ op: "names", change }),
-      lost: (engine, id, reason) => this.#lost(engine, id, reason),
+      lost: (one, reason) => this.#lost(one, reason),
     };
   }
 
@@ -40,8 +44,9 @@ export class MeshHost {
     if (report.op === "cross") this.#cross(engine, report.engine, report.crossing);
     else if (report.op === "withdraw") registrations.withdraw(report.id);
     else if (report.op === "register") {
-      const { registering } = report;
-      const refused = registrations.register({ ...registering, engine: engine.number });
+      const registering = { ...report.registering, engine: engine.number };
+      const refused = registrations.register(registering);
+      if (refused) this.#say(this.#log.refused(registering, refused.message, performance.now()));
       engine.tell({ op: "registered", id: registering.id, ...refused && { refused: asFailed(refused) } });
     } else return false;
     return true;
@@ -60,8 +65,14 @@ export class MeshHost {
     this.#parts.registrations.forgetEngine(engine);
   }
 
-  #lost(number: number, id: number, reason: GateError): void {
-    this.#parts.engine(number)?.tell({ op: "lost", id, reason: asFailed(reason) });
+  #lost(registering: Registering, reason: GateError): void {
+    const { engine, id } = registering;
+    this.#say(this.#log.takenOver(registering, performance.now()));
+    this.#parts.engine(engine)?.tell({ op: "lost", id, reason: asFailed(reason) });
+  }
+
+  #say(message: Message | undefined): void {
+    if (message) this.#parts.log(message);
   }
 
   /** The descriptor becomes the other engine's; where that is dead it is closed, and who opened the pair sees a reset. */

@@ -48,7 +48,7 @@ export interface MeshEvents {
   /** Engines are to know this. */
   changed(change: LiveChange): void;
   /** Another connection of the same key has it now. */
-  lost(engine: number, id: number, reason: GateError): void;
+  lost(one: Registering, reason: GateError): void;
 }
 
 /** What resolves names of the mesh. */
@@ -117,7 +117,7 @@ export class Registrations implements MeshNames {
     this.#ofConnection.set(asked.connection, this.#count(asked.connection) + 1);
     this.#remember(names[0], names);
     this.#events.changed({ live: [rowOf(registration)], gone: before ? [before.id] : [] });
-    if (before) this.#events.lost(before.engine, before.id, takenOver(before));
+    if (before) this.#events.lost(before, takenOver(before));
     return undefined;
   }
 

@@ -15,8 +15,10 @@ import { SshError } from "./failure.ts";
 import { serveChannels } from "./forwards/mod.ts";
 import { KeepAlive } from "./keep_alive.ts";
 import { SIGNATURE_ALGORITHMS } from "./keys/algorithms.ts";
+import type { SignatureCheck } from "../../gate/engine/openssl_keys.ts";
 import { Refusal } from "./keys/fields.ts";
 import { admit, type Admitted, type Grant } from "./keys/login.ts";
+import type { Verify } from "./keys/signature.ts";
 import * as numbers from "./numbers.ts";
 import type { Served } from "./served.ts";
 import { SESSION, Sessions } from "./session/mod.ts";
@@ -72,10 +74,14 @@ class Visit implements Judge, Served {
     });
   }
 
-  admit(user: string, { algorithm, blob }: ShownKey): Admitted | Refusal {
+  admit(user: string, { algorithm, blob }: ShownKey, verify?: Verify): Admitted | Refusal {
     const { address } = this.conn.peer, source = address === "unix" ? undefined : address;
     const isNamed = (id: string) => this.gate.keyLogins.isNamed(this.conn, keyName(id));
-    return admit({ user, algorithm, blob, source, now: Date.now() }, { ...this.#trust, isNamed });
+    return admit({ user, algorithm, blob, source, now: Date.now() }, { ...this.#trust, isNamed, verify });
+  }
+
+  isSigned(check: SignatureCheck): Promise<boolean> {
+    return this.gate.keyLogins.isSigned(this.conn, check);
   }
 
   verify(token: string): Promise<Omit<Proof, "user"> | Refusal> {

@@ -1,7 +1,10 @@
 /** A gate that people log in to by SSH, its files of keys, and OpenSSH's client of it. */
+import { openssl } from "../../gate/engine/openssl_library.ts";
 import { Child, Folder, type Output, run } from "./child.ts";
 import { startGate, type TestGate } from "./gate.ts";
 import { Keygen, type MadeKey } from "./ssh_keygen.ts";
+
+openssl(); // the main thread of a gate loads it for good with the first costly signature
 
 /** What OpenSSH needs to be told for a server that nobody knows. */
 export const SSH = [

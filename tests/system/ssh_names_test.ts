@@ -6,6 +6,7 @@ import { Child, run, succeed } from "../support/child.ts";
 import { echoRequests, rawUpstream } from "../support/http_peers.ts";
 import { connect, listen, listenEcho, socks, type TestServer } from "../support/net.ts";
 import { pattern } from "../support/pattern.ts";
+import { freePort } from "../../scripts/free_ports.ts";
 import { startSshd } from "../support/servers.ts";
 import { makeCertificate, makeKey, SshGate } from "../support/ssh_gate.ts";
 import { openssl } from "../../gate/engine/openssl_library.ts";
@@ -175,3 +176,36 @@ async function registered(gate: SshGate): Promise<void> {
     await new Promise((later) => setTimeout(later, 50));
   }
 }
+
+Deno.test({
+  name: "explain tells where a name leads, and that nobody is connected under it",
+  ignore,
+  async fn() {
+    const key = await makeKey(), admin = freePort();
+    await using gate = await start([grant(key.line, 443)], 1, `admin: { address: "127.0.0.1:${admin}" }`);
+    const file = await gate.folder.write("explained.yaml", gate.gate.disk.text);
+    const explain = async (...args: string[]) => {
+      const { code, stdout } = await run(Deno.execPath(), [
+        "run",
+        "-A",
+        "main.ts",
+        "explain",
+        "-c",
+        file,
+        ...args,
+      ]);
+      return { code, stdout };
+    };
+    const asked = ["--listener", "proxy", `${PI}:443`];
+    const absent = await explain(...asked);
+    ok(
+      absent.code === 1 && absent.stdout.includes(`Cannot connect to ${PI}:443: it is not connected`),
+      absent.stdout,
+    );
+    await using _node = await gate.stay(key, ["-R", `${PI}:443:127.0.0.1:1`], SUCCESS);
+    const there = await explain(...asked);
+    ok(there.code === 0 && there.stdout.includes(`${PI}:443 mesh`), there.stdout);
+    const sni = await explain("--listener", "edge", "--sni", PI);
+    ok(sni.code === 0 && sni.stdout.includes(`mesh ${PI}:443`), sni.stdout);
+  },
+});

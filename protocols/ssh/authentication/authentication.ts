@@ -1,15 +1,17 @@
 /** User authentication (RFC 4252), of the server: a state machine without I/O. Who may log in its judge says. */
 import { asGateError, GateError } from "../../../gate/errors.ts";
+import type { SignatureCheck } from "../../../gate/engine/openssl_keys.ts";
 import { promiseResolved } from "../../../gate/engine/loop.ts";
 import type { Above, Secured } from "../above.ts";
 import { harmless, malformed, SshError } from "../failure.ts";
 import { Refusal } from "../keys/fields.ts";
 import type { Admitted, Grant } from "../keys/login.ts";
-import { verifySignature } from "../keys/signature.ts";
+import { type Verify, verifySignature } from "../keys/signature.ts";
 import * as numbers from "../numbers.ts";
 import type { Transport } from "../transport.ts";
 import { Reader } from "../wire.ts";
 import * as messages from "./messages.ts";
+import { CostlySignatures, Unverified } from "./costly.ts";
 import type { Request, ShownKey } from "./messages.ts";
 
 /** By what somebody is let in; what holds by then says it again later: see `again`. */
@@ -27,7 +29,10 @@ export interface Judge {
   readonly takesTokens: boolean;
   /** The first keys hold: the time for the login begins. */
   begin(facts: Secured): void;
-  admit(user: string, shown: ShownKey): Admitted | Refusal;
+  /** `verify`: in place of isSignedBy, for signatures of authorities. */
+  admit(user: string, shown: ShownKey, verify?: Verify): Admitted | Refusal;
+  /** isSignedBy, elsewhere. Rejects with GateError. */
+  isSigned(check: SignatureCheck): Promise<boolean>;
   /** Who gave this token. Rejects with GateError where nobody can tell now. */
   verify(token: string): Promise<Omit<Proof, "user"> | Refusal>;
   /** The last word; undefined: he is in. */
@@ -49,7 +54,10 @@ const MOST_WAITING = 8;
 /** Reasons that are told in the log. */
 const MOST_TOLD = 4;
 
-const reader = new Reader();
+/** Of an authority, and of who logs in. */
+const MOST_COSTLY = 2;
+
+const reader = new Reader(), costly = new CostlySignatures();
 
 export class Authentication implements Above {
   /** Set before anything comes. */
@@ -130,8 +138,30 @@ export class Authentication implements Above {
     this.#greeted = true;
   }
 
-  #byKey(request: Request, shown: ShownKey): void {
-    const { user } = request, admitted = this.#judge.admit(user, shown);
+  /** `tries`: what was verified elsewhere so far. */
+  #byKey(request: Request, shown: ShownKey, tries = 0): void {
+    try {
+      this.#judgeKey(request, shown);
+    } catch (thrown) {
+      if (!(thrown instanceof Unverified) || tries >= MOST_COSTLY) throw thrown;
+      this.#later(this.#settled(thrown), () => this.#byKey(request, shown, tries + 1));
+    }
+  }
+
+  /** Main has said whether the signature is right. Rejects with GateError. */
+  async #settled(unverified: Unverified): Promise<void> {
+    try {
+      costly.learn(unverified, await this.#judge.isSigned(unverified.check));
+    } catch (thrown) {
+      const reason = asGateError(thrown);
+      if (reason.failure !== "malformed") throw reason;
+      costly.learn(unverified, false); // no signature, or no key, at all
+    }
+  }
+
+  /** Throws Unverified. */
+  #judgeKey(request: Request, shown: ShownKey): void {
+    const { user } = request, admitted = this.#judge.admit(user, shown, costly.verify);
     if (admitted instanceof Refusal) return this.#refuse(admitted.why);
     if (!shown.signature) return this.transport.send(messages.wouldDo(shown));
     const { key, demands, grant } = admitted;
@@ -151,11 +181,16 @@ export class Authentication implements Above {
 
   #byToken({ user }: Request, token: string | undefined): void {
     if (token === undefined) return this.#refuse("it wants to change a password");
+    this.#later(this.#judge.verify(token), (proof) => {
+      if (proof instanceof Refusal) this.#refuseWrong(proof.why);
+      else this.#welcome({ user, ...proof });
+    });
+  }
+
+  /** What comes meanwhile waits. */
+  #later<T>(answer: Promise<T>, act: (answer: T) => void): void {
     this.#busy = true;
-    this.#judge.verify(token).then((proof) => {
-      if (proof instanceof Refusal) this.#goOn(() => this.#refuseWrong(proof.why));
-      else this.#goOn(() => this.#welcome({ user, ...proof }));
-    }, (thrown) => {
+    answer.then((answer) => this.#goOn(() => act(answer)), (thrown) => {
       this.#goOn(() => {
         throw asGateError(thrown);
       });

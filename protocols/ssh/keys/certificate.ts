@@ -2,7 +2,7 @@
 import { certifiedType } from "./algorithms.ts";
 import { type Constraints, readCritical, readExtensions } from "./certificate_options.ts";
 import { fingerprint, type PublicKey, readKeyFields, readPublicKey } from "./public_key.ts";
-import { verifySignature } from "./signature.ts";
+import { type Verify, verifySignature } from "./signature.ts";
 import { type Fields, readWhole, Refusal, required } from "./fields.ts";
 
 export interface Certificate {
@@ -97,10 +97,15 @@ export interface Asked {
   readonly now: number;
   /** One of its principals has to be this one; absent: who asks looks at them. */
   readonly principal?: string;
+  /** See Demands. */
+  readonly verify?: Verify;
 }
 
 /** Why it is not to be believed, whoever its authority is; undefined: it is. The signature is the last to be looked at. */
-export function whyNot(certificate: Certificate, { kind, now, principal }: Asked): Refusal | undefined {
+export function whyNot(
+  certificate: Certificate,
+  { kind, now, principal, verify }: Asked,
+): Refusal | undefined {
   const { validAfter, validBefore, principals, constraints } = certificate;
   if (certificate.kind !== kind) return new Refusal(`it is the certificate of a ${certificate.kind}`);
   if (now < validAfter) return new Refusal("it is not valid yet");
@@ -115,7 +120,7 @@ export function whyNot(certificate: Certificate, { kind, now, principal }: Asked
     return new Refusal(`it has the critical option ${constraints.names[0]}, which is for users`);
   }
   const { authority, signature, signed } = certificate;
-  const verified = verifySignature(authority, signature, signed, { touch: false });
+  const verified = verifySignature(authority, signature, signed, { touch: false, verify });
   return verified === true ? undefined : new Refusal(`its authority did not sign it: ${verified.why}`);
 }
 

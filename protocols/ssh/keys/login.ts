@@ -17,7 +17,7 @@ import { Refusal } from "./fields.ts";
 import { keyText } from "./lines.ts";
 import { fingerprint, keyId, type PublicKey, readPublicKey } from "./public_key.ts";
 import type { Revocations } from "./revoked.ts";
-import type { Demands } from "./signature.ts";
+import type { Demands, Verify } from "./signature.ts";
 import { isMeantSource } from "./sources.ts";
 
 /** Who asks, and with what. */
@@ -40,6 +40,8 @@ export interface Trusted {
   readonly revoked: Pick<Revocations, "ofKey" | "ofCertificate">;
   /** Whether an allow rule names this ID: then its key is believed without standing in any file. */
   readonly isNamed: (id: string) => boolean;
+  /** See Demands. */
+  readonly verify?: Verify;
 }
 
 /** What somebody may who has logged in: policy may narrow it further, and grants the rest. */
@@ -75,11 +77,12 @@ export function admit(login: Login, trusted: Trusted): Admitted | Refusal {
   }
   const shown = asked.certificate ? readCertificate(login.blob) : readPublicKey(login.blob);
   if (shown instanceof Refusal) return shown;
+  const { verify } = trusted;
   const { type, name: algorithm } = asked.algorithm, key = "key" in shown ? shown.key : shown;
   if (key.type !== type) return new Refusal("the key is not of the algorithm it was told");
   const admitted = "key" in shown ? byCertificate(shown, login, trusted) : byKey(shown, login, trusted);
   if (admitted instanceof Refusal) return admitted;
-  return { key, demands: { ...admitted.demands, algorithm }, grant: admitted.grant };
+  return { key, demands: { ...admitted.demands, algorithm, ...verify && { verify } }, grant: admitted.grant };
 }
 
 type Decided = Pick<Admitted, "demands" | "grant"> | Refusal;
@@ -106,7 +109,7 @@ function byKey(key: PublicKey, login: Login, { keys, revoked, isNamed }: Trusted
 function byCertificate(
   certificate: Certificate,
   login: Login,
-  { keys, authorities, revoked }: Trusted,
+  { keys, authorities, revoked, verify }: Trusted,
 ): Decided {
   const what = `the certificate ${describeCertificate(certificate)}`,
     { authority, constraints } = certificate;
@@ -128,6 +131,7 @@ function byCertificate(
     kind: "user",
     now: login.now,
     principal: listed ? undefined : login.user,
+    verify,
   });
   if (why) return new Refusal(`${what}: ${why.why}`);
   if (constraints.sourceAddress && !isMeantSource(constraints.sourceAddress, login.source)) {

@@ -6,6 +6,8 @@ import { type SignatureAlgorithm, signatureAlgorithm } from "./algorithms.ts";
 import { type Ed25519Key, pkcs1Of, type PublicKey, tagged } from "./public_key.ts";
 import { concat, type Fields, readWhole, Refusal, sha256, strings, unsigned } from "./fields.ts";
 
+export type Verify = typeof isSignedBy;
+
 /** What is asked of a signature. */
 export interface Demands {
   /** The name that was agreed on, as `rsa-sha2-512`; absent: any that the key can make. */
@@ -14,6 +16,8 @@ export interface Demands {
   readonly touch?: boolean;
   /** Of a security key: that it knew who touched it, by a PIN or a finger. Absent: false. */
   readonly verified?: boolean;
+  /** In place of isSignedBy: who knows of costly ones already, or wants to know. What it throws is passed on. */
+  readonly verify?: Verify;
 }
 
 const MOST_NAME = 64;
@@ -56,7 +60,7 @@ export function verifySignature(
     if (demands.verified && !(flags & VERIFIED)) return new Refusal("the security key did not ask who it is");
   }
   const signed = application === undefined ? data : bySecurityKey(application, parts, data);
-  const right = isRight(key, parts, signed);
+  const right = isRight(key, parts, signed, demands.verify);
   if (right instanceof Refusal) return right;
   return right || new Refusal("the signature is not that of the key");
 }
@@ -81,15 +85,22 @@ function bySecurityKey(application: string, { flags, counter }: Parts, data: Uin
   return concat(sha256(new TextEncoder().encode(application)), Uint8Array.of(flags), count, sha256(data));
 }
 
-function isRight(key: PublicKey, { algorithm, value }: Parts, data: Uint8Array): boolean | Refusal {
+function isRight(
+  key: PublicKey,
+  { algorithm, value }: Parts,
+  data: Uint8Array,
+  verify: Verify = isSignedBy,
+): boolean | Refusal {
   const { hash = "sha256" } = algorithm;
   try {
     if (key.kind === "rsa") {
-      return isSignedBy({ pkcs1: pkcs1Of(key) }, hash, asLongAs(value, key.modulus), data);
+      return verify({ pkcs1: pkcs1Of(key) }, hash, asLongAs(value, key.modulus), data);
     }
     if (key.kind === "ed25519") return value.length === ED25519_OCTETS && verifyEd25519(key, value, data);
     const signature = readWhole(value, derOfEcdsa);
-    return signature instanceof Refusal ? signature : isSignedBy(key, hash, signature, data);
+    return signature instanceof Refusal
+      ? signature
+      : verify({ curve: key.curve, point: key.point }, hash, signature, data);
   } catch (thrown) {
     if (thrown instanceof GateError && thrown.failure === "malformed") return new Refusal(thrown.message);
     throw thrown;

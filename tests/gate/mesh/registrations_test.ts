@@ -12,7 +12,7 @@ const LONG = "a".repeat(63), LONGEST = `${`${LONG}.`.repeat(3)}${"b".repeat(253 
 function make(given: Partial<ConstructorParameters<typeof Registrations>[0]> = {}) {
   const registrations = new Registrations({ domain: "", node: "gate", hosts: [], granted: [], ...given });
   const changes: LiveChange[] = [], lost: number[] = [];
-  registrations.events = { changed: (change) => changes.push(change), lost: (_engine, id) => lost.push(id) };
+  registrations.events = { changed: (change) => changes.push(change), lost: ({ id }) => lost.push(id) };
   let id = 0;
   /** The refusal's words, or nothing. */
   const register = (name: string, { port = 443, identity = alice, connection = 1, engine = 0 } = {}) =>
