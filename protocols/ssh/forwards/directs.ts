@@ -27,6 +27,7 @@ export class Directs {
   open(opening: Opening): void {
     const target = readDirect(opening.type, opening.from);
     if (!target) return opening.refuse(CONNECT_FAILED, "expected a host and a port, or a path");
+    if (this.#served.conn.stopping) return opening.refuse(SHORTAGE, "the gate stops");
     if (this.#pending >= MOST_PENDING) {
       this.#served.gate.hit("channels");
       return opening.refuse(SHORTAGE, "too many channels wait to be opened");
