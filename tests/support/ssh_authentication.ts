@@ -1,6 +1,5 @@
 /** A server's authentication over a bridge, judged by the test; and requests as clients write them. */
-import type { SignatureCheck } from "../../gate/engine/openssl_keys.ts";
-import { isSignedBy } from "../../gate/engine/openssl_keys.ts";
+import { isSignedBy, type SignatureCheck } from "../../gate/engine/openssl_keys.ts";
 import type { GateError } from "../../gate/errors.ts";
 import { Authentication, type Judge, type Proof } from "../../protocols/ssh/authentication/authentication.ts";
 import { type ShownKey, signedData } from "../../protocols/ssh/authentication/messages.ts";
@@ -10,7 +9,7 @@ import type { Admitted, Grant } from "../../protocols/ssh/keys/login.ts";
 import { readPublicKey } from "../../protocols/ssh/keys/public_key.ts";
 import { USERAUTH_REQUEST } from "../../protocols/ssh/numbers.ts";
 import { encoded } from "../../protocols/ssh/wire.ts";
-import { Bridge, Observer } from "./ssh_transport.ts";
+import { Bridge, type Observer } from "./ssh_transport.ts";
 
 export const grantOf = (by: string): Grant => ({
   identity: { name: "key:X", names: ["key:X"], proof: "ssh key" },
