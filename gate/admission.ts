@@ -215,6 +215,7 @@ export class Admission {
       admit: (stream, peer, entrance) => this.#admit(stream, peer, entrance),
       branches: this.#branches,
       names: () => this.#ruling.snapshot,
+      entries: () => this.#entries.values(),
     });
   }
 

@@ -350,6 +350,11 @@ export interface Gate {
   readonly domain: string;
   /** This gate's own name below `node.domain`; absent: it has none that others could know. */
   readonly ownName?: string;
+  /**
+   * The port where others come in who speak this: the usual one where there is one, else the connection's own, else
+   * another; undefined: nobody is heard who does.
+   */
+  doorFor(protocol: string, usual: number, conn: Conn): number | undefined;
   /** Counts a limit that bit, and ended nothing. */
   hit(limit: LimitName): void;
   /** MOVES `inner`: it is sniffed like any other stream. */

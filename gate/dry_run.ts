@@ -176,6 +176,8 @@ class DryGate implements Gate {
     return { ...nobody, id, listener, protocol, up: 0, down: 0 };
   }
 
+  doorFor(): undefined {}
+
   visits(): Disposable {
     return { [Symbol.dispose]: () => {} };
   }

@@ -27,6 +27,7 @@ import type {
   TokenRule,
 } from "./requests.ts";
 import type { Stream } from "./streams.ts";
+import { doorFor } from "./doors.ts";
 import { copyBytes } from "./engine/copy.ts";
 import { JointRelay } from "./engine/joint_relay.ts";
 import { after } from "./engine/loop.ts";
@@ -34,7 +35,7 @@ import { MOST_DEPTH } from "./engine/own_dials.ts";
 import type { Inspect } from "./engine/relay.ts";
 import { Socket } from "./engine/socket.ts";
 import { SpliceRelay } from "./engine/splice_relay.ts";
-import type { Entrance } from "./entry.ts";
+import type { Entrance, Entry } from "./entry.ts";
 import type { Errands } from "./errands.ts";
 import { asGateError, atLimit, GateError, type LimitName } from "./errors.ts";
 import { nodeStatus } from "./node_status.ts";
@@ -78,6 +79,7 @@ export interface GateParts {
   /** Counts, sniffs and serves a stream that came in. */
   readonly admit: (stream: Stream, peer: Peer, entrance: Entrance) => void;
   readonly branches: Branches;
+  readonly entries: () => Iterable<Entry>;
   readonly names: () => Pick<Snapshot, "domain" | "ownName">;
 }
 
@@ -112,6 +114,10 @@ export class EngineGate implements Gate {
 
   get domain(): string {
     return this.#parts.names().domain;
+  }
+
+  doorFor(protocol: string, usual: number, conn: Conn): number | undefined {
+    return doorFor(protocol, usual, conn as Connection, this.#parts.entries());
   }
 
   get ownName(): string | undefined {

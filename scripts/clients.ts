@@ -26,6 +26,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   puttygen: "putty-tools",
   python3: "python3",
   script: "bsdutils",
+  sftp: "openssh-client",
   slowhttptest: "slowhttptest",
   socat: "socat",
   ssh: "openssh-client",

@@ -45,6 +45,8 @@ export interface Script {
   readonly listen?: (address: Target) => GateError | undefined;
   /** Why a registration is refused; undefined: it is granted. */
   readonly offer?: (offer: Offer) => GateError | undefined;
+  /** Where whatever its connection's listener speaks comes in. */
+  readonly port?: number;
   /** What a command prints; without, it fails. */
   readonly print?: (reading: Reading) => Printed | Promise<Printed>;
 }
@@ -171,6 +173,10 @@ export class FakeGate implements Gate {
   /** Granted, unless the script refuses. */
   node(conn: Conn): NodeStatus {
     return nodeStatus({ id: conn.id, names: Array.from(this.offers, ({ name, port }) => `${name}:${port}`) });
+  }
+
+  doorFor(protocol: string, _usual: number, { protocols }: Conn): number | undefined {
+    return protocols.includes(protocol) ? this.#script.port : undefined;
   }
 
   visits(_conn: Conn, hear: (visit: Visit) => void): Disposable {

@@ -1,6 +1,7 @@
 /** The gate as `ugate run` serves, without what a process has beside it: no state on disk, no systemd. */
 import { discoveryOf } from "../../gate/commands/discovery.ts";
 import { keyringOf } from "../../gate/commands/keyring.ts";
+import { print } from "../../gate/commands/print.ts";
 import { listenOn } from "../../gate/engine/bind.ts";
 import { nodeIdentity } from "../../gate/identity/node_identity.ts";
 import { Service, type ServiceParts } from "../../gate/service.ts";
@@ -19,7 +20,10 @@ export async function startService(
     keyringOf,
     bind: ({ address }) => listenOn(address),
     formatOf: () => "json",
-    print: () => Promise.reject(new Error("nothing is to be printed")),
+    print: (reading, operations, { node }, { node: given }) => {
+      const identity = () => nodeIdentity({ state: node.state, domain: node.domain, given });
+      return print(reading, { operations, node, identity });
+    },
     node: ({ config: { node: { state, domain } }, credentials: { node } }) =>
       nodeIdentity({ state, domain, given: node }),
     acmeWorker: () => new Worker(new URL("../../gate/threads/acme.ts", import.meta.url), { type: "module" }),

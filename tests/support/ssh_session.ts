@@ -91,7 +91,7 @@ export class World implements Disposable {
   #client!: Connection;
 
   private constructor(script: Script) {
-    this.gate = new FakeGate(script);
+    this.gate = new FakeGate({ port: 443, ...script });
     this.conn = {
       ...fakeConn(memoryPair()[0], { protocols: ["tls", "http", "ssh"] }),
       localAddress: { host: "gate.example", port: 443 },

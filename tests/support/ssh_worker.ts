@@ -189,7 +189,11 @@ function ownerOf({ grant, names }: NonNullable<SshOrder["sessions"]>): Owner {
   };
   const tell = ({ verb, json, columns }: Reading) =>
     Promise.resolve({ text: `${verb} ${json} ${columns}\nover\n`, code: 0 });
-  return { conn, gate: { node: () => nodeStatus({ names }), visits, tell }, grant };
+  return {
+    conn,
+    gate: { node: () => nodeStatus({ names }), visits, tell, doorFor: (_protocol, usual) => usual },
+    grant,
+  };
 }
 
 /** Somebody came who would move the cursor. */

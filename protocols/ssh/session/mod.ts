@@ -37,5 +37,6 @@ const UNKNOWN = { host: "GATE", port: 22 };
 
 function hereOf({ conn, gate }: Owner): Here {
   const { host, port } = conn.localAddress ?? UNKNOWN;
-  return { host: gate.ownName ?? host, port, protocols: conn.protocols };
+  const doorFor: Here["doorFor"] = (protocol, usual) => gate.doorFor(protocol, usual, conn);
+  return { host: gate.ownName ?? host, port, doorFor };
 }

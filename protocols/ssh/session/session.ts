@@ -20,7 +20,7 @@ import type { Here } from "./ways.ts";
 /** Whose session it is. */
 export interface Owner {
   readonly conn: Conn;
-  readonly gate: Pick<Gate, "node" | "visits" | "tell" | "ownName">;
+  readonly gate: Pick<Gate, "node" | "visits" | "tell" | "ownName" | "doorFor">;
   readonly grant: Pick<Grant, "pty" | "command" | "role">;
 }
 

@@ -1,13 +1,13 @@
 /** How what a connection offers is reached by others, as they would write it. */
-import { formatTarget, type Target } from "../../../gate/address.ts";
+import { formatTarget } from "../../../gate/address.ts";
 
-/** Where the gate is for its clients: as this one reached it, and what it speaks there. */
+/** Where the gate is for its clients: as this one reached it, and where it hears others. */
 export interface Here {
   /** The gate's own name, where it has one; else its address. */
   readonly host: string;
   readonly port: number;
-  /** Registry names. */
-  readonly protocols: readonly string[];
+  /** As Gate has it, for this client. */
+  readonly doorFor: (protocol: string, usual: number) => number | undefined;
 }
 
 /** A name with its port, and the way there. */
@@ -18,7 +18,12 @@ export interface Way {
   readonly how: string;
 }
 
-const SSH = 22, HTTP = 80, HTTPS = 443;
+const SSH = 22;
+/** By their usual ports: what a browser calls them, and the registry. */
+const WEB: Readonly<Record<number, { readonly kind: string; readonly protocol: string } | undefined>> = {
+  80: { kind: "http", protocol: "http" },
+  443: { kind: "https", protocol: "tls" },
+};
 /** What port 0 stands for. */
 const NODE_SSH = 15022;
 
@@ -26,16 +31,12 @@ const NODE_SSH = 15022;
 export function wayTo(name: string, here: Here): Way {
   const at = name.lastIndexOf(":"), host = name.slice(0, at), port = Number(name.slice(at + 1));
   if (port === SSH || port === NODE_SSH) return { kind: "ssh", how: `ssh -J ${jump(here)} ${host}` };
-  if (port === HTTPS && here.protocols.includes("tls")) return url("https", host, here, HTTPS);
-  if (port === HTTP && here.protocols.includes("http")) return url("http", host, here, HTTP);
+  const web = WEB[port], door = web && here.doorFor(web.protocol, port);
+  if (door) return { kind: web.kind, how: `${web.kind}://${host}${door === port ? "" : `:${door}`}` };
   const own = port < 1024 ? port + 8000 : port; // below, only root may listen
   return { kind: String(port), how: `ssh -N -L ${own}:${host}:${port} ${login(here)}` };
 }
 
-const url = (kind: string, host: string, { port }: Here, usual: number): Way => (
-  { kind, how: `${kind}://${host}${port === usual ? "" : `:${port}`}` }
-);
-
-const jump = ({ host, port }: Here): string => port === SSH ? host : formatTarget({ host, port } as Target);
+const jump = ({ host, port }: Here): string => port === SSH ? host : formatTarget({ host, port });
 
 const login = ({ host, port }: Here): string => port === SSH ? host : `-p ${port} ${host}`;
