@@ -98,9 +98,9 @@ export class Census {
       (perSource === Infinity || this.#countSource(connection, number + 1, perSource, "listenerPerSource"));
   }
 
-  /** What it speaks is known: a waiting one needs a slot that is for this protocol. */
+  /** What it speaks is known, or is another protocol now: it needs a slot that is for this one. Throws GateError. */
   toldApart(connection: Connection, protocol: string): void {
-    if (!this.#waiting.delete(connection)) return;
+    this.#waiting.delete(connection);
     const place = this.#counted.assign(connection.place, protocol);
     if (place === undefined) {
       this.hit("connections");

@@ -73,7 +73,7 @@ export interface GateParts {
   readonly pool: UpstreamPool;
   readonly rates: RateLimits;
   readonly errands: Errands;
-  readonly census: Pick<Census, "hit">;
+  readonly census: Pick<Census, "hit" | "toldApart">;
   /** Somebody gave a wrong password. */
   readonly authFailed: (conn: Conn) => void;
   /** Counts, sniffs and serves a stream that came in. */
@@ -226,6 +226,7 @@ export class EngineGate implements Gate {
   async handOver(conn: Conn, protocol: string): Promise<void> {
     const connection = conn as Connection, { record } = connection;
     connection.leaveMessages();
+    this.#parts.census.toldApart(connection, protocol);
     record.protocol = protocol;
     await this.#parts.protocols[protocol].serve!(connection, this);
   }

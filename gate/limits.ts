@@ -53,15 +53,19 @@ export class ConnectionLimits {
     return place === WAITING;
   }
 
-  /** The slot of a connection that was found to speak `protocol`; undefined: there is none for it. */
+  /**
+   * The slot of a connection that speaks `protocol` from now on, where it waited to be told apart or spoke another one
+   * before; undefined: there is none for it.
+   */
   assign(place: Place, protocol: string): Place | undefined {
-    if (place !== WAITING) return place;
+    if (place === GENERAL) return place;
     const own = this.#reserved.find((reserved) => reserved.protocol === protocol);
+    if (own && place === FIRST_RESERVED + own.number) return place;
     let assigned: Place | undefined;
     if (own && this.#add(FIRST_RESERVED + own.number, own.slots)) {
       assigned = FIRST_RESERVED + own.number;
     } else if (this.#add(GENERAL, this.#general)) assigned = GENERAL;
-    if (assigned !== undefined) this.release(WAITING);
+    if (assigned !== undefined) this.release(place);
     return assigned;
   }
 

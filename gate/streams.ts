@@ -48,6 +48,8 @@ export interface Stream extends Disposable {
 
 /** A stream without promises: synchronous, never waits, calls nothing of its taker from inside its own methods. */
 export interface Joint {
+  /** Something of the peer waits that nobody looked at, events apart: asks the kernel where there is a socket below. */
+  readonly hasSpoken?: boolean;
   /** What the peer sends goes to `to`, held bytes first; after `bytes` it stops. */
   join(to: Taker, bytes?: number): void;
   /**

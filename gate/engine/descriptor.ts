@@ -13,6 +13,7 @@ import {
   EPOLLOUT,
   EPOLLPRI,
   EPOLLRDHUP,
+  MSG_PEEK,
 } from "./layout.ts";
 import { errnoName, ETIMEDOUT, MSG_NOSIGNAL, SHUT_WR } from "./layout.ts";
 import { again, promiseResolved, unwatch, watch, type Watcher } from "./loop.ts";
@@ -26,6 +27,8 @@ export interface Mover {
   /** The socket was aborted from outside. */
   gone(socket: Descriptor, reason: GateError): void;
 }
+
+const glance = new Uint8Array(1);
 
 export class Descriptor implements Watcher {
   /** -1 once closed or given away. */
@@ -128,6 +131,15 @@ export class Descriptor implements Watcher {
       if (code !== EAGAIN) throw this.failure(code, "read");
       this.readable = false;
       return -1;
+    }
+  }
+
+  /** Asks the kernel, whatever events told: there are bytes, an end or an error. */
+  get hasSpoken(): boolean {
+    try {
+      return this.hungUp || this.recv(glance, MSG_PEEK) >= 0;
+    } catch {
+      return true;
     }
   }
 

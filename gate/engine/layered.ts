@@ -13,6 +13,7 @@ import { needed } from "./look.ts";
  * in between, for a look delivers nothing.
  */
 export interface Core {
+  readonly hasSpoken?: boolean;
   /** What comes goes to `to`. Called once, before anything came. Whom `to` is told that it broke is closed below. */
   attach(to: Taker): void;
   /** Under headers of its own a layer asks below for so much more, `least` too. */
@@ -51,6 +52,11 @@ export class Layered implements Stream {
   get isQuiet(): boolean {
     const { queue, ended, reason } = this.#inbox;
     return queue.size === 0 && !ended && !reason && !this.#closed;
+  }
+
+  /** Something waits to be read, or would if the layer looked below now. */
+  get hasSpoken(): boolean {
+    return !this.isQuiet || (this.#core.hasSpoken ?? false);
   }
 
   /** The time for first bytes is over: looks go on with the phase "late". */
@@ -227,6 +233,10 @@ class LayeredJoint implements Joint {
     this.#core = core;
     this.#inbox = inbox;
     this.#back = back;
+  }
+
+  get hasSpoken(): boolean {
+    return this.#inbox.queue.size > 0 || (this.#core.hasSpoken ?? false);
   }
 
   join(to: Taker, bytes = Infinity): void {

@@ -55,6 +55,10 @@ export class RawJoint implements Joint, Mover {
     socket.mover = this;
   }
 
+  get hasSpoken(): boolean {
+    return this.#held.length > 0 || this.#socket.hasSpoken;
+  }
+
   join(to: Taker, bytes = Infinity): void {
     this.#taker = to;
     this.#left = bytes;

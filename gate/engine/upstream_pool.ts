@@ -7,7 +7,6 @@ import type { Joint, Stream, Taker } from "../streams.ts";
 import { GateError } from "../errors.ts";
 import type { Expiring } from "./deadlines.ts";
 import type { Mover } from "./descriptor.ts";
-import { MSG_PEEK } from "./layout.ts";
 import { Layered } from "./layered.ts";
 import { deadlines, now } from "./loop.ts";
 import { Socket } from "./socket.ts";
@@ -18,8 +17,6 @@ const MOST_IDLE_OF_KIND = 1024, MOST_IDLE = 4096;
 const IDLE_TIME = 60_000, LONGEST_LIFE = 600_000;
 /** Kinds of which none is idle, beyond one for each that is. */
 const MOST_EMPTY = 64;
-
-const glance = new Uint8Array(1);
 
 /** One upstream connection that may serve several messages. Idle, it ends as soon as anything happens to it. */
 export class PooledUpstream implements Mover, Expiring, Taker {
@@ -66,7 +63,7 @@ export class PooledUpstream implements Mover, Expiring, Taker {
     if (stream instanceof Socket) stream.mover = undefined;
     else this.stream = this.#joint!.leave();
     this.#joint = undefined;
-    if (!(stream instanceof Socket) || (!stream.hungUp && !this.#hasSpoken(stream))) return true;
+    if (!(stream instanceof Socket || stream instanceof Layered) || !stream.hasSpoken) return true;
     this.close();
     return false;
   }
@@ -123,16 +120,7 @@ export class PooledUpstream implements Mover, Expiring, Taker {
     if (stream instanceof Layered) return stream.isQuiet; // a joint would tell of it in the next turn
     if (!(stream instanceof Socket)) return stream.joint !== undefined;
     if (stream.fd < 0 || stream.hungUp || stream.held.length > 0 || stream.mover) return false;
-    return !stream.readable || !this.#hasSpoken(stream);
-  }
-
-  /** Asks the kernel: bytes, an end or an error; none of them leaves it quiet. */
-  #hasSpoken(socket: Socket): boolean {
-    try {
-      return socket.recv(glance, MSG_PEEK) >= 0;
-    } catch {
-      return true;
-    }
+    return !stream.readable || !stream.hasSpoken;
   }
 
   #watch(): void {

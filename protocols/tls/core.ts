@@ -66,6 +66,10 @@ export class TlsCore implements Core {
 
   // The core: what the stream above does.
 
+  get hasSpoken(): boolean {
+    return this.#lower.hasSpoken ?? false;
+  }
+
   attach(to: Taker): void {
     this.#upper = to;
     this.#lower.join(this.#incoming);

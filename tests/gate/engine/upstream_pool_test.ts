@@ -1,27 +1,31 @@
-import type { Socket } from "../../../gate/engine/socket.ts";
 import { PooledUpstream, UpstreamPool } from "../../../gate/engine/upstream_pool.ts";
 import type { Stream } from "../../../gate/streams.ts";
 import { equal, ok } from "../../support/assert.ts";
 import { onLoop } from "../../support/on_loop.ts";
+import { tlsOver } from "../../support/tls_pairs.ts";
 import { SUBJECTS } from "../../support/stream_pairs.ts";
 
 const pooled = (stream: Stream, kind = "a") => new PooledUpstream(kind, stream, undefined, "", false);
 
-Deno.test("what an upstream says between two messages is seen before the loop tells of it: it is used by nobody", () =>
-  onLoop(async () => {
-    for (const farewell of ["HTTP/1.1 200 OK\r\n\r\n", undefined]) {
-      const pool = new UpstreamPool(), [peer, socket] = await SUBJECTS.TCP.pair();
-      pool.keep(pooled(socket));
-      const kept = pool.take("a");
-      equal(kept?.stream, socket);
-      pool.keep(kept!);
-      if (farewell) await peer.write(new TextEncoder().encode(farewell)); // no turn of the loop follows
-      else await peer.closeWrite();
-      equal(pool.take("a"), undefined);
-      equal([pool.size, (socket as Socket).fd], [0, -1]);
-      peer[Symbol.dispose]();
-    }
-  }));
+const PAIRS = { "in clear": SUBJECTS.TCP.pair, "over TLS": () => tlsOver(SUBJECTS.TCP.pair) };
+for (const [way, pair] of Object.entries(PAIRS)) {
+  Deno.test(`${way}: what an upstream says between two messages is seen before the loop tells of it`, () =>
+    onLoop(async () => {
+      for (const farewell of [new Uint8Array(40_000), undefined]) { // TLS gathers what is less until the turn's end
+        const pool = new UpstreamPool(), [stream, peer] = await pair();
+        peer.write(new Uint8Array(1)); // behind a ticket, over TLS
+        await stream.read(new Uint8Array(1));
+        pool.keep(pooled(stream));
+        const kept = pool.take("a");
+        equal(kept?.stream, stream);
+        pool.keep(kept!);
+        if (farewell) peer.write(farewell); // no turn of the loop follows
+        else peer.closeWrite();
+        equal([pool.take("a"), pool.size], [undefined, 0]);
+        peer[Symbol.dispose]();
+      }
+    }));
+}
 
 Deno.test("kinds that are gone are forgotten, those of which one is idle are not", () =>
   onLoop(async () => {

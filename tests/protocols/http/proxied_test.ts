@@ -356,3 +356,31 @@ Deno.test("these requests have a route of their own in the numbers", async () =>
     ["proxy", 0, 1, 1],
   ]);
 });
+
+Deno.test("a CONNECT behind other requests gives back the slot that was for requests, or finds none", async () => {
+  await using echo = await listenEcho();
+  await using backend = await rawUpstream(echoRequests);
+  await using gate = await startGate(`
+listeners: { proxy: { address: "127.0.0.1:0", protocols: [http, connect] } }
+policy: [{ allow: { addresses: 127.0.0.1, ports: [${echo.port}, ${backend.port}] } }]
+limits: { connections: 3, reserve: { http: 2 }, dialTimeout: 2s }
+`);
+  const url = `http://127.0.0.1:${backend.port}/`, tunnel = `CONNECT 127.0.0.1:${echo.port} HTTP/1.1\r\n`;
+  const asks = async () => {
+    const client = await connect(gate.port("proxy"));
+    equal((await get(client, url))[0], 200);
+    return client;
+  };
+  const clients = [await asks(), await asks(), await asks()]; // the first one in the slot that is for anybody
+  await clients[0][Symbol.asyncDispose]();
+  await gate.record(({ protocol }) => protocol === "http");
+  await clients[1].write(`${tunnel}Host: a\r\n\r\n`);
+  await clients[1].readTo("\r\n\r\n");
+  clients[0] = await asks(); // in the slot that came free
+  await clients[2].write(`${tunnel}Host: a\r\n\r\n`);
+  equal((await clients[2].readAll()).length, 0);
+  clients[2].end();
+  const { outcome, cause } = await gate.record(({ outcome }) => outcome === "exhausted");
+  equal([outcome, cause], ["exhausted", "Cannot serve a connection: the free slots are for other protocols"]);
+  for (const client of clients) await client[Symbol.asyncDispose]();
+});
