@@ -30,6 +30,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   slowhttptest: "slowhttptest",
   socat: "socat",
   ssh: "openssh-client",
+  "ssh-add": "openssh-client",
+  "ssh-agent": "openssh-client",
   "ssh-keygen": "openssh-client",
   "ssh-keyscan": "openssh-client",
   sshd: "openssh-server",

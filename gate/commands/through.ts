@@ -123,10 +123,12 @@ async function keysOf({ key, knownHosts }: ThroughOptions, base: Loaded, parse: 
   return { ...read, credentials: { ...read.credentials, ssh: merged } };
 }
 
-async function usualHosts(): Promise<string[]> {
+/** undefined: there are none. */
+async function usualHosts(): Promise<readonly string[] | undefined> {
   const own = Deno.env.get("HOME"), files = [...own ? [`${own}/.ssh/known_hosts`] : [], SYSTEM_HOSTS];
   const there = await Promise.all(files.map((file) => Deno.stat(file).then(() => true, () => false)));
-  return files.filter((_, i) => there[i]);
+  const found = files.filter((_, i) => there[i]);
+  return found.length > 0 ? found : undefined;
 }
 
 /** A gate that `hosts` has as `via` is meant as it stands there. */

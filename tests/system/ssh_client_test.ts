@@ -99,6 +99,14 @@ Deno.test({
     equal(doubted.code, 1);
     ok(/nobody knows it, and it shows .* SHA256:/.test(doubted.stderr), doubted.stderr);
     ok(doubted.stderr.includes(`[127.0.0.1]:${sshd.port} `), doubted.stderr);
+    const bare = via.toSpliced(via.indexOf("--known-hosts"), 2);
+    const homeless = { env: { HOME: folder.path }, stdin: "" };
+    const unwritten = await run(Deno.execPath(), ugate("nc", ...bare, "127.0.0.1:1"), homeless);
+    ok(/nobody knows it, and it shows/.test(unwritten.stderr), unwritten.stderr);
+    const [, pinned] = /identity: (ssh:SHA256:\S+) where/.exec(unwritten.stderr) ?? [];
+    const args = ugate("nc", ...bare, "--identity", pinned, `127.0.0.1:${echo.port}`);
+    const known = await run(Deno.execPath(), args, { ...homeless, stdin: "as it was told" });
+    equal([known.code, known.stdout], [0, "as it was told"], known.stderr);
     equal((await nc("nonsense")).code, 2);
     const absent = via.with(via.indexOf("--via") + 1, `127.0.0.1:${freePort()}`);
     equal((await nc(`127.0.0.1:${echo.port}`, undefined, absent)).code, 1);
