@@ -36,24 +36,22 @@ export function literalsOf(address: string): readonly string[] | undefined {
 
 /**
  * What may be listened on where a client asks for an address and a port: literals; none: nothing. Beyond loopback what
- * permitlisten spells; who asks for all addresses and may have any gets loopback, as sshd has it.
+ * permitlisten spells; who asks for all addresses where it has any gets loopback, as sshd has it.
  */
 export function listenAddresses(
   { permitListen = [] }: Grant,
   address: string,
   port: number,
 ): readonly string[] {
-  const asked = literalsOf(address), permitted = permitListen.filter((one) => isForPort(one, port));
+  const asked = literalsOf(address), hosts = permitListen.filter((one) => isForPort(one, port));
   if (asked === undefined) return [];
-  const spelled = asked.filter((literal) => permitted.some(({ host }) => host === literal));
+  const spelled = asked.filter((literal) => hosts.some(({ host }) => host === literal));
   if (spelled.length > 0) return spelled;
-  const isLocal = asked.every((literal) => isLoopback(parseIp(literal)!));
-  const isMeant = permitted.some(({ host }) =>
-    matchesPattern(host, asked.length > 1 && !isLocal ? "" : asked[0]) ||
-    isLocal && matchesPattern(host, "localhost")
-  );
-  if (!isMeant) return [];
-  return isLocal ? asked : EVERYWHERE.includes(asked[0]) ? LOOPBACK : [];
+  const isMeant = (text: string) => hosts.some(({ host }) => matchesPattern(host, text));
+  if (asked.every((literal) => isLoopback(parseIp(literal)!))) {
+    return isMeant("localhost") || isMeant(asked[0]) ? asked : [];
+  }
+  return EVERYWHERE.includes(asked[0]) && isMeant("") ? LOOPBACK : [];
 }
 
 export const isForPort = (permitted: Permitted, port: number): boolean =>
