@@ -22,6 +22,8 @@ import { Places } from "./places.ts";
 
 /** Main answers within its own deadlines; this one is for a main that does not, ms. */
 const DEADLINE = 15_000;
+/** The same for signatures: who keeps the key may have to be touched. */
+const SIGNATURE_DEADLINE = 65_000;
 /** Questions of each kind that one source may wait for at once. */
 const MOST_OF_SOURCE = 128;
 /** Destinations that are kept. */
@@ -207,7 +209,8 @@ export class Questions implements Keyring {
         side: "gate",
         message: "Cannot ask the main thread: no answer",
       } as const;
-      const stop = after(this.deadline, () => this.answered({ id, failed }));
+      const ms = question.ask === "signature" ? SIGNATURE_DEADLINE : this.deadline;
+      const stop = after(ms, () => this.answered({ id, failed }));
       this.#asked.set(id, { settle, stop });
       this.#post(id, question);
     });
