@@ -133,9 +133,10 @@ export class Admission {
     });
   }
 
-  /** Loads what protocols of listeners need before their first connection, each once. */
+  /** Loads what protocols that end here need before their first connection, each once. */
   async prepare(pause?: () => Promise<void>): Promise<void> {
     const { protocols } = this.#registry;
+    if (!this.#ruling.snapshot.ssh) return; // all of it ends elsewhere
     const spoken = Object.values(this.#ruling.snapshot.listeners).flatMap(({ protocols }) => protocols);
     for (const name of new Set(spoken)) {
       if (!protocols[name]?.prepare || this.#prepared.has(name)) continue;

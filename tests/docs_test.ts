@@ -97,6 +97,19 @@ async function makeFiles(): Promise<Folder> {
   return folder;
 }
 
+Deno.test("the example of logins in docs/ssh.md is a configuration that holds", async () => {
+  await using folder = await Folder.make();
+  const text = Deno.readTextFileSync(new URL("../docs/ssh.md", import.meta.url));
+  const { name, yaml } = pagesOf(text).find(({ name }) => name === "login.yaml")!;
+  for (const file of ["authorized_keys", "user_ca.pub", "revoked"]) await folder.write(file, "");
+  const { config, credentials, warnings } = await loadConfiguration(
+    await folder.write(name, yaml),
+    protocols,
+  );
+  equal([warnings, credentials.logins?.logins.revoked.length], [[], 1]);
+  equal([config.ssh.banner, config.issuers.length], ["For members only", 1]);
+});
+
 Deno.test("docs/http.md has no example that is not served", () => {
   const blocks = Array.from(TEXT.matchAll(/^```yaml\n(.*)$/gm), ([, first]) => first);
   equal(PAGES.map(({ name }) => `# ${name}`), blocks);

@@ -3,6 +3,7 @@ import { formatTarget } from "../address.ts";
 import { CertificateIndex } from "../certificate_index.ts";
 import { trustsItsMachine } from "../config/check_listeners.ts";
 import type { Configuration, RouteConfiguration } from "../config/configuration.ts";
+import type { Credentials } from "../config/credentials.ts";
 import { ConfigurationError, loadConfiguration, type Problem } from "../config/load.ts";
 import { TlsLayers } from "../config/tls_layers.ts";
 import type { Protocols } from "../contracts.ts";
@@ -11,10 +12,10 @@ import { visibleJson } from "../visible.ts";
 /** Facts on stdout, or mistakes on stderr; warnings there in any case. `json`: all of it on stdout. The exit code. */
 export async function check(path: string | undefined, protocols: Protocols, json = false): Promise<number> {
   try {
-    const { config, files, warnings, shown } = await loadConfiguration(path, protocols);
+    const { config, files, warnings, shown, credentials } = await loadConfiguration(path, protocols);
     if (json) return tell({ valid: true, files, warnings, problems: [], configuration: shown });
     for (const warning of warnings) console.error(`warning: ${warning}`);
-    console.log(facts(config, files, protocols).join("\n"));
+    console.log([...facts(config, files, protocols), ...logins(credentials)].join("\n"));
     return 0;
   } catch (thrown) {
     if (!(thrown instanceof ConfigurationError)) throw thrown;
@@ -72,6 +73,15 @@ function terminations(
 function insideOf({ http, to }: RouteConfiguration): string {
   if (http) return "each request takes a route of its own";
   return to.map(({ target }) => formatTarget(target)).join(", ") || "what is inside comes in again";
+}
+
+/** Who may log in where SSH ends here. */
+function logins({ logins: read }: Credentials): string[] {
+  if (!read) return [];
+  const { hostKey, logins: { keys, authorities, revoked } } = read;
+  const lines = { keys, authorities, "files of revoked ones": revoked };
+  const counts = Object.entries(lines).map(([what, items]) => `${what}: ${items.length}`).join(", ");
+  return [`SSH ends here, as ${hostKey ? hostKey.algorithm : "the node's own key"}; ${counts}`];
 }
 
 /** What surprises who expects policy to close what it does not allow. */

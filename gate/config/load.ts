@@ -181,21 +181,37 @@ async function readSsh(
   return await readSshFiles(ssh, files, findings, baseOf);
 }
 
-/** The same for who may log in; undefined: no listener speaks SSH. */
+/** The same for who may log in; undefined: nobody does, for SSH ends elsewhere. */
 async function readLogins(
-  { ssh, listeners }: Sections,
+  { ssh, listeners, routes }: Sections,
   protocols: Protocols,
   files: ReferencedFiles,
   findings: Findings,
   baseOf: BaseOf,
 ): Promise<ReadLogins | undefined> {
-  const reading = Object.entries(protocols).find(([name, { logins }]) =>
-    logins && Array.from(listeners.items.values()).some(({ value }) => value.protocols.includes(name))
-  );
-  if (!reading) return undefined;
-  const { readLoginFiles } = await import("./login_files.ts");
-  return await readLoginFiles(ssh, reading[1].logins!, files, findings, baseOf);
+  const rules = routes.items.map(({ value }) => value);
+  for (const { path, value: listener } of listeners.items.values()) {
+    const ending = listener.protocols.find((name) =>
+      protocols[name]?.logins && endsHere(name, listener, rules)
+    );
+    if (ending === undefined) continue;
+    const { readLoginFiles } = await import("./login_files.ts");
+    const at = [...path, "protocols"], reader = protocols[ending].logins!;
+    return await readLoginFiles(ssh, { reader, at }, files, findings, baseOf);
+  }
+  return undefined;
 }
+
+/** Whether no route takes all of this protocol there: as gate/match.ts matches what names nothing. */
+const endsHere = (
+  protocol: string,
+  { name }: ListenerConfiguration,
+  routes: readonly RouteConfiguration[],
+): boolean =>
+  !routes.some((route) =>
+    !route.http && route.host === undefined && (route.listener ?? name) === name &&
+    (route.protocol ?? protocol) === protocol
+  );
 
 /** The same for what serves content. */
 async function readContentOf(

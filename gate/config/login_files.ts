@@ -1,4 +1,5 @@
 /** The files that `ssh` names where it ends here: who may log in, what is revoked, and the gate's own key. */
+import { openssl } from "../engine/openssl_library.ts";
 import { asGateError } from "../errors.ts";
 import { readPrivateKey } from "../identity/key_file.ts";
 import type { HostKeyRule, LineFault, LoginReader } from "../identity/logins.ts";
@@ -21,16 +22,18 @@ export interface ReadLogins {
 const MOST_TOLD = 10;
 
 /**
- * A line that is wrong lets nobody in, and a file that is not there nobody either: that is warned of, for others are not
+ * `at`: where SSH is spoken. A line that is wrong lets nobody in, and a file that is not there nobody either: that is warned of, for others are not
  * to lose what they have. What is revoked is known whole, or it is a mistake.
  */
 export async function readLoginFiles(
   written: SshConfiguration,
-  reader: LoginReader,
+  { reader, at }: { readonly reader: LoginReader; readonly at: Path },
   files: ReferencedFiles,
   findings: Findings,
   baseOf: BaseOf,
 ): Promise<ReadLogins> {
+  const missing = attempt(openssl);
+  if (missing !== undefined) findings.error(at, `SSH is by OpenSSL, too: ${missing}`);
   const digests: string[] = [];
   const all = async <T>(
     key: "authorizedKeys" | "userAuthorities" | "revokedKeys",
@@ -67,6 +70,16 @@ export async function readLoginFiles(
     credentials: { logins: { keys, authorities, revoked }, hostKey },
     digest: digestOf(...digests, hostKey?.blob.toHex() ?? ""),
   };
+}
+
+/** Why it failed. */
+function attempt(act: () => unknown): string | undefined {
+  try {
+    act();
+    return undefined;
+  } catch (thrown) {
+    return asGateError(thrown).message;
+  }
 }
 
 function warnOf(faults: readonly LineFault[], path: Path, findings: Findings): void {
