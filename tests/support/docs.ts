@@ -23,7 +23,7 @@ export interface Line {
   readonly prints: string;
 }
 
-/** Every configuration with a name; throws where a block is neither yaml nor sh. */
+/** Every configuration with a name; `text` is files of others. Throws where a block is neither of them nor sh. */
 export function pagesOf(markdown: string): Page[] {
   const pages: { name: string; yaml: string; lines: Line[] }[] = [];
   for (const [, language, text] of markdown.matchAll(/^ *```(.*)\n([^]*?)^ *```$/gm)) {
@@ -31,6 +31,7 @@ export function pagesOf(markdown: string): Page[] {
       pages.at(-1)!.lines.push(...text.split("\n").filter(Boolean).map(lineOf));
       continue;
     }
+    if (language === "text") continue;
     const name = /^# (\S+\.yaml)\n/.exec(text)?.[1];
     if (language !== "yaml") throw new Error(`not testable: ${language}\n${text}`);
     if (name !== undefined) pages.push({ name, yaml: text, lines: [] });

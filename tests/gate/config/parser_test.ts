@@ -1,10 +1,13 @@
 /** Configurations that are parsed on a thread of their own. */
 import { parseConfiguration } from "../../../gate/config/load.ts";
+import { openssl } from "../../../gate/engine/openssl_library.ts";
 import { Parser } from "../../../gate/config/parser.ts";
 import { ConfigurationError } from "../../../gate/config/problems.ts";
 import { HeadStart } from "../../../gate/head_start.ts";
 import { protocols } from "../../../protocols/mod.ts";
 import { equal, ok, rejects } from "../../support/assert.ts";
+
+openssl(); // stays loaded
 
 const THREAD = new URL("../../../gate/threads/parser.ts", import.meta.url);
 const TEXT = `
