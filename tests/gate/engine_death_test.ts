@@ -3,6 +3,9 @@ import { inTime } from "../support/attack.ts";
 import { startGate, type TestGate } from "../support/gate.ts";
 import { type Client, connect, listenEcho } from "../support/net.ts";
 import { DEATH } from "../support/toy_death.ts";
+import { openssl } from "../../gate/engine/openssl_library.ts";
+
+openssl(); // stays loaded
 
 const descriptors = (): number => [...Deno.readDirSync("/proc/self/fd")].length;
 
