@@ -77,7 +77,7 @@ const misuses: [args: string[], says: RegExp][] = [
   [["completion"], /missing required argument 'shell'/],
   [["check", "-c"], /argument missing/],
   [["explain"], /expected TARGET, or --hex BYTES, or --sni NAME/],
-  [["explain", "example.com"], /expected host:port, got "example\.com"/],
+  [["explain", "example.com"], /expected host:port, or for a request a URL .*, got "example\.com"/],
   [["explain", "--hex", "5x"], /expected pairs of hex digits/],
   [["explain", "a.example:1", "--from", "nowhere"], /expected an IP address, got "nowhere"/],
   [["explain", "a.example:1", "--listener", "edgy"], /listener "edgy": no such listener/],

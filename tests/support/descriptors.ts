@@ -1,11 +1,15 @@
-/** How many sockets this process, or another one, has open. */
-export function openSockets(pid: number | "self" = "self"): number {
-  let open = 0;
+/** The sockets that this process, or another one, has open, as `socket:[1234]`. */
+export function socketsOf(pid: number | "self" = "self"): Set<string> {
+  const open = new Set<string>();
   for (const { name } of Deno.readDirSync(`/proc/${pid}/fd`)) {
     try {
-      if (Deno.readLinkSync(`/proc/${pid}/fd/${name}`).startsWith("socket:")) open++;
+      const link = Deno.readLinkSync(`/proc/${pid}/fd/${name}`);
+      if (link.startsWith("socket:")) open.add(link);
     } catch { // it was closed meanwhile
     }
   }
   return open;
 }
+
+/** How many these are. */
+export const openSockets = (pid: number | "self" = "self"): number => socketsOf(pid).size;
