@@ -13,8 +13,8 @@ export interface Count {
 /** These count what their process owns, or set its limits: one file after the other, beside another such process. */
 const ALONE =
   /^tests\/(system\/|gate\/(engine|threads|commands)\/|gate\/\w+_test\.ts|gate\/admin\/bounds|protocols\/(tls|http\/files))/;
-/** Whole programs with real clients: about half of the time of what runs alone. */
-const SYSTEM = /^tests\/system\//;
+/** Of those, what runs side by side: each takes about as long, and waits for clients and clocks most of it. */
+const BESIDE = [/^tests\/system\/[a-r]/, /^tests\/system\/[s-z]/, /^tests\/(gate|protocols)\//];
 /** Minutes for everything; .ci/run gives one more. */
 const MINUTES = 12;
 const ROOT = new URL("../", import.meta.url).pathname;
@@ -93,15 +93,13 @@ async function run(
   return success || count.failed > 0 ? count : { ...count, failed: 1 };
 }
 
-/** All files: the others side by side first, then two processes with one file after the other each. */
+/** All files: the others side by side first, then a process for each of BESIDE, with one file after the other. */
 async function runAll(files: readonly string[], deadline: AbortSignal): Promise<Count[]> {
-  const alone = files.filter((file) => ALONE.test(file));
+  const alone = files.filter((file) => ALONE.test(file)), others = files.filter((file) => !ALONE.test(file));
+  const groups = BESIDE.map((group) => alone.filter((file) => group.test(file)));
   return [
-    await run(files.filter((file) => !ALONE.test(file)), ["--parallel"], atOnce, deadline),
-    ...await Promise.all([
-      run(alone.filter((file) => !SYSTEM.test(file)), [], atOnce, deadline),
-      run(alone.filter((file) => SYSTEM.test(file)), [], atTheEnd(), deadline),
-    ]),
+    await run(others, ["--parallel"], atOnce, deadline),
+    ...await Promise.all(groups.map((group, i) => run(group, [], i === 0 ? atOnce : atTheEnd(), deadline))),
   ];
 }
 
