@@ -5,7 +5,7 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import { GateError } from "../errors.ts";
 
-/** What ssh2's parser answers: an Error where it read none, and a list of keys for some formats. */
+/** What ssh2's parser answers: an Error where it read none, and a list of keys, maybe empty, for some formats. */
 interface Ssh2Key {
   getPrivatePEM(): string | null;
   isPrivateKey(): boolean;
@@ -51,9 +51,9 @@ async function bySsh2(
 ): Promise<KeyObject> {
   const { parseKey } = await import("ssh2/lib/protocol/keyParser.js") as { readonly parseKey: ParseKey };
   const parsed = attempt(() => parseKey(text, passphrase));
-  const key = Array.isArray(parsed) ? parsed[0] : parsed as Ssh2Key | Error;
+  const key: Ssh2Key | Error | undefined = Array.isArray(parsed) ? parsed[0] : parsed;
   if (key instanceof Error) throw faultOf(key, passphrase, putty);
-  const pem = key.isPrivateKey() ? key.getPrivatePEM() : null;
+  const pem = key?.isPrivateKey() ? key.getPrivatePEM() : null; // a file may say that it has no keys
   if (pem === null) throw unreadable(`expected ${READABLE}`);
   const made = attempt(() => pem.startsWith(SEC1) ? ecKey(pem) : createPrivateKey(pem));
   if (made instanceof Error) throw unreadable(`expected ${READABLE}`, made);
