@@ -2,7 +2,7 @@
 import type { Challenge } from "../acme/messages.ts";
 import { CertificateIndex } from "../certificate_index.ts";
 import type { Naming, Protocols } from "../contracts.ts";
-import { firstAbove, keyOf, type Places } from "./check_same_layer.ts";
+import { Places } from "./check_same_layer.ts";
 import type { RouteConfiguration } from "./configuration.ts";
 import type { Located } from "./read.ts";
 import type { Sections } from "./sections.ts";
@@ -45,15 +45,15 @@ function challengesOf({ listeners }: TlsParts, protocols: Protocols): Challenge[
 
 /** Of routes that say so themselves, and of those that handle requests where no route passes this TLS on. */
 function endingHosts(routes: readonly Located<RouteConfiguration>[], layers: TlsLayers): string[] {
-  const before: Places = new Map(), passed: Places = new Map();
+  const before = new Places(), passed = new Places();
   for (const { value } of routes) addPassed(value, layers, passed);
   return routes.flatMap(({ value }) => {
     const { host = "*", tls } = value, listeners = layers.listenersOf(value);
     addPassed(value, layers, before);
     if (host.startsWith("*") || !layers.mayEnd(value)) return [];
     const ends = tls !== undefined || listeners.some((listener) => {
-      const earlier = firstAbove(before, "passed", [listener], host);
-      return earlier === undefined && !passed.has(keyOf("passed", listener, host));
+      const earlier = before.firstAbove("passed", [listener], host);
+      return earlier === undefined && !passed.has("passed", listener, host);
     });
     return ends ? [host] : [];
   });
@@ -61,7 +61,5 @@ function endingHosts(routes: readonly Located<RouteConfiguration>[], layers: Tls
 
 function addPassed(route: RouteConfiguration, layers: TlsLayers, places: Places): void {
   if (route.http || route.tls) return;
-  for (const listener of layers.listenersOf(route)) {
-    places.set(keyOf("passed", listener, route.host ?? "*"), route.place);
-  }
+  places.add("passed", layers.listenersOf(route), route.host ?? "*", route.place);
 }
