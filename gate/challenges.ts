@@ -22,6 +22,10 @@ interface Pair {
   context?: Context;
 }
 
+/** One that is pending still is the same for who is between his hello and its answer. */
+const pairOf = (keyPair: KeyPair, before: Pair | undefined): Pair =>
+  before?.keyPair.chain === keyPair.chain && before.keyPair.key === keyPair.key ? before : { keyPair };
+
 /** Those of an engine. */
 export class Challenges {
   #texts: ReadonlyMap<string, string> = new Map();
@@ -30,9 +34,10 @@ export class Challenges {
   /** These are pending, and no others. */
   replace({ http, tls }: PendingChallenges): void {
     if (tls.length > 0) openssl(); // to find and open it takes longer than a handshake may
-    for (const { context } of this.#pairs.values()) context?.[Symbol.dispose]();
     this.#texts = new Map(http.map(({ token, text }) => [PATH + token, text]));
-    this.#pairs = new Map(tls.map(({ name, keyPair }) => [name, { keyPair }]));
+    const before = this.#pairs;
+    this.#pairs = new Map(tls.map(({ name, keyPair }) => [name, pairOf(keyPair, before.get(name))]));
+    for (const [name, pair] of before) if (this.#pairs.get(name) !== pair) pair.context?.[Symbol.dispose]();
   }
 
   /** Whether a path may be one that an authority asks for. */

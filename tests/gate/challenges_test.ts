@@ -3,7 +3,7 @@ import { Challenges } from "../../gate/challenges.ts";
 import type { Connection } from "../../gate/connection.ts";
 import { liveContexts, serverContext } from "../../gate/engine/openssl_context.ts";
 import { Authority } from "../support/certificates.ts";
-import { equal, ok } from "../support/assert.ts";
+import { equal, ok, throws } from "../support/assert.ts";
 
 const authority = await Authority.make("challenges");
 const pair = await authority.issue(["a.example"]);
@@ -47,5 +47,19 @@ Deno.test("only who offers acme-tls/1 alone and gives a pending name sees its ce
   ok(first && first.inside === "nothing" && first.context() === second?.context());
   equal(liveContexts.count, before + 1);
   challenges.replace(NO_CHALLENGES);
+  equal(liveContexts.count, before);
+});
+
+Deno.test("who is between his hello and its answer has it, though another name becomes pending meanwhile", () => {
+  const challenges = new Challenges(),
+    before = liveContexts.count,
+    one = { name: "a.example", keyPair: pair };
+  challenges.replace({ http: [], tls: [one] });
+  const asked = challenges.termination(asking("a.example", "acme-tls/1"))!;
+  // Main tells all that is pending anew, as copies.
+  challenges.replace({ http: [], tls: [structuredClone(one), { name: "b.example", keyPair: pair }] });
+  ok(asked.context() === challenges.termination(asking("a.example", "acme-tls/1"))!.context());
+  challenges.replace(NO_CHALLENGES);
+  throws(() => asked.context(), /it is over/);
   equal(liveContexts.count, before);
 });
