@@ -2,6 +2,9 @@ import type net from "node:net";
 import { equal, ok } from "../support/assert.ts";
 import { startGate } from "../support/gate.ts";
 import { connect, listen, listenEcho, pattern, socks } from "../support/net.ts";
+import { openssl } from "../../gate/engine/openssl_library.ts";
+
+openssl(); // stays loaded
 
 const pause = (ms: number): Promise<false> => new Promise((done) => setTimeout(() => done(false), ms));
 

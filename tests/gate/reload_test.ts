@@ -2,6 +2,9 @@ import { equal, ok, rejects } from "../support/assert.ts";
 import { DnsServer, zone } from "../support/dns_server.ts";
 import { engineWorker, startGate } from "../support/gate.ts";
 import { type Client, connect, listen, listenEcho, socks, type TestServer } from "../support/net.ts";
+import { openssl } from "../../gate/engine/openssl_library.ts";
+
+openssl(); // stays loaded
 
 const OFF = `admin: { address: "off" }`;
 const LISTENER = `listeners: { local: { address: "127.0.0.1:0", protocols: [socks] } }`;

@@ -9,6 +9,9 @@ import { Child, Folder, run, succeed } from "../support/child.ts";
 import { type Client, connect, connectUnix, listen, listenEcho } from "../support/net.ts";
 import { pattern } from "../support/pattern.ts";
 import { makeKey, SshGate } from "../support/ssh_gate.ts";
+import { openssl } from "../../gate/engine/openssl_library.ts";
+
+openssl(); // stays loaded
 
 const BYTES = pattern(1_500_000, 7);
 const HOME = "/nonexistent";

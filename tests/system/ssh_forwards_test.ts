@@ -6,6 +6,9 @@ import { run } from "../support/child.ts";
 import { connect, connectUnix, listen, listenEcho, socks } from "../support/net.ts";
 import { pattern } from "../support/pattern.ts";
 import { DOMAIN, makeCertificate, makeKey, SSH, SshGate } from "../support/ssh_gate.ts";
+import { openssl } from "../../gate/engine/openssl_library.ts";
+
+openssl(); // stays loaded
 
 /** More than a few windows. */
 const BYTES = pattern(3_000_000, 7);
