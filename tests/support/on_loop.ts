@@ -2,11 +2,15 @@
  * Runs a test's work on the engine's loop, on the test's own thread. The loop blocks while nothing happens on its own
  * sockets, so the work uses streams of the engine and pause(): the runtime's own sockets and timers lag meanwhile.
  */
+import { LINGER_TIME } from "../../gate/engine/linger.ts";
 import { after, onFault, promiseResolved, run, stop } from "../../gate/engine/loop.ts";
 import { socketsOf } from "./descriptors.ts";
 
-/** How long one may take, what was closed may linger, and sockets of a test beside this one may be open, ms. */
-const WORK_TIME = 8000, LINGER_TIME = 1500, OTHERS_TIME = 20_000;
+/**
+ * How long one may take, what was closed may linger (one layer behind the other, on a machine under load), and sockets
+ * of a test beside this one may be open, ms.
+ */
+const WORK_TIME = 8000, LINGERING_TIME = 5 * LINGER_TIME, OTHERS_TIME = 20_000;
 
 /** Goes on after so many ms of the loop. */
 export const pause = (ms: number): Promise<void> =>
@@ -25,7 +29,11 @@ export async function onLoop(work: () => Promise<void>): Promise<void> {
   const loop = run(), before = socketsOf();
   try {
     await inTime(work());
-    for (let waited = 0; waited < LINGER_TIME && opened(before).size > 0; waited += 10) await pause(10);
+    let lingering = opened(before);
+    for (let waited = 0; waited < LINGERING_TIME && lingering.size > 0; waited += 10) {
+      await pause(10);
+      lingering = lingering.intersection(socketsOf());
+    }
   } finally {
     stop();
     await loop;
