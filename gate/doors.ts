@@ -1,5 +1,4 @@
 /** Where others come in who speak a protocol: for who tells them. */
-import { isUnixHost, parseTarget } from "./address.ts";
 import type { Connection } from "./connection.ts";
 import type { Entry } from "./entry.ts";
 
@@ -16,8 +15,7 @@ export function doorFor(
   const own = connection.entrance.entry, ports = new Set<number>();
   const speaking = [...entries].filter(({ rules }) => rules.protocols.includes(protocol));
   for (const entry of speaking.sort((a, b) => Number(b === own) - Number(a === own))) {
-    const address = parseTarget(entry.bound.address);
-    if (address && !isUnixHost(address.host) && entry.trusted === own.trusted) ports.add(address.port);
+    if (entry.port !== undefined && entry.trusted === own.trusted) ports.add(entry.port);
   }
   return ports.has(usual) ? usual : ports.values().next().value;
 }

@@ -2,11 +2,13 @@
 
 /** Program -> the package of Debian that has it. */
 const PACKAGES: Readonly<Record<string, string>> = {
+  autossh: "autossh",
   certutil: "libnss3-tools",
   chromium: "chromium",
   curl: "curl",
   dbclient: "dropbear-bin",
   dropbear: "dropbear-bin",
+  dropbearconvert: "dropbear-bin",
   dropbearkey: "dropbear-bin",
   fish: "fish",
   "fail2ban-regex": "fail2ban",

@@ -18,12 +18,14 @@ import {
   served,
   typed,
 } from "./support/readme.ts";
+import { withoutRecipe } from "./support/recipe.ts";
 import { startMosquitto, startSshd } from "./support/servers.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const README = Deno.readTextFileSync(new URL("README.md", ROOT));
 const TASKS = JSON.parse(Deno.readTextFileSync(new URL("deno.json", ROOT))).tasks;
-const EXAMPLES = examplesOf(README);
+/** The recipe about several machines is system/ssh_recipe_test.ts's. */
+const EXAMPLES = examplesOf(withoutRecipe(README, "Reach a Raspberry Pi behind NAT with nothing but ssh"));
 /** What an example needs, and what each of its lines prints: a pattern, with the exit code where that is not 0. */
 interface Stage {
   readonly places?: Replacements;

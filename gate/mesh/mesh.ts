@@ -14,6 +14,7 @@ import type { Stream } from "../streams.ts";
 import { Carried, newWay, type Way } from "./carried.ts";
 import type { Crossings, From } from "./crossings.ts";
 import { LiveNames } from "./live_names.ts";
+import { compareNames } from "./name_space.ts";
 
 /** Nodes told at once. */
 const PART = 200;
@@ -151,7 +152,9 @@ export class Mesh {
     const offered = [...this.#ofConnection.get(conn) ?? []].filter(({ told }) => told === undefined);
     const sum = (of: (way: Way) => number) => offered.reduce((all, { way }) => all + of(way), 0);
     return {
-      names: offered.map(({ offer: { name, port } }) => formatTarget({ host: name, port })),
+      names: offered.map(({ offer: { name, port } }) => ({ host: name, port })).sort(compareNames).map(
+        formatTarget,
+      ),
       streams: sum(({ open }) => open.size),
       served: sum(({ served }) => served),
       up: sum(({ up }) => up),

@@ -1,5 +1,5 @@
 /** Which names are the mesh's to give: those under `node.domain`, and nodes' IDs, which have several spellings. */
-import { normalName } from "../address.ts";
+import { normalName, type Target } from "../address.ts";
 import { NODE_SUFFIXES, nodeNames, readNodeId } from "../identity/node_id.ts";
 
 export class NameSpace {
@@ -31,3 +31,13 @@ export class NameSpace {
       (name.endsWith(`.${this.domain}`) || this.nodeIdOf(name) !== undefined);
   }
 }
+
+/** As people look for them: names that somebody chose before those of keys, then by name and port. */
+export function compareNames(one: Target, other: Target): number {
+  return Number(isOfKey(one)) - Number(isOfKey(other)) || compareTexts(one.host, other.host) ||
+    one.port - other.port;
+}
+
+const isOfKey = ({ host }: Target): boolean => readNodeId(host.split(".", 1)[0]) !== undefined;
+
+const compareTexts = (one: string, other: string): number => one < other ? -1 : Number(one > other);

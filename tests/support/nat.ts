@@ -1,6 +1,7 @@
 /**
  * Four network namespaces of one small internet: a gate and a client on it, and a Pi at home behind a router that
- * masquerades, so that nobody comes in whom it did not ask for. Files and unix sockets are those of this machine.
+ * masquerades, so that nobody comes in whom it did not ask for. Files and unix sockets are those of this machine, but for
+ * what is mounted over them (`inside`).
  */
 import { find } from "../../scripts/clients.ts";
 import { Child, run, succeed } from "./child.ts";
@@ -45,6 +46,11 @@ export class Internet implements AsyncDisposable {
   /** Put before a program that runs there. */
   on(name: Name): string[] {
     return ["nsenter", "-t", String(this.machines[name].pid), "-n", "--"];
+  }
+
+  /** The same, with the files that are mounted there. */
+  inside(name: Name): string[] {
+    return ["nsenter", "-t", String(this.machines[name].pid), "-n", "-m", "--"];
   }
 
   /** A program there, to its end; throws where it fails. */
@@ -103,7 +109,7 @@ export class Internet implements AsyncDisposable {
 }
 
 async function machine(): Promise<Child> {
-  const child = new Child("unshare", ["--net", "sh", "-c", `echo there; exec sleep ${LIFE}`]);
+  const child = new Child("unshare", ["--net", "--mount", "sh", "-c", `echo there; exec sleep ${LIFE}`]);
   await child.line(/^there$/m);
   return child;
 }
