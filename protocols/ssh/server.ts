@@ -8,6 +8,7 @@ import type { SshRules } from "../../gate/snapshot.ts";
 import type { Secured } from "./above.ts";
 import { Authentication, type Judge, type Proof } from "./authentication/authentication.ts";
 import type { ShownKey } from "./authentication/messages.ts";
+import { Anew } from "./authentication/anew.ts";
 import { isWithin } from "./authentication/narrowed.ts";
 import { tokenProof } from "./authentication/token.ts";
 import { Connection } from "./channels/connection.ts";
@@ -42,6 +43,7 @@ class Visit implements Judge, Served {
   grant!: Grant;
   user = "";
   #again: Proof["again"] | undefined;
+  #anew: Anew | undefined;
   #connection: Connection | undefined;
   #keepAlive: KeepAlive | undefined;
   #cancelEnd: (() => void) | undefined;
@@ -98,10 +100,11 @@ class Visit implements Judge, Served {
     }
   }
 
-  welcome({ grant, user, again }: Proof): void {
+  welcome({ grant, user, again, anew }: Proof): void {
     const { conn, transport, secured: { roundTrip } } = this;
     this.user = user;
     this.#again = again;
+    this.#anew = anew && new Anew(anew, (why) => this.transport.refused(lost(why)));
     conn.deadline(0);
     conn.recheck = () => this.#recheck();
     this.#hold(grant);
@@ -137,6 +140,7 @@ class Visit implements Judge, Served {
   gone(reason: GateError): void {
     this.#keepAlive?.[Symbol.dispose]();
     this.#cancelEnd?.();
+    this.#anew?.[Symbol.dispose]();
     this.conn.stream.abort(reason);
     this.conn.served(isGoodbye(reason) ? undefined : reason);
   }
@@ -162,6 +166,7 @@ class Visit implements Judge, Served {
     if (grant instanceof Refusal) return lost(grant.why);
     if (!isWithin(this.grant, grant)) return lost(`${grant.by} lets it do less now`);
     this.conn.peer = { ...this.conn.peer, identity: grant.identity };
+    this.#anew?.ask();
     this.#hold(grant);
     return undefined;
   }
@@ -172,6 +177,7 @@ class Visit implements Judge, Served {
     if (grant.until === Infinity) return;
     const left = grant.until - Date.now();
     this.#cancelEnd = after(Math.min(Math.max(left, 0), LONGEST_WAIT), () => {
+      this.#anew?.askIfDue();
       if (grant.until > Date.now()) this.#hold(grant);
       else this.transport.refused(lost(`the validity of ${grant.by} has ended`));
     });

@@ -6,7 +6,7 @@ import type { Above, Secured } from "../above.ts";
 import { harmless, malformed, SshError } from "../failure.ts";
 import { Refusal } from "../keys/fields.ts";
 import type { Admitted, Grant } from "../keys/login.ts";
-import { type Verify, verifySignature } from "../keys/signature.ts";
+import { type Verify, verifySignature, whyNotEnough } from "../keys/signature.ts";
 import * as numbers from "../numbers.ts";
 import type { Transport } from "../transport.ts";
 import { Reader } from "../wire.ts";
@@ -20,6 +20,11 @@ export interface Proof {
   readonly grant: Grant;
   /** What it would grant under the rules of that time. */
   readonly again: () => Grant | Refusal;
+  /**
+   * What the main thread alone can tell of it, asked now and then: why it is worth nothing any more; undefined: it is.
+   * Rejects with GateError where nobody can tell now.
+   */
+  readonly anew?: () => Promise<Refusal | undefined>;
 }
 
 /** Who says who may log in, and hears what comes of it. */
@@ -56,6 +61,9 @@ const MOST_TOLD = 4;
 
 /** Of an authority, and of who logs in. */
 const MOST_COSTLY = 2;
+
+/** For who is judged again: his certificate is the one that was verified when he came, which may have taken long. */
+const KNOWN_RIGHT: Verify = () => true;
 
 const reader = new Reader(), costly = new CostlySignatures();
 
@@ -161,20 +169,21 @@ export class Authentication implements Above {
 
   /** Throws Unverified. */
   #judgeKey(request: Request, shown: ShownKey): void {
-    const { user } = request, admitted = this.#judge.admit(user, shown, costly.verify);
+    const { user } = request, { signature } = shown, admitted = this.#judge.admit(user, shown, costly.verify);
     if (admitted instanceof Refusal) return this.#refuse(admitted.why);
-    if (!shown.signature) return this.transport.send(messages.wouldDo(shown));
+    if (!signature) return this.transport.send(messages.wouldDo(shown));
     const { key, demands, grant } = admitted;
     const right = verifySignature(
       key,
-      shown.signature,
+      signature,
       messages.signedData(this.#session, request, shown),
       demands,
     );
     if (right !== true) return this.#refuseWrong(right.why);
     const again = () => {
-      const admitted = this.#judge.admit(user, shown);
-      return admitted instanceof Refusal ? admitted : admitted.grant;
+      const admitted = this.#judge.admit(user, shown, KNOWN_RIGHT);
+      if (admitted instanceof Refusal) return admitted;
+      return whyNotEnough(key, signature, admitted.demands) ?? admitted.grant;
     };
     this.#welcome({ user, grant, again });
   }

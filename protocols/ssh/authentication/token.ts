@@ -17,11 +17,10 @@ export async function tokenProof(
   const { issuers, audiences } = gate.keyLogins.rules, issuer = issuerOf(token);
   if (issuer === undefined) return new Refusal("the password is no token");
   if (!issuers.includes(issuer)) return new Refusal("nobody believes the issuer of its token");
-  const answer = await gate.checkToken({ issuer, audiences, claims: {} }, token, conn.peer.address, conn);
-  if (answer.verdict === "wrong") return new Refusal(`its token is worth nothing: ${answer.why}`);
-  if (answer.verdict === "misfit" || answer.subject === undefined) {
-    return new Refusal("its token names nobody");
-  }
+  const check = () => gate.checkToken({ issuer, audiences, claims: {} }, token, conn.peer.address, conn);
+  const answer = await check();
+  if (answer.verdict === "wrong") return worthless(answer.why);
+  if (answer.verdict === "misfit" || !answer.subject) return new Refusal("its token names nobody");
   const name = tokenName(issuer, answer.subject);
   const grant: Grant = {
     identity: { name, names: [name], proof: "token" },
@@ -36,8 +35,14 @@ export async function tokenProof(
     const believed = rules.issuers.includes(issuer) && audiences.some((one) => rules.audiences.includes(one));
     return believed ? grant : new Refusal(`nobody believes tokens of ${issuer} any more`);
   };
-  return { grant, again };
+  const anew = async () => { // its issuer may have taken the key away
+    const answer = await check();
+    return answer.verdict === "wrong" ? worthless(answer.why) : undefined;
+  };
+  return { grant, again, anew };
 }
+
+const worthless = (why: string): Refusal => new Refusal(`its token is worth nothing: ${why}`);
 
 /** What it says itself: to know whose keys it has to be verified with. */
 function issuerOf(token: string): string | undefined {

@@ -13,6 +13,7 @@ const PORTS_OF_NAMES: readonly number[] = [0, SSH_PORT, 80, 443, NODE_PORT];
 /** Names of one request. */
 const MOST_NAMES = 64;
 const KEY = "key:";
+const LABEL = /^[A-Za-z0-9_-]+$/;
 
 /** A name, and the port at which it is offered. */
 export interface NamePort {
@@ -58,9 +59,12 @@ function named(grant: Grant, domain: string, name: string, port: number): NamePo
 const idsOf = ({ identity }: Grant): string[] =>
   identity.names.filter((name) => name.startsWith(KEY)).map((name) => name.slice(KEY.length));
 
-/** undefined: it is none that a name could begin with. */
+/**
+ * undefined: it is none that a name could begin with. What is not of ASCII has to be an A-label: what UTS 46 makes of it
+ * may be another principal, or have a dot in it.
+ */
 const principalName = (principal: string, domain: string): string | undefined =>
-  principal.includes(".") ? undefined : normalName(`${principal}.${domain}`);
+  LABEL.test(principal) ? normalName(`${principal}.${domain}`) : undefined;
 
 /** Of permitlisten those that are a name of the mesh each, and no pattern. */
 const permittedNames = ({ permitListen = [] }: Grant, domain: string): readonly Permitted[] =>

@@ -50,19 +50,30 @@ export function verifySignature(
   if (signature.length > MOST_SIGNATURE_BYTES) return new Refusal(`a signature of ${signature.length} bytes`);
   const parts = readWhole(signature, (fields) => readParts(key, fields));
   if (parts instanceof Refusal) return parts;
-  const { algorithm, flags } = parts;
-  if (demands.algorithm !== undefined && demands.algorithm !== algorithm.name) {
-    return new Refusal(`a signature by ${algorithm.name}, where ${demands.algorithm} was agreed on`);
-  }
+  const lacks = whatLacks(key, parts, demands);
+  if (lacks) return lacks;
   const application = key.kind === "rsa" ? undefined : key.application;
-  if (application !== undefined) {
-    if (demands.touch !== false && !(flags & TOUCHED)) return new Refusal("nobody touched the security key");
-    if (demands.verified && !(flags & VERIFIED)) return new Refusal("the security key did not ask who it is");
-  }
   const signed = application === undefined ? data : bySecurityKey(application, parts, data);
   const right = isRight(key, parts, signed, demands.verify);
   if (right instanceof Refusal) return right;
   return right || new Refusal("the signature is not that of the key");
+}
+
+/** Why a signature that was right is too little for what is demanded now; undefined: it is enough. */
+export function whyNotEnough(key: PublicKey, signature: Uint8Array, demands: Demands): Refusal | undefined {
+  const parts = readWhole(signature, (fields) => readParts(key, fields));
+  return parts instanceof Refusal ? parts : whatLacks(key, parts, demands);
+}
+
+function whatLacks(key: PublicKey, { algorithm, flags }: Parts, demands: Demands): Refusal | undefined {
+  if (demands.algorithm !== undefined && demands.algorithm !== algorithm.name) {
+    return new Refusal(`a signature by ${algorithm.name}, where ${demands.algorithm} was agreed on`);
+  }
+  if (key.kind === "rsa" || key.application === undefined) return undefined;
+  if (demands.touch !== false && !(flags & TOUCHED)) return new Refusal("nobody touched the security key");
+  return demands.verified && !(flags & VERIFIED)
+    ? new Refusal("the security key did not ask who it is")
+    : undefined;
 }
 
 /** Throws Refusal. */

@@ -145,6 +145,67 @@ Deno.test("a user takes the names of its key, of its principals, and those that 
   }
 });
 
+Deno.test("a principal is a name as it is spelled in ASCII, and no other spelling makes it another's", () => {
+  const own = [`${ID.toLowerCase()}.${DOMAIN}:443`];
+  const table: [principal: string, name: string | undefined][] = [
+    ["pi", "pi"],
+    ["PI", "pi"],
+    ["my_pi-2", "my_pi-2"],
+    ["xn--bcher-kva", "xn--bcher-kva"],
+    ["bücher", undefined],
+    ["p\u00ADi", undefined], // a soft hyphen, which UTS 46 leaves out
+    ["\u24DF\u24D8", undefined], // pi in circles
+    ["\uFF50\uFF49", undefined], // of full width
+    ["a\u3002b", undefined], // an ideographic full stop
+    ["a.b", undefined],
+    ["pi.", undefined],
+    ["", undefined],
+    ["*", undefined],
+    ["*.pi", undefined],
+    ["pi.mesh.example.com", undefined],
+    ["pi:443", undefined],
+    ["pi pi", undefined],
+    ["pi\0", undefined],
+    ["127.0.0.1", undefined],
+    ["[::1]", undefined],
+    ["x".repeat(64), undefined],
+    [OTHER, undefined],
+    [OTHER.toLowerCase(), undefined],
+  ];
+  for (const [principal, name] of table) {
+    const expected = name === undefined ? own : [...own, `${name}.${DOMAIN}:443`];
+    equal(names(grant("", { principals: [principal] }), "", 443), expected, JSON.stringify(principal));
+    if (principal === "") continue; // which stands for all addresses
+    const asked = names(grant("", { principals: [principal] }), `${principal}.${DOMAIN}`, 443);
+    if (name === undefined) equal(asked, [], JSON.stringify(principal));
+  }
+});
+
+Deno.test("other spellings of one's own name are it, and those of another's are not", () => {
+  const pi = grant("", { principals: ["pi"] }), right = [`pi.${DOMAIN}:443`];
+  for (const mine of [`pi.${DOMAIN}.`, `PI.${DOMAIN}`, `\uFF50i.${DOMAIN}`]) {
+    equal(names(pi, mine, 443), right);
+  }
+  const others = [
+    "pi.example.com",
+    `nas.${DOMAIN}`,
+    `x.pi.${DOMAIN}`,
+    `pi.${DOMAIN}.example.com`,
+    DOMAIN,
+    "pi",
+  ];
+  const wild = [
+    `*.${DOMAIN}`,
+    "*.*",
+    `.${DOMAIN}`,
+    `pi..${DOMAIN}`,
+    `${OTHER}.m`,
+    OTHER,
+    `${OTHER}.h.mesh.internal`,
+  ];
+  for (const name of [...others, ...wild]) equal(names(pi, name, 443), [], name);
+});
+
 Deno.test("who has proven no key has no name of one", () => {
   const identity = { name: "jwt:https://a#b", names: ["jwt:https://a#b"], proof: "token" as const };
   equal(names(grant("", { identity }), "", 443), []);

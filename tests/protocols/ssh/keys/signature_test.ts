@@ -6,7 +6,12 @@ import { openssl } from "../../../../gate/engine/openssl_library.ts";
 import { SIGNATURE_ALGORITHMS, signatureAlgorithm } from "../../../../protocols/ssh/keys/algorithms.ts";
 import { concat, Refusal, strings } from "../../../../protocols/ssh/keys/fields.ts";
 import { type PublicKey, readPublicKey } from "../../../../protocols/ssh/keys/public_key.ts";
-import { type Demands, signatureBlob, verifySignature } from "../../../../protocols/ssh/keys/signature.ts";
+import {
+  type Demands,
+  signatureBlob,
+  verifySignature,
+  whyNotEnough,
+} from "../../../../protocols/ssh/keys/signature.ts";
 import { equal, ok, throws } from "../../../support/assert.ts";
 import { mutated } from "../../../support/mutations.ts";
 import { Keygen } from "../../../support/ssh_keygen.ts";
@@ -126,6 +131,19 @@ Deno.test("security keys have to be touched, and to ask who it is where that is 
     equal(answer(TOUCHED | VERIFIED, { verified: true }), true);
     refused(answer(VERIFIED, { verified: true }), /nobody touched/);
   }
+});
+
+Deno.test("what was enough once is held against what is demanded later, without being verified again", () => {
+  for (const kind of ["ed25519", "ecdsa"] as const) {
+    const { key, signs } = securityKey(kind, "ssh:"), untouched = signs(MESSAGE, 0);
+    const touched = signs(MESSAGE, TOUCHED), verified = signs(MESSAGE, TOUCHED | VERIFIED);
+    equal(whyNotEnough(key, untouched, { touch: false }), undefined);
+    ok(/nobody touched/.test(whyNotEnough(key, untouched, {})!.why));
+    equal(whyNotEnough(key, touched, {}), undefined);
+    ok(/did not ask/.test(whyNotEnough(key, touched, { verified: true })!.why));
+    equal(whyNotEnough(key, verified, { verified: true }), undefined);
+  }
+  for (const { key, signature } of signed) equal(whyNotEnough(key, signature, { verified: true }), undefined);
 });
 
 Deno.test("flags, counter and application are signed too", () => {
