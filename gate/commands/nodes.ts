@@ -28,16 +28,21 @@ export function nodeLines(nodes: readonly NodeStatus[], width: number, now: numb
 
 const columnsAt = (now: number): Column<NodeStatus>[] => [
   { title: "NAMES", cell: ({ names }) => namesText(names), least: 20 },
-  { title: "IDENTITY", cell: ({ identity }) => identity, least: 16, spare: 1 },
-  { title: "PROOF", cell: ({ proof }) => proof, spare: 5 },
+  { title: "IDENTITY", cell: ({ identity }) => identity, least: 16, spare: 4 },
+  { title: "PROOF", cell: ({ proof }) => proof, spare: 8 },
   { title: "PEER", cell: ({ peer }) => peer, least: 17 },
-  { title: "LISTENER", cell: ({ listener }) => listener, least: 8, spare: 4 },
-  { title: "CONNECTED", cell: ({ since }) => spanText(now - since), right: true },
-  { title: "RTT", cell: ({ roundTrip }) => roundTrip === undefined ? "" : shortText(roundTrip), right: true },
-  { title: "STREAMS", cell: ({ streams }) => countText(streams), right: true },
-  { title: "SERVED", cell: ({ served }) => countText(served), right: true, spare: 3 },
-  { title: "UP", cell: ({ up }) => bytesText(up), right: true, spare: 2 },
-  { title: "DOWN", cell: ({ down }) => bytesText(down), right: true, spare: 2 },
+  { title: "LISTENER", cell: ({ listener }) => listener, least: 8, spare: 7 },
+  { title: "CONNECTED", cell: ({ since }) => spanText(now - since), right: true, spare: 1 },
+  {
+    title: "RTT",
+    cell: ({ roundTrip }) => roundTrip === undefined ? "" : shortText(roundTrip),
+    right: true,
+    spare: 2,
+  },
+  { title: "STREAMS", cell: ({ streams }) => countText(streams), right: true, spare: 3 },
+  { title: "SERVED", cell: ({ served }) => countText(served), right: true, spare: 6 },
+  { title: "UP", cell: ({ up }) => bytesText(up), right: true, spare: 5 },
+  { title: "DOWN", cell: ({ down }) => bytesText(down), right: true, spare: 5 },
 ];
 
 /** `pi.mesh.example.com:22,80,443 db.mesh.example.com:5432` */

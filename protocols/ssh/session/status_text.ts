@@ -5,18 +5,21 @@ import { columnsOf, cut, visible } from "../../../gate/visible.ts";
 import { type Here, wayTo } from "./ways.ts";
 
 /** Names that are shown; a connection may have more. */
-const MOST_NAMES = 40;
-/** Columns of what has no bound of its own. */
-const LONGEST_PATH = 200, LONGEST_NAME = 100;
+export const MOST_NAMES = 40;
+/** Columns of what has no bound of its own; of a path where there is little room. */
+const LONGEST_PATH = 200, LONGEST_NAME = 100, LEAST_PATH = 16;
 
-/** Who it is, and what it is reached by. */
-export function headLines(node: NodeStatus, here: Here): string[] {
-  const who = `${visible(node.identity)} at ${visible(node.peer)}`;
-  return ["ugate knows you as " + who, "", ...nameLines(node, here)];
+/** Who it is: a key's ID fills most of a line. */
+export function whoLines({ identity, peer }: NodeStatus): string[] {
+  return [`ugate knows you as ${visible(identity)}`, `You came from ${visible(peer)}`];
 }
 
-/** The ways to each name; or how to get one. */
-export function nameLines({ names }: Pick<NodeStatus, "names">, here: Here): string[] {
+/** The ways to each name, so many at most; or how to get one. */
+export function nameLines(
+  { names }: Pick<NodeStatus, "names">,
+  here: Here,
+  most = MOST_NAMES,
+): string[] {
   if (names.length === 0) {
     const port = here.port === 22 ? "" : `-p ${here.port} `;
     return [
@@ -24,7 +27,7 @@ export function nameLines({ names }: Pick<NodeStatus, "names">, here: Here): str
       `  ssh ${port}-R 80:localhost:3000 ${here.host}`,
     ];
   }
-  const ways = names.slice(0, MOST_NAMES).map((name) => wayTo(name, here));
+  const ways = names.slice(0, most).map((name) => wayTo(name, here));
   const width = Math.max(...ways.map(({ kind }) => kind.length));
   const lines = ways.map(({ kind, how }) => `  ${kind.padEnd(width)}  ${visible(how)}`);
   const more = names.length - ways.length;
@@ -38,16 +41,28 @@ export function sumLine({ streams, served, up, down, since, roundTrip }: NodeSta
     `connected for ${spanText(now - since)}${away}`;
 }
 
-/** `14:03:12  203.0.113.7  pi.mesh.example.com:80  GET /  200  12ms  1.2KiB` */
-export function visitLine({ at, name, from, what, outcome, duration, bytes }: Visit): string {
+/**
+ * `14:03:12  203.0.113.7  pi.mesh.example.com:80  GET /  200  12ms  1.2KiB`. Where that is wider than `columns` the path
+ * is cut, and then who came and the name are left out: what became of it stays.
+ */
+export function visitLine(visit: Visit, columns = Infinity): string {
+  const { at, name, from, what, outcome, duration, bytes } = visit;
   const end = outcome === undefined ? ["begins"] : [
     outcome,
     ...duration === undefined ? [] : [duration < 60_000 ? shortText(duration) : spanText(duration)],
     ...bytes === undefined ? [] : [bytesText(bytes)],
   ];
-  const columns = [padded(visible(from), 15), cut(visible(name), LONGEST_NAME), told(what)];
-  return [clockText(new Date(at)), ...columns, ...end].join("  ");
+  const path = told(what), where = [padded(visible(from), 15), cut(visible(name), LONGEST_NAME)];
+  for (;; where.shift()) {
+    const begin = [clockText(new Date(at)), ...where];
+    const room = columns - columnsOf([...begin, "", ...end].join(GAP));
+    if (room >= Math.min(LEAST_PATH, columnsOf(path)) || where.length === 0) {
+      return [...begin, cut(path, Math.max(room, 1)), ...end].join(GAP);
+    }
+  }
 }
+
+const GAP = "  ";
 
 const told = (what: string): string => what === "" ? "-" : cut(visible(what), LONGEST_PATH);
 

@@ -3,7 +3,8 @@ import type { NodeStatus, Visit } from "../../../gate/operations.ts";
 import { after } from "../../../gate/engine/loop.ts";
 import { counted } from "../../../gate/amounts.ts";
 import type { Outlet } from "./outlet.ts";
-import { headLines, nameLines, sumLine, visitLine } from "./status_text.ts";
+import { screenLines } from "./screen_text.ts";
+import { nameLines, visitLine, whoLines } from "./status_text.ts";
 import { Terminal } from "./terminal.ts";
 import type { Here } from "./ways.ts";
 
@@ -101,12 +102,8 @@ export class ScreenView extends View {
   }
 
   protected override text(): string {
-    const node = this.shown.node(), { here, notes } = this.shown;
-    const head = [...headLines(node, here), "", sumLine(node, Date.now()), ...notes, ""];
-    const end = "(q, Ctrl-C or Ctrl-D ends this)";
-    const room = this.terminal.rows - head.length - 3;
-    const last = room > 0 ? this.visits.slice(-room).map(visitLine) : [];
-    return this.terminal.draw([...head, ...last, ...last.length > 0 ? [""] : [], end]);
+    const { terminal, visits } = this, shown = { ...this.shown, node: this.shown.node(), visits };
+    return terminal.draw(screenLines(shown, terminal, Date.now()));
   }
 }
 
@@ -130,12 +127,12 @@ export class LineView extends View {
 
   protected override text(): string {
     const node = this.shown.node(), { here, notes } = this.shown, lines: string[] = [];
-    if (!this.#told) lines.push(...headLines(node, here), ...notes);
+    if (!this.#told) lines.push(...whoLines(node), "", ...nameLines(node, here), ...notes);
     else if (this.#told.join() !== node.names.join()) lines.push(...nameLines(node, here));
     this.#told = node.names;
     if (this.#missed > 0) lines.push(`${counted(this.#missed, "line")} left out`);
     this.#missed = 0;
-    lines.push(...this.visits.splice(0, MOST_LINES).map(visitLine));
+    lines.push(...this.visits.splice(0, MOST_LINES).map((visit) => visitLine(visit)));
     if (this.visits.length > 0) this.changed();
     return lines.map((line) => line + this.#newline).join("");
   }

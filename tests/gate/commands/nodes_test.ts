@@ -1,4 +1,4 @@
-import { namesText } from "../../../gate/commands/nodes.ts";
+import { namesText, nodeLines } from "../../../gate/commands/nodes.ts";
 import { AdminApi } from "../../support/admin_api.ts";
 import { equal, ok } from "../../support/assert.ts";
 import { nodeStatus } from "../../support/operations.ts";
@@ -48,4 +48,16 @@ Deno.test("nodes are data where that is asked for, and nobody is said to be nobo
 Deno.test("ports of one name are told together", () => {
   equal(namesText(["a.m:22", "b.m:80", "a.m:443"]), "a.m:22,443 b.m:80");
   equal(namesText([]), "");
+});
+
+Deno.test("on a narrow terminal there is who it is and where from, and no title is cut", () => {
+  const nodes = Array.from(
+    { length: 30 },
+    (_, id) => nodeStatus({ id, names: [`pi${id}.mesh.example.com:22`] }),
+  );
+  for (const width of [40, 60, 80, 120, Infinity]) {
+    const [titles, ...lines] = nodeLines(nodes, width, Date.now());
+    ok(!titles.includes("…") && /^NAMES +.*PEER/.test(titles), titles);
+    ok(lines.length === 30 && lines.every((line) => line.length <= width && line.includes("192.0.2.7:4711")));
+  }
 });
