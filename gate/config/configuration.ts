@@ -166,8 +166,23 @@ export interface SshConfiguration {
   readonly banner?: string;
   /** ms */
   readonly loginTimeout: number;
-  /** Of what was read of these. */
-  readonly loginDigest?: string;
+  /** What was read of all these. */
+  readonly files?: readonly SshFile[];
+}
+
+/** A file that `ssh` names. */
+export interface SshFile {
+  readonly key:
+    | "authorizedKeys"
+    | "userAuthorities"
+    | "revokedKeys"
+    | "hostKey"
+    | "identities"
+    | "knownHosts";
+  /** Absolute. */
+  readonly file: string;
+  /** As Reference has it: another one means that it changed. */
+  readonly state: string;
 }
 
 /** Either `addresses`, or `via` and `layers`. */

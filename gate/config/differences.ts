@@ -6,6 +6,7 @@ import type {
   ListenerConfiguration,
   LogConfiguration,
 } from "./configuration.ts";
+import { sshChanges } from "./ssh_differences.ts";
 import { formatDuration, formatSize } from "./units.ts";
 
 export interface Differences {
@@ -23,6 +24,7 @@ export function differences(before: Configuration, after: Configuration): Differ
     ...keyChanges("acme.", ACME, acmeOf(before), acmeOf(after)),
     ...namedChanges("issuers", issuersOf(before), issuersOf(after)),
     ...namedChanges("hosts", before.hosts, after.hosts),
+    ...sshChanges(before.ssh, after.ssh),
     ...listChanges("policy", before.policy, after.policy),
     ...keyChanges("limits.", LIMITS, before.limits, after.limits),
     ...keyChanges<Pick<Configuration, "discovery">>("", { discovery: list }, before, after),

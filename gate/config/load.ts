@@ -7,6 +7,7 @@ import type {
   RouteConfiguration,
 } from "./configuration.ts";
 import { completeNode, DEFAULT_CONFIGURATION, DEFAULT_FILE } from "./defaults.ts";
+import { endingLogins } from "./ending_logins.ts";
 import type { AcmeWants } from "./acme_wants.ts";
 import type { Credentials, ReadFiles } from "./credentials.ts";
 import type { Environment } from "./environment.ts";
@@ -106,7 +107,7 @@ export async function parseConfiguration(
       ...sections,
       routes,
       node: { ...settings, ...digest },
-      ssh: { ...sections.ssh, digest: ssh?.digest, loginDigest: logins?.digest },
+      ssh: { ...sections.ssh, digest: ssh?.digest, files: [...logins?.named ?? [], ...ssh?.named ?? []] },
     },
     { ...read, issuers },
     wants,
@@ -183,35 +184,27 @@ async function readSsh(
 
 /** The same for who may log in; undefined: nobody does, for SSH ends elsewhere. */
 async function readLogins(
-  { ssh, listeners, routes }: Sections,
+  sections: Sections,
   protocols: Protocols,
   files: ReferencedFiles,
   findings: Findings,
   baseOf: BaseOf,
 ): Promise<ReadLogins | undefined> {
-  const rules = routes.items.map(({ value }) => value);
-  for (const { path, value: listener } of listeners.items.values()) {
-    const ending = listener.protocols.find((name) =>
-      protocols[name]?.logins && endsHere(name, listener, rules)
-    );
-    if (ending === undefined) continue;
-    const { readLoginFiles } = await import("./login_files.ts");
-    const at = [...path, "protocols"], reader = protocols[ending].logins!;
-    return await readLoginFiles(ssh, { reader, at }, files, findings, baseOf);
-  }
-  return undefined;
+  const { ssh, listeners, routes } = sections;
+  const ending = endingLogins({ listeners: valuesOf(listeners.items), routes: routesOf(routes) }, protocols);
+  if (ending.length === 0) return undefined;
+  const { readLoginFiles } = await import("./login_files.ts");
+  const { checkLogins } = await import("./check_logins.ts");
+  const [{ listener, reader }] = ending, at = [...listeners.items.get(listener)!.path, "protocols"];
+  const read = await readLoginFiles(ssh, { reader, at }, files, findings, baseOf);
+  checkLogins(sections, ending, read, findings);
+  return read;
 }
 
-/** Whether no route takes all of this protocol there: as gate/match.ts matches what names nothing. */
-const endsHere = (
-  protocol: string,
-  { name }: ListenerConfiguration,
-  routes: readonly RouteConfiguration[],
-): boolean =>
-  !routes.some((route) =>
-    !route.http && route.host === undefined && (route.listener ?? name) === name &&
-    (route.protocol ?? protocol) === protocol
-  );
+const routesOf = ({ items }: Sections["routes"]): RouteConfiguration[] => items.map(({ value }) => value);
+
+const valuesOf = <T>(items: ReadonlyMap<string, { readonly value: T }>): Record<string, T> =>
+  Object.fromEntries(Array.from(items, ([name, { value }]) => [name, value]));
 
 /** The same for what serves content. */
 async function readContentOf(
@@ -264,8 +257,6 @@ function configurationOf(
   wants: AcmeWants,
   env: Environment,
 ): Configuration {
-  const values = <T>(items: ReadonlyMap<string, { readonly value: T }>): Record<string, T> =>
-    Object.fromEntries(Array.from(items, ([name, { value }]) => [name, value]));
   const withDigest = ({ clientCertificates, ...listener }: ListenerConfiguration): ListenerConfiguration =>
     clientCertificates
       ? { ...listener, clientCertificates: { ...clientCertificates, digest: digests[listener.name] } }
@@ -280,8 +271,8 @@ function configurationOf(
     certificates,
     ...acme.value && { acme: { ...acme.value, ...wants, digest: acmeDigest } },
     issuers,
-    routes: routes.items.map(({ value }) => routeWithDigest(value)),
-    hosts: values(hosts.items),
+    routes: routesOf(routes).map(routeWithDigest),
+    hosts: valuesOf(hosts.items),
     ssh,
     policy: policy.items.map(({ value }) => value),
     limits,

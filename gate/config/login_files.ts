@@ -4,8 +4,7 @@ import { asGateError } from "../errors.ts";
 import { readPrivateKey } from "../identity/key_file.ts";
 import type { HostKeyRule, LineFault, LoginReader } from "../identity/logins.ts";
 import { nodeKeyOf } from "../identity/public_key.ts";
-import { digestOf } from "./certificate.ts";
-import type { SshConfiguration } from "./configuration.ts";
+import type { SshConfiguration, SshFile } from "./configuration.ts";
 import type { LoginCredentials } from "./credentials.ts";
 import { type BaseOf, namedPath } from "./named_path.ts";
 import type { Findings } from "./problems.ts";
@@ -14,8 +13,7 @@ import type { Path } from "./tree.ts";
 
 export interface ReadLogins {
   readonly credentials: LoginCredentials;
-  /** Of everything that was read. */
-  readonly digest: string;
+  readonly named: readonly SshFile[];
 }
 
 /** Faults of a file that are told one by one. */
@@ -34,7 +32,7 @@ export async function readLoginFiles(
 ): Promise<ReadLogins> {
   const missing = attempt(openssl);
   if (missing !== undefined) findings.error(at, `SSH is by OpenSSL, too: ${missing}`);
-  const digests: string[] = [];
+  const named: SshFile[] = [];
   const all = async <T>(
     key: "authorizedKeys" | "userAuthorities" | "revokedKeys",
     of: (file: string, read: Exclude<Read, { fault: string }>, path: Path) => readonly T[],
@@ -44,7 +42,7 @@ export async function readLoginFiles(
     for (const [i, name] of (written[key] ?? []).entries()) {
       const path = findings.item(["ssh", key], i), file = namedPath(path, name, findings, baseOf);
       const read = await files.read(file);
-      digests.push(key, file, "text" in read ? read.text : read.fault);
+      named.push({ key, file, state: read.state });
       if ("text" in read) found.push(...of(file, read, path));
       else findings[missing](path, `Cannot read ${file}: ${read.fault}`);
     }
@@ -65,11 +63,8 @@ export async function readLoginFiles(
     for (const { place, why } of faults.slice(0, MOST_TOLD)) findings.error(path, `${place}: ${why}`);
     return list ? [list] : [];
   }, "error");
-  const hostKey = await readHostKey(written.hostKey, files, findings, baseOf);
-  return {
-    credentials: { logins: { keys, authorities, revoked }, hostKey },
-    digest: digestOf(...digests, hostKey?.blob.toHex() ?? ""),
-  };
+  const hostKey = await readHostKey(written.hostKey, files, named, findings, baseOf);
+  return { credentials: { logins: { keys, authorities, revoked }, hostKey }, named };
 }
 
 /** Why it failed. */
@@ -92,11 +87,13 @@ function warnOf(faults: readonly LineFault[], path: Path, findings: Findings): v
 async function readHostKey(
   name: string | undefined,
   files: ReferencedFiles,
+  named: SshFile[],
   findings: Findings,
   baseOf: BaseOf,
 ): Promise<HostKeyRule | undefined> {
   if (name === undefined) return undefined;
   const at = ["ssh", "hostKey"], file = namedPath(at, name, findings, baseOf), read = await files.read(file);
+  named.push({ key: "hostKey", file, state: read.state });
   if (!("text" in read)) return void findings.error(at, `Cannot read ${file}: ${read.fault}`);
   try {
     const key = await readPrivateKey(read.text), { kind, ssh: { type: algorithm, blob } } = nodeKeyOf(key);

@@ -18,7 +18,7 @@ export type Read = { readonly text: string; readonly bytes: Uint8Array } | { rea
 export class ReferencedFiles {
   readonly #read = new Map<string, Promise<Read & { readonly state: string }>>();
 
-  async read(path: string): Promise<Read> {
+  async read(path: string): Promise<Read & Pick<Reference, "state">> {
     const known = this.#read.get(path) ?? readFile(path);
     this.#read.set(path, known);
     return await known;

@@ -3,7 +3,7 @@ import { asGateError } from "../errors.ts";
 import { readPrivateKey } from "../identity/key_file.ts";
 import { nodeKeyOf } from "../identity/public_key.ts";
 import { digestOf } from "./certificate.ts";
-import type { SshConfiguration } from "./configuration.ts";
+import type { SshConfiguration, SshFile } from "./configuration.ts";
 import { AGENT, type SshClientFiles, type SshIdentityFile } from "./credentials.ts";
 import { type BaseOf, namedPath } from "./named_path.ts";
 import type { Findings } from "./problems.ts";
@@ -14,6 +14,7 @@ export interface ReadSsh {
   readonly files: SshClientFiles;
   /** Of all that. */
   readonly digest: string;
+  readonly named: readonly SshFile[];
 }
 
 /** What OpenSSH puts a key's certificate into, beside it. */
@@ -28,16 +29,17 @@ export async function readSshFiles(
   baseOf: BaseOf,
 ): Promise<ReadSsh> {
   const keys: (SshIdentityFile | typeof AGENT)[] = [], known: { file: string; text: string }[] = [];
+  const named: SshFile[] = [];
   for (const [i, written] of (identities ?? []).entries()) {
     const at = findings.item(["ssh", "identities"], i);
     const key = written === AGENT
       ? AGENT
-      : await readIdentity(at, namedPath(at, written, findings, baseOf), files, findings);
+      : await readIdentity(at, namedPath(at, written, findings, baseOf), files, named, findings);
     if (key) keys.push(key);
   }
   for (const [i, written] of knownHosts.entries()) {
     const at = findings.item(["ssh", "knownHosts"], i), file = namedPath(at, written, findings, baseOf);
-    const text = await readText(at, file, files, findings);
+    const text = await readText(at, { key: "knownHosts", file }, files, named, findings);
     if (text !== undefined) known.push({ file, text });
   }
   const digest = digestOf(
@@ -45,21 +47,23 @@ export async function readSshFiles(
     "",
     ...known.map(({ text }) => text),
   );
-  return { files: { ...identities && { identities: keys }, knownHosts: known }, digest };
+  return { files: { ...identities && { identities: keys }, knownHosts: known }, digest, named };
 }
 
 async function readIdentity(
   at: Path,
   file: string,
   files: ReferencedFiles,
+  named: SshFile[],
   findings: Findings,
 ): Promise<SshIdentityFile | undefined> {
-  const text = await readText(at, file, files, findings);
+  const text = await readText(at, { key: "identities", file }, files, named, findings);
   if (text === undefined) return undefined;
   try {
     const key = await readPrivateKey(text);
     nodeKeyOf(key); // whether it is of a kind that SSH has
     const beside = await files.read(file + CERTIFICATE);
+    if ("text" in beside) named.push({ key: "identities", file: file + CERTIFICATE, state: beside.state });
     return {
       file,
       pkcs8: Uint8Array.from(key.export({ type: "pkcs8", format: "der" })),
@@ -74,11 +78,13 @@ async function readIdentity(
 
 async function readText(
   at: Path,
-  file: string,
+  { key, file }: Pick<SshFile, "key" | "file">,
   files: ReferencedFiles,
+  named: SshFile[],
   findings: Findings,
 ): Promise<string | undefined> {
   const read = await files.read(file);
+  named.push({ key, file, state: read.state });
   if ("text" in read) return read.text;
   findings.error(at, `Cannot read ${file}: ${read.fault}`);
   return undefined;

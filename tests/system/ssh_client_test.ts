@@ -148,6 +148,31 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "nc and a configuration say of a key with a passphrase what is to be done, and do not wait for it",
+  ignore: !need("ssh-keygen"),
+  async fn() {
+    await using folder = await Folder.make();
+    const remedy =
+      "it has a passphrase: give it to an agent and write agent here, or take its passphrase away: " +
+      "ssh-keygen -p -f FILE";
+    for (const format of [[], ["-m", "PEM", "-t", "rsa", "-b", "2048"], ["-m", "PKCS8", "-t", "ecdsa"]]) {
+      const file = `${folder.path}/locked${format.length}${format[1] ?? ""}`;
+      await succeed("ssh-keygen", ["-q", ...format, "-N", "a passphrase", "-f", file]);
+      const nc = await run(Deno.execPath(), ugate("nc", "--via", "127.0.0.1:1", "-i", file, "127.0.0.1:1"), {
+        stdin: "",
+      });
+      equal(nc.code, 1, nc.stderr);
+      ok(nc.stderr.includes(remedy), nc.stderr);
+      const yaml = await folder.write("locked.yaml", `ssh: { identities: [agent, "${file}"] }`);
+      const checked = await run(Deno.execPath(), ugate("check", "--config", yaml));
+      equal(checked.code, 1);
+      ok(/locked\.yaml:1:\d+ ssh\.identities\[1\]: /.test(checked.stderr), checked.stderr);
+      ok(checked.stderr.includes(remedy), checked.stderr);
+    }
+  },
+});
+
 async function strangersKey(folder: Folder): Promise<string> {
   const file = `${folder.path}/stranger`;
   await succeed("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", file]);

@@ -387,3 +387,19 @@ Deno.test({
     ok(/routes\[0\]/.test((await world.gate.record() as { route?: string }).route ?? ""));
   },
 });
+
+Deno.test({
+  name:
+    "a reload in which only lines of keys changed says which file, and that who is there was judged again",
+  ignore: !ready,
+  async fn() {
+    const [key, other] = [await keygen.key("-t ed25519"), await keygen.key("-t ed25519")];
+    await using world = await LoginWorld.start({ keys: [key.line] }, keygen);
+    await world.folder.write("keys", `${other.line}\n`);
+    const { result, changes } = await world.gate.service.reload();
+    equal([result, changes], ["applied", [
+      `ssh.authorizedKeys: ${world.folder.path}/keys changed: who is connected was judged again`,
+    ]]);
+    equal((await world.gate.service.reload()).result, "unchanged");
+  },
+});
