@@ -154,6 +154,8 @@ export interface Wrapping {
   readonly keyring: Keyring;
   /** Of what the keyring holds: under another one nothing may be shared. */
   readonly keys: string;
+  /** PEM, of who vouches for nodes; absent: the system's. */
+  readonly roots?: string;
 }
 
 /** Where a target lives: plain data, cloneable. */
@@ -365,6 +367,8 @@ export interface Gate {
    * connection of the same identity takes a name over.
    */
   offer(conn: Conn, offer: Offer, told: (refused?: GateError) => void): Disposable;
+  /** Tells the log of a name that its client asked for, and may not offer at all: no more than some a minute. */
+  noName(conn: Conn, asked: Pick<Offer, "name" | "port">, reason: GateError): void;
   /** The connection with what it offers, as who operates the gate sees it. */
   node(conn: Conn): NodeStatus;
   /** `hear` is told of who comes for what the connection offers, asks there and goes, until it is disposed. */

@@ -16,8 +16,9 @@ export interface DialerParts {
   readonly own: OwnAddresses;
   readonly questions: Questions;
   readonly ownDials: OwnDials;
-  /** As Wrapping has it. */
+  /** As Wrapping has them. */
   readonly keys: string;
+  readonly roots?: string;
   readonly mesh: Pick<Mesh, "reach">;
   readonly through?: Through;
 }
@@ -103,8 +104,8 @@ export class Dialer {
   async #wrap(endpoint: Endpoint, conn: Connection, until: number, depth: number): Promise<Stream> {
     const outermost = endpoint.via ?? endpoint.address;
     const controller = new AbortController();
-    const { questions: keyring, keys } = this.#parts;
-    const from = { peer: conn.peer, signal: controller.signal, keyring, keys };
+    const { questions: keyring, keys, roots } = this.#parts;
+    const from = { peer: conn.peer, signal: controller.signal, keyring, keys, roots };
     const dial = () => this.reach(outermost, conn, until, undefined, depth + 1);
     const lower = endpoint.layers.reduce((below: () => Promise<Stream>, name, i) => {
       const innermost = i === endpoint.layers.length - 1;

@@ -70,6 +70,7 @@ export class Ruling {
       deciding: () => this.decider,
       own: this.own,
       keys: snapshot.keys,
+      roots: snapshot.roots,
       through: snapshot.through,
     }, routes);
     const { tlsContexts, upstreamTls, protocols, roster } = this.#parts;

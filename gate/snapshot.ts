@@ -35,6 +35,8 @@ export interface Snapshot {
   readonly ownName?: string;
   /** Of what the keyring holds: what was shared under another one is not shared any more. */
   readonly keys: string;
+  /** PEM, of who vouches for nodes (`node.roots`). */
+  readonly roots?: string;
   readonly through?: Through;
 }
 

@@ -22,7 +22,7 @@ export function checkHosts({ hosts, rest }: Pick<Sections, "hosts" | "rest">, fi
 /** Kinds of identities that each layer can prove, the strongest layer first. */
 const PROVEN: Readonly<Record<string, readonly string[]>> = {
   ssh: ["key:ID", "ssh:SHA256:…"],
-  tls: ["key:ID"],
+  tls: ["key:ID", "spiffe://…"],
 };
 
 /** What its layers need, and what they have no use for. */

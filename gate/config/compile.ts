@@ -119,6 +119,7 @@ export function compileSnapshot(config: Configuration, compiling = ALONE()): Sna
       ? undefined
       : `${config.node.name.toLowerCase()}.${config.node.domain}`,
     keys: config.ssh.digest ?? "",
+    roots: credentials.node?.roots,
     ...config.through && { through: config.through },
   };
 }

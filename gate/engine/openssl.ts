@@ -75,6 +75,8 @@ function makeRings(library: OpenSsl): Rings {
 interface Server {
   readonly name: string;
   readonly isIp: boolean;
+  /** A name is asked for, and need not be in the certificate: who asks looks at that himself. */
+  readonly unverified?: boolean;
 }
 
 export class Connection implements Disposable {
@@ -286,18 +288,19 @@ export class Connection implements Disposable {
     const { ssl } = this.#library;
     ssl.SSL_set_connect_state(this.#live);
     if (!this.#server) return;
-    this.#expect(this.#server.name, this.#server.isIp);
+    this.#expect(this.#server);
     const session = context.sessionWith(this.#server.name);
     if (session) ssl.SSL_set_session(this.#live, session);
   }
 
-  #expect(name: string, isIp: boolean): void {
+  #expect({ name, isIp, unverified = false }: Server): void {
     const { ssl, crypto } = this.#library, text = cString(name);
     if (isIp) {
-      crypto.X509_VERIFY_PARAM_set1_ip_asc(ssl.SSL_get0_param(this.#live), text);
+      if (!unverified) crypto.X509_VERIFY_PARAM_set1_ip_asc(ssl.SSL_get0_param(this.#live), text);
       return;
     }
     ssl.SSL_ctrl(this.#live, CTRL_SERVER_NAME, 0n, text);
+    if (unverified) return;
     ssl.SSL_set_hostflags(this.#live, NO_PARTIAL_WILDCARDS);
     ssl.SSL_set1_host(this.#live, text);
   }

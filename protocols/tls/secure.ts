@@ -56,17 +56,19 @@ export function beginAccepting(
 
 /**
  * The client's side: MOVES `lower`. `serverName` is asked for and has to be in the certificate; an IP literal is verified
- * alone. Rejects with GateError as acceptTls, "refused" where the certificate is not believed.
+ * alone; `unverified`: any name will do. Rejects with GateError as acceptTls, "refused" where the certificate is not
+ * believed.
  */
 export function connectTls(
   lower: Stream,
   context: Context,
   serverName: string,
-  patience: Patience,
+  patience: Patience & { readonly unverified?: boolean },
 ): Promise<Secured> {
-  const isIp = parseIp(serverName) !== undefined;
+  const isIp = parseIp(serverName) !== undefined, { unverified } = patience;
   return promised((settled) => {
-    begin(lower, new Connection(context, { name: serverName, isIp }), "upstream", patience, settled);
+    const connection = new Connection(context, { name: serverName, isIp, unverified });
+    begin(lower, connection, "upstream", patience, settled);
   });
 }
 

@@ -21,9 +21,16 @@ export class Authority {
     return new Authority(folder, await made(folder, "root", ["-subj", `/CN=${name}`, ...EC]));
   }
 
-  /** For these names and IPs. `key` are options of `openssl req` for another key than one of P-256. */
-  issue(names: readonly string[], key: readonly string[] = EC): Promise<Issued> {
-    const alternatives = names.map((name) => `${/^[\d.]+$|:/.test(name) ? "IP" : "DNS"}:${name}`);
+  /** For these names, IPs and URIs. `key` are options of `openssl req` for another key than one of P-256. */
+  issue(
+    names: readonly string[],
+    key: readonly string[] = EC,
+    uris: readonly string[] = [],
+  ): Promise<Issued> {
+    const alternatives = [
+      ...names.map((name) => `${/^[\d.]+$|:/.test(name) ? "IP" : "DNS"}:${name}`),
+      ...uris.map((uri) => `URI:${uri}`),
+    ];
     const { chainFile, keyFile } = this.root;
     return made(this.folder, String(++this.#made), [
       ...["-subj", `/CN=${names[0]}`, "-CA", chainFile, "-CAkey", keyFile, ...key],
