@@ -186,6 +186,8 @@ class DryGate implements Gate {
     return Promise.reject(new GateError("closed", "gate", "Cannot tell of the gate: it is only explained"));
   }
 
+  noName(): void {}
+
   offer(): Disposable {
     return { [Symbol.dispose]: () => {} };
   }

@@ -69,7 +69,7 @@ export interface GateParts {
   readonly challenges: Challenges;
   readonly questions: Questions;
   readonly roster: Pick<Roster, "requesting" | "requested" | "visits">;
-  readonly mesh: Pick<Mesh, "offer" | "offering">;
+  readonly mesh: Pick<Mesh, "offer" | "offering" | "noName">;
   readonly pool: UpstreamPool;
   readonly rates: RateLimits;
   readonly errands: Errands;
@@ -261,6 +261,10 @@ export class EngineGate implements Gate {
       return;
     }
     this.#parts.admit(inner, peer, { ...connection.entrance, outer: connection });
+  }
+
+  noName(conn: Conn, asked: Pick<Offer, "name" | "port">, reason: GateError): void {
+    this.#parts.mesh.noName(conn, asked, reason);
   }
 
   offer(conn: Conn, offer: Offer, told: (refused?: GateError) => void): Disposable {

@@ -167,6 +167,8 @@ export type Report =
   /** A connection of this engine wants to be reached by a name; or does no more. */
   | { readonly op: "register"; readonly registering: Omit<Registering, "engine"> }
   | { readonly op: "withdraw"; readonly id: number }
+  /** Or asked for one that it cannot have, for the log. */
+  | { readonly op: "noName"; readonly asked: Omit<Registering, "engine" | "id">; readonly why: string }
   /** A descriptor for that engine: this one's own until main has given it away. */
   | { readonly op: "cross"; readonly engine: number; readonly crossing: Crossing }
   | { readonly op: "drained" }

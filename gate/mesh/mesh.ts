@@ -2,7 +2,7 @@
 import { formatTarget, parseTarget, type Target } from "../address.ts";
 import { askingOf } from "../asking.ts";
 import type { Cancellable, Connection } from "../connection.ts";
-import type { Offer } from "../contracts.ts";
+import type { Conn, Offer } from "../contracts.ts";
 import type { Decider } from "../decide.ts";
 import { after, again, promiseResolved } from "../engine/loop.ts";
 import { inSlices } from "../engine/slices.ts";
@@ -24,7 +24,7 @@ const MESH = " mesh";
 export interface MeshParts {
   /** The first number of a registration of this engine, and the step to the next one. */
   readonly ids: { readonly first: number; readonly step: number };
-  readonly tell: (report: Extract<Report, { op: "register" | "withdraw" }>) => void;
+  readonly tell: (report: Extract<Report, { op: "register" | "withdraw" | "noName" }>) => void;
   readonly crossings: Crossings;
   readonly decider: () => Decider;
 }
@@ -75,6 +75,15 @@ export class Mesh {
       registering: { id, connection: conn.id, name: offer.name, port: offer.port, identity: identity! },
     });
     return { [Symbol.dispose]: () => this.#withdraw(offered) };
+  }
+
+  /** As Gate has it. */
+  noName(
+    { id: connection, peer: { identity } }: Pick<Conn, "id" | "peer">,
+    { name, port }: Pick<Offer, "name" | "port">,
+    { message: why }: GateError,
+  ): void {
+    if (identity) this.#parts.tell({ op: "noName", asked: { connection, name, port, identity }, why });
   }
 
   /** Main has granted it, or not. */

@@ -43,7 +43,9 @@ export class MeshHost {
     const { registrations } = this.#parts;
     if (report.op === "cross") this.#cross(engine, report.engine, report.crossing);
     else if (report.op === "withdraw") registrations.withdraw(report.id);
-    else if (report.op === "register") {
+    else if (report.op === "noName") {
+      this.#say(this.#log.refused(report.asked, report.why, performance.now()));
+    } else if (report.op === "register") {
       const registering = { ...report.registering, engine: engine.number };
       const refused = registrations.register(registering);
       if (refused) this.#say(this.#log.refused(registering, refused.message, performance.now()));

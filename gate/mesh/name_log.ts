@@ -6,6 +6,9 @@ import { formatTarget } from "../address.ts";
 import type { Message } from "../log.ts";
 import type { Registering } from "./registrations.ts";
 
+/** Which name, and who wants it. */
+type Asked = Pick<Registering, "name" | "port" | "identity">;
+
 /** ms; lines within that time. */
 const MINUTE = 60_000, MOST = 64;
 
@@ -14,16 +17,16 @@ export class NameLog {
   readonly #told = new Map<string, number>();
 
   /** `now` in ms; undefined: nothing is to be told. */
-  refused(asked: Registering, why: string, now: number): Message | undefined {
+  refused(asked: Asked, why: string, now: number): Message | undefined {
     return this.#message("warn", asked, why, now);
   }
 
-  takenOver(asked: Registering, now: number): Message | undefined {
+  takenOver(asked: Asked, now: number): Message | undefined {
     const text = `${placeOf(asked)} went over to another connection of its key`;
     return this.#message("info", asked, text, now);
   }
 
-  #message(level: Message["level"], asked: Registering, text: string, now: number): Message | undefined {
+  #message(level: Message["level"], asked: Asked, text: string, now: number): Message | undefined {
     const target = placeOf(asked), identity = asked.identity.name, key = `${level} ${target} ${identity}`;
     for (const [one, at] of this.#told) if (now - at >= MINUTE) this.#told.delete(one);
     if (this.#told.has(key) || this.#told.size >= MOST) return undefined;
@@ -32,4 +35,4 @@ export class NameLog {
   }
 }
 
-const placeOf = ({ name, port }: Registering): string => formatTarget({ host: name, port });
+const placeOf = ({ name, port }: Asked): string => formatTarget({ host: name, port });

@@ -64,6 +64,8 @@ export class FakeGate implements Gate {
   readonly listening = new Set<{ readonly address: Target; readonly taken: (conn: Conn) => void }>();
   /** What is registered now. */
   readonly offers = new Set<Offer>();
+  /** Names that were refused by the protocol itself. */
+  readonly noNames: string[] = [];
   /** Who is told of visits. */
   readonly watching = new Set<(visit: Visit) => void>();
   /** Upstreams that were given back, for the next request. */
@@ -188,6 +190,10 @@ export class FakeGate implements Gate {
     const printed = await this.#script.print?.(reading);
     if (printed) return printed;
     throw new GateError("closed", "gate", "Cannot tell: nobody prints anything here");
+  }
+
+  noName(_conn: Conn, { name, port }: Pick<Offer, "name" | "port">, { message }: GateError): void {
+    this.noNames.push(`${name}:${port}: ${message}`);
   }
 
   offer(_conn: Conn, offer: Offer, told: (refused?: GateError) => void): Disposable {

@@ -10,6 +10,8 @@ import { freePort } from "../../scripts/free_ports.ts";
 import { startSshd } from "../support/servers.ts";
 import { makeCertificate, makeKey, SshGate } from "../support/ssh_gate.ts";
 import { openssl } from "../../gate/engine/openssl_library.ts";
+import type { MadeKey } from "../support/ssh_keygen.ts";
+import { keyId, type PublicKey, readPublicKey } from "../../protocols/ssh/keys/public_key.ts";
 
 const authority = await Authority.make("names"), PI = "pi.mesh.example.com";
 openssl(); // it stays open: not in a test
@@ -132,6 +134,30 @@ Deno.test({
     first.signal("SIGKILL");
     await gate.gate.record(({ parent, protocol }) => protocol === "ssh" && parent === undefined);
     equal((await succeed("curl", ["-sS", "-x", proxy, `http://${PI}:8080/still`])).stdout, "/still ");
+  },
+});
+
+Deno.test({
+  name:
+    "an allow rule with hosts lets somebody reach a name, and not take it; the log says what would give it",
+  ignore,
+  async fn() {
+    const named = await makeKey(), listed = await makeKey();
+    const allow = (key: MadeKey) =>
+      `{ allow: { identity: "key:${keyId(readPublicKey(key.blob) as PublicKey)}", hosts: "${PI}" } }`;
+    await using gate = await SshGate.start({ lines: [listed.line], policy: [allow(named), allow(listed)] });
+    for (const key of [named, listed]) {
+      const args = ["-v", "-o", "ExitOnForwardFailure=yes", "-N", "-R", `${PI}:443:127.0.0.1:1`];
+      const { code, stderr } = await run("ssh", gate.args(key, args), { most: 20_000 });
+      ok(code !== 0 && stderr.includes("Remote: "), stderr);
+      const words = `permitlisten="${PI}:443" in the line of its key does`;
+      ok(stderr.includes(words), stderr);
+      ok(gate.gate.messages.some((text) => text.includes(words)), gate.gate.messages.join("\n"));
+    }
+    const told = gate.gate.messages.filter((text) => text.startsWith(`Cannot forward ${PI}: `));
+    equal(told.length, 2);
+    ok(told[0].includes("the rule of policy that lets this key in gives it no name"), told[0]);
+    equal(await gate.gate.service.nodes(), []);
   },
 });
 

@@ -14,6 +14,8 @@ const PORTS_OF_NAMES: readonly number[] = [0, SSH_PORT, 80, 443, NODE_PORT];
 const MOST_NAMES = 64;
 const KEY = "key:";
 const LABEL = /^[A-Za-z0-9_-]+$/;
+/** Of a grant: no file has the key. */
+const POLICY = "policy";
 
 /** A name, and the port at which it is offered. */
 export interface NamePort {
@@ -42,6 +44,19 @@ export function namesAskedFor(
   ]);
   const all = Array.from(names, (one) => one === undefined ? [] : named(grant, domain, one, offered));
   return all.flat().slice(0, MOST_NAMES);
+}
+
+/** Why he has no such name, and what would give it to him. */
+export function whyNoName(grant: Grant, domain: string, address: string, port: number): string {
+  if (idsOf(grant).length === 0) return "a token gives no names: log in with a key or a certificate";
+  const name = normalName(address);
+  if (name === undefined || !name.endsWith(`.${domain}`)) return `names end in .${domain}`;
+  if (readNodeId(name.split(".", 1)[0]) !== undefined) return "it is the name of another key";
+  const remedy = `permitlisten="${name}:${port === 0 ? SSH_PORT : port}" in the line of its key does, ` +
+    "and a certificate with that principal";
+  return grant.by === POLICY
+    ? `the rule of policy that lets this key in gives it no name: ${remedy}`
+    : `nothing gives it to this key: ${remedy}`;
 }
 
 /** Whether that name may be offered at that port: as itself, or as what it may be offered at instead. */

@@ -10,7 +10,7 @@ import { encoded, type Reader } from "../wire.ts";
 import * as messages from "./messages.ts";
 import type { Bind } from "./messages.ts";
 import type { Served } from "../served.ts";
-import { namesAskedFor, NODE_PORT } from "./names.ts";
+import { namesAskedFor, NODE_PORT, whyNoName } from "./names.ts";
 import { offerNames } from "./offers.ts";
 import { listenAddresses, whyNotListen } from "./permits.ts";
 import { notPermitted, wordsOf } from "./refusals.ts";
@@ -102,14 +102,22 @@ export class Reverse {
 
   #offer(asked: Asked, port: number, names: ReturnType<typeof namesAskedFor> & object): Disposable {
     const { key, bind, answer } = asked;
-    if (names.length === 0) throw notPermitted(bind.text, "who logged in so has no such name");
     const known = port === 0 ? NODE_PORT : port;
+    if (names.length === 0) throw this.#noName(bind, port, known);
     const forward = offerNames(this.#served, this.#connection, names, { bind, port: known }, (refused) => {
       if (!refused) return answer?.yes(port === 0 ? encoded((to) => to.uint32(known)) : undefined);
       if (this.#forwards.get(key) === forward) this.#forget(key);
       this.#refuse(asked, refused);
     });
     return forward;
+  }
+
+  /** What is not even asked of the gate is told there: whoever grants names wants to know. */
+  #noName(bind: Bind, port: number, known: number): GateError {
+    const { conn, gate, grant } = this.#served;
+    const reason = notPermitted(bind.text || "its names", whyNoName(grant, gate.domain, bind.text, port));
+    gate.noName(conn, { name: bind.text, port: known }, reason);
+    return reason;
   }
 
   #cancel({ key, answer }: Asked): void {

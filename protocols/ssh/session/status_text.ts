@@ -16,10 +16,16 @@ export function whoLines({ identity, peer }: NodeStatus): string[] {
 
 /** The ways to each name, so many at most; or how to get one. */
 export function nameLines(
-  { names }: Pick<NodeStatus, "names">,
+  { names, proof }: Pick<NodeStatus, "names" | "proof">,
   here: Here,
   most = MOST_NAMES,
 ): string[] {
+  if (names.length === 0 && proof === "token") {
+    return [
+      "Nothing can be reached through this connection: a token gives no names.",
+      "Who logs in with a key, or a certificate, can offer what it has under its names.",
+    ];
+  }
   if (names.length === 0) {
     const port = here.port === 22 ? "" : `-p ${here.port} `;
     return [

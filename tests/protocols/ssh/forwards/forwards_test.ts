@@ -406,3 +406,19 @@ Deno.test("the parts of a request may be as odd as they like: a host of 256 octe
     equal(await world.answered(), [false, false, false]);
     equal(await told, `2, "expected a host and a port, or a path"`);
   }));
+
+Deno.test("a name that its client has no right to is told to the gate with what would give it, and not offered", () =>
+  onLoop(async () => {
+    const token = {
+      name: "jwt:https://id.example#me",
+      names: ["jwt:https://id.example#me"],
+      proof: "token" as const,
+    };
+    using world = await World.make({}, { ...GRANT, identity: token });
+    world.ask(TCPIP, "", 80);
+    equal(await world.answered(), [false]);
+    equal(world.gate.noNames, [
+      ":80: Cannot forward its names: a token gives no names: log in with a key or a certificate",
+    ]);
+    equal(world.gate.offers.size, 0);
+  }));

@@ -1,7 +1,7 @@
 /** What grants let clients ask for, as tables: places of -L, sockets of -R, names of -R. */
 import type { Grant } from "../../../../protocols/ssh/keys/login.ts";
 import { readAuthorizedKeys } from "../../../../protocols/ssh/keys/authorized_keys.ts";
-import { namesAskedFor } from "../../../../protocols/ssh/forwards/names.ts";
+import { namesAskedFor, whyNoName } from "../../../../protocols/ssh/forwards/names.ts";
 import { listenAddresses, whyNotListen, whyNotOpen } from "../../../../protocols/ssh/forwards/permits.ts";
 import { equal, ok } from "../../../support/assert.ts";
 
@@ -214,4 +214,38 @@ Deno.test("who has proven no key has no name of one", () => {
 Deno.test("a request is about 64 names at most", () => {
   const principals = Array.from({ length: 256 }, (_, i) => `n${i}`);
   equal(names(grant("", { principals }), "", 443).length, 64);
+});
+
+Deno.test("why somebody has no such name is told with what would give it to him", () => {
+  const token = grant("", { identity: { name: "jwt:https://id.example#me", names: [], proof: "token" } });
+  const table: [given: Grant, address: string, port: number, why: RegExp][] = [
+    [token, "", 80, /^a token gives no names: log in with a key or a certificate$/],
+    [token, "pi.mesh.example.com", 80, /^a token gives no names/],
+    [grant(), "pi.example.com", 80, /^names end in \.mesh\.example\.com$/],
+    [grant(), "not a name", 80, /^names end in/],
+    [grant(), `${OTHER}.${DOMAIN}`, 80, /^it is the name of another key$/],
+    [
+      grant(),
+      "pi.mesh.example.com",
+      80,
+      /^nothing gives it to this key: permitlisten="pi\.mesh\.example\.com:80"/,
+    ],
+    [
+      grant(),
+      "Pi.mesh.example.com",
+      0,
+      /permitlisten="pi\.mesh\.example\.com:22" in the line of its key does/,
+    ],
+    [
+      grant("", { by: "policy" }),
+      "pi.mesh.example.com",
+      80,
+      /^the rule of policy that lets this key in gives it no/,
+    ],
+  ];
+  for (const [given, address, port, why] of table) {
+    equal(namesAskedFor(given, DOMAIN, address, port), []);
+    const told = whyNoName(given, DOMAIN, address, port);
+    ok(why.test(told), told);
+  }
 });
