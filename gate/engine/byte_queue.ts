@@ -1,11 +1,17 @@
-/** Bytes that wait: copies in, or lent for a moment, views out, in order. Whoever fills it bounds it. */
+/**
+ * Bytes that wait: copies in, or lent for a moment, views out, in order. Whoever fills it bounds it: little that comes
+ * often shares a block, for a buffer of its own takes more than a few bytes.
+ */
 const NOTHING = new Uint8Array(0);
+const LITTLE = 1024, BLOCK = 4096;
 
 export class ByteQueue {
   #chunks: Uint8Array[] = [];
   #size = 0;
   /** The first bytes are somebody else's. */
   #lent = false;
+  /** Right behind the last chunk. */
+  #spare = NOTHING;
 
   get size(): number {
     return this.#size;
@@ -15,7 +21,11 @@ export class ByteQueue {
   push(bytes: Uint8Array, at: number, size: number): void {
     if (size === 0) return;
     this.own();
-    this.#chunks.push(bytes.slice(at, at + size));
+    if (size <= LITTLE && this.#chunks.length > 0) this.#append(bytes.subarray(at, at + size));
+    else {
+      this.#chunks.push(bytes.slice(at, at + size));
+      this.#spare = NOTHING;
+    }
     this.#size += size;
   }
 
@@ -49,6 +59,7 @@ export class ByteQueue {
         at += chunk.length;
       }
       this.#chunks = [joined];
+      this.#spare = NOTHING;
     }
     return this.first();
   }
@@ -65,5 +76,21 @@ export class ByteQueue {
       size -= first.length;
       this.#chunks.shift();
     }
+    if (this.#chunks.length === 0) this.#spare = NOTHING;
+  }
+
+  #append(bytes: Uint8Array): void {
+    if (this.#spare.length < bytes.length) {
+      this.#spare = new Uint8Array(BLOCK);
+      this.#chunks.push(this.#spare.subarray(0, 0));
+    }
+    const last = this.#chunks.at(-1)!;
+    this.#spare.set(bytes);
+    this.#spare = this.#spare.subarray(bytes.length);
+    this.#chunks[this.#chunks.length - 1] = new Uint8Array(
+      last.buffer,
+      last.byteOffset,
+      last.length + bytes.length,
+    );
   }
 }

@@ -17,13 +17,14 @@ export interface Silence {
 
 /** So that a name is free again within half a minute, though its owner's link was dropped without a word. */
 const SILENCE: Silence = { asked: 10_000, gone: 25_000 };
-/** A request that nobody knows, answered all the same (PROTOCOL of OpenSSH). */
-const REQUEST = "keepalive@openssh.com", NOTHING = new Uint8Array(0);
+/** How far the peer is away is measured this often, ms: it may move. */
+const MEASURED = 60_000;
 
 export class KeepAlive implements Disposable {
   readonly #connection: Connection;
   readonly #silence: Silence;
   #cancel: (() => void) | undefined;
+  #measuredAt = now;
 
   /** From now on; where the peer is gone, the transport is refused. */
   constructor(connection: Connection, silence: Silence = SILENCE) {
@@ -51,7 +52,10 @@ export class KeepAlive implements Disposable {
         atLimit("idleTimeout", new GateError("timeout", transport.side, `Cannot go on: ${state}`)),
       );
     }
-    if (silent >= asked) this.#connection.ask(REQUEST, NOTHING, () => {});
+    if (silent >= asked || now - this.#measuredAt >= MEASURED) {
+      this.#measuredAt = now;
+      this.#connection.measure();
+    }
     this.#wait();
   }
 }

@@ -5,11 +5,13 @@ export interface Answer {
   no(): void;
 }
 
-/** Requests that may wait for their answers. */
-const MOST = 64;
+/** Requests that may wait for their answers; behind these so many more are refused in their turn. */
+export const MOST = 256, MOST_REFUSED = 4096;
 
+/** What came of a request that is told when those before it are; the refusals right behind it. */
 class Pending implements Answer {
   payload: Uint8Array | undefined;
+  refused = 0;
 
   constructor(readonly answers: Answers) {}
 
@@ -30,6 +32,7 @@ class Pending implements Answer {
 
 export class Answers {
   #pending: Pending[] = [];
+  #refused = 0;
 
   /** How answers look, and where they go. */
   constructor(
@@ -38,9 +41,15 @@ export class Answers {
     readonly out: (payload: Uint8Array) => void,
   ) {}
 
-  /** To a request that came now; undefined: too many wait. */
-  next(): Answer | undefined {
-    if (this.#pending.length >= MOST) return undefined;
+  /** To a request that came now; "refused": too many wait, and this one is told so in its turn; undefined: even for that. */
+  next(): Answer | "refused" | undefined {
+    const { length } = this.#pending;
+    if (length >= MOST) {
+      if (this.#refused === MOST_REFUSED) return undefined;
+      this.#refused++;
+      this.#pending[length - 1].refused++;
+      return "refused";
+    }
     const answer = new Pending(this);
     this.#pending.push(answer);
     return answer;
@@ -48,6 +57,11 @@ export class Answers {
 
   /** Those at the front that are there. */
   send(): void {
-    while (this.#pending.length > 0 && this.#pending[0].payload) this.out(this.#pending.shift()!.payload!);
+    while (this.#pending.length > 0 && this.#pending[0].payload) {
+      const { payload, refused } = this.#pending.shift()!;
+      this.#refused -= refused;
+      this.out(payload!);
+      for (let i = 0; i < refused; i++) this.out(this.negative);
+    }
   }
 }

@@ -5,7 +5,7 @@
 import type { Room, Taker } from "../../../gate/streams.ts";
 import { asGateError, GateError } from "../../../gate/errors.ts";
 import { type Core, Layered } from "../../../gate/engine/layered.ts";
-import { again, now } from "../../../gate/engine/loop.ts";
+import { again } from "../../../gate/engine/loop.ts";
 import { malformed, who } from "../failure.ts";
 import {
   CHANNEL_CLOSE,
@@ -20,7 +20,8 @@ import {
 import type { Transport } from "../transport.ts";
 import { encoded, putUint32, type Reader, type Writer } from "../wire.ts";
 import { type Answer, Answers } from "./answers.ts";
-import { type Growth, Window } from "./window.ts";
+import { firstWindow, type Flow } from "./flow.ts";
+import { Window } from "./window.ts";
 
 /** Bytes of data in a message, ours and the peer's (RFC 4253 6.1). */
 export const MOST_DATA = 32768;
@@ -45,9 +46,13 @@ export interface ChannelEvents {
 /** Who has channels. */
 export interface ChannelOwner {
   readonly transport: Transport;
-  readonly growth: Growth;
+  readonly flow: Flow;
+  /** Asked for or open. */
+  readonly channels: number;
   /** It is to be flushed at the end of what came together. */
   touched(channel: Channel): void;
+  /** It keeps too much of what nobody takes, and is reset. */
+  evicted(): void;
   /** Both sides have closed it: its number is free. */
   forget(channel: Channel): void;
 }
@@ -78,8 +83,14 @@ export class Channel implements Core {
 
   constructor(owner: ChannelOwner, readonly id: number) {
     this.#owner = owner;
-    this.#receiving = new Window(owner.growth, now);
+    const evict = () => this.#evict();
+    this.#receiving = new Window(owner.flow, firstWindow(owner.channels), evict);
     this.stream = new Layered(this, owner.transport.side);
+  }
+
+  /** What the peer may send now. */
+  get window(): number {
+    return this.#receiving.left;
   }
 
   /** CLOSE went, or goes once there is whom to send it to. */
@@ -119,7 +130,7 @@ export class Channel implements Core {
   }
 
   delivered(bytes: number): void {
-    const given = this.#receiving.delivered(bytes, now);
+    const given = this.#receiving.delivered(bytes);
     if (given > 0 && !this.#endedIn && !this.#closedOut) {
       this.#send((to) => to.byte(WINDOW_ADJUST).uint32(this.peer).uint32(given));
     }
@@ -134,6 +145,7 @@ export class Channel implements Core {
   }
 
   abort(_reason: GateError): void {
+    this.#receiving.drop();
     this.close();
   }
 
@@ -141,6 +153,7 @@ export class Channel implements Core {
   close(): void {
     if (this.#closedOut) return;
     this.#closedOut = true;
+    if (!this.#endedIn) this.#receiving.drop();
     if (this.peer >= 0) this.#send((to) => to.byte(CHANNEL_CLOSE).uint32(this.peer));
     if (this.#closedIn) this.#owner.forget(this);
   }
@@ -174,9 +187,14 @@ export class Channel implements Core {
     else if (this.#endedOut) this.#send((to) => to.byte(CHANNEL_EOF).uint32(peer));
   }
 
-  take(bytes: Uint8Array, at: number, size: number): void {
+  /** So much data came; false: nobody takes it any more, as is right for what was sent before it knew. */
+  came(size: number): boolean {
     this.#receive(size);
-    if (this.#closedOut) return; // sent before it knew
+    return !this.#closedOut;
+  }
+
+  take(bytes: Uint8Array, at: number, size: number): void {
+    if (this.#closedOut) return;
     try {
       this.#upper.take(bytes, at, size);
     } catch (thrown) {
@@ -235,6 +253,7 @@ export class Channel implements Core {
   fail(reason: GateError): void {
     const asking = this.peer < 0 && !this.#closedOut ? this.events : undefined;
     this.close();
+    this.#receiving.drop();
     this.#over();
     this.#upper.broke(reason);
     asking?.refused?.(reason);
@@ -242,6 +261,7 @@ export class Channel implements Core {
 
   requested(name: string, from: Reader, wantsAnswer: boolean): void {
     const answer = wantsAnswer ? this.#nextAnswer() : undefined;
+    if (answer === "refused") return;
     if (this.events?.request) this.events.request(name, from, answer);
     else answer?.no();
   }
@@ -257,7 +277,7 @@ export class Channel implements Core {
     if (!this.#receiving.took(size)) throw this.#malformed("more data than its window");
   }
 
-  #nextAnswer(): Answer {
+  #nextAnswer(): Answer | "refused" {
     this.#answers ??= new Answers(
       () => encoded((to) => to.byte(CHANNEL_SUCCESS).uint32(this.peer)),
       encoded((to) => to.byte(CHANNEL_FAILURE).uint32(this.peer)),
@@ -270,7 +290,15 @@ export class Channel implements Core {
     throw this.#malformed("too many requests at once");
   }
 
+  /** Its peer, or who should take what it sends, is at fault: nobody else is to pay for it. */
+  #evict(): void {
+    this.#owner.evicted();
+    const state = "more is kept of what it sent than there is room for";
+    this.fail(new GateError("exhausted", this.stream.side, `Cannot go on with a channel: ${state}`));
+  }
+
   #broke(): void {
+    this.#receiving.drop();
     const state = `${who(this.stream.side)} closed the channel`;
     this.#upper.broke(new GateError("reset", this.stream.side, `Cannot go on: ${state}`));
   }

@@ -7,7 +7,8 @@ import type { Transport } from "../transport.ts";
 import { encoded, Reader, uint32At } from "../wire.ts";
 import { type Answer, Answers } from "./answers.ts";
 import { Channel, type ChannelEvents, type ChannelOwner, MOST_DATA } from "./channel.ts";
-import { FIRST_WINDOW, Growth } from "./window.ts";
+import { Flow } from "./flow.ts";
+import { Gathered } from "./gathered.ts";
 
 /** Who has a connection. */
 export interface ConnectionEvents {
@@ -17,7 +18,7 @@ export interface ConnectionEvents {
   opens(opening: Opening): void;
   /** A global request (RFC 4254 4), and where its answer goes if one is wanted. */
   request(name: string, from: Reader, answer: Answer | undefined): void;
-  /** A channel was refused, for there are too many. */
+  /** A channel was refused, for there are too many; or reset, for it kept too much. */
   crowded?(): void;
   /** The last channel is gone. */
   emptied?(): void;
@@ -27,6 +28,9 @@ export interface ConnectionEvents {
 
 /** Of a message of data: its number, the channel, a length; and of extended data a kind. */
 const HEADER = 9, EXTENDED_HEADER = 13;
+
+/** A request that nobody knows, answered all the same (PROTOCOL of OpenSSH). */
+const PING = "keepalive@openssh.com", NOTHING = new Uint8Array(0);
 
 /** One of the thread for all messages: nobody keeps it. */
 const reader = new Reader();
@@ -71,13 +75,16 @@ export class Opening {
 
 export class Connection implements Above, ChannelOwner {
   readonly transport: Transport;
-  readonly growth: Growth;
+  readonly flow: Flow;
+  /** As it was measured last, ms. */
+  roundTrip: number;
   readonly #events: ConnectionEvents;
   readonly #most: number;
   /** By our numbers; those that are asked for and not accepted yet, too. */
   #channels = new Map<number, Channel | Opening>();
   #nextId = 0;
   #touched: Channel[] = [];
+  readonly #gathered = new Gathered();
   #over = false;
   readonly #answers: Answers;
   /** Who waits for the peer's answers to global requests, in order. */
@@ -90,7 +97,8 @@ export class Connection implements Above, ChannelOwner {
     { most, roundTrip }: { most: number; roundTrip: number },
   ) {
     this.transport = transport;
-    this.growth = new Growth(roundTrip);
+    this.roundTrip = roundTrip;
+    this.flow = new Flow((answered) => this.ask(PING, NOTHING, answered));
     this.#events = events;
     this.#most = most;
     this.#answers = new Answers(
@@ -126,7 +134,7 @@ export class Connection implements Above, ChannelOwner {
     this.#channels.set(channel.id, channel);
     this.transport.send(
       encoded((to) =>
-        to.byte(numbers.CHANNEL_OPEN).text(type).uint32(channel.id).uint32(FIRST_WINDOW).uint32(MOST_DATA)
+        to.byte(numbers.CHANNEL_OPEN).text(type).uint32(channel.id).uint32(channel.window).uint32(MOST_DATA)
           .raw(data)
       ),
     );
@@ -142,15 +150,23 @@ export class Connection implements Above, ChannelOwner {
     );
   }
 
+  /** Asks what every peer answers, and measures how long that takes. */
+  measure(): void {
+    const began = performance.now();
+    this.ask(PING, NOTHING, () => {
+      if (!this.#over) this.roundTrip = performance.now() - began;
+    });
+  }
+
   // For an Opening.
 
   accepted(channel: Channel, peer: number): void {
     this.#check();
-    const { id } = channel;
+    const { id, window } = channel;
     this.#channels.set(id, channel);
     this.transport.send(
       encoded((to) =>
-        to.byte(numbers.OPEN_CONFIRMATION).uint32(peer).uint32(id).uint32(FIRST_WINDOW).uint32(MOST_DATA)
+        to.byte(numbers.OPEN_CONFIRMATION).uint32(peer).uint32(id).uint32(window).uint32(MOST_DATA)
       ),
     );
   }
@@ -169,6 +185,10 @@ export class Connection implements Above, ChannelOwner {
     this.#touched.push(channel);
   }
 
+  evicted(): void {
+    this.#events.crowded?.();
+  }
+
   forget(channel: Channel): void {
     this.#channels.delete(channel.id);
     if (this.#channels.size === 0) this.#events.emptied?.();
@@ -177,8 +197,12 @@ export class Connection implements Above, ChannelOwner {
   // What comes.
 
   message(number: number, bytes: Uint8Array, at: number, size: number): boolean {
-    if (number === numbers.CHANNEL_DATA) this.#data(bytes, at, size, HEADER);
-    else if (number === numbers.EXTENDED_DATA) this.#data(bytes, at, size, EXTENDED_HEADER);
+    if (number === numbers.CHANNEL_DATA) {
+      this.#data(bytes, at, size, HEADER);
+      return true;
+    }
+    this.#gathered.pass();
+    if (number === numbers.EXTENDED_DATA) this.#data(bytes, at, size, EXTENDED_HEADER);
     else if (
       number > numbers.EXTENDED_DATA && number <= numbers.CHANNEL_FAILURE || number === numbers.WINDOW_ADJUST
     ) {
@@ -192,6 +216,7 @@ export class Connection implements Above, ChannelOwner {
   }
 
   flush(): void {
+    this.#gathered.pass();
     const touched = this.#touched;
     if (touched.length === 0) return;
     for (const channel of touched) if (channel.isTouched) channel.flush();
@@ -210,6 +235,7 @@ export class Connection implements Above, ChannelOwner {
   }
 
   broke(reason: GateError): void {
+    this.#gathered.pass();
     this.#over = true;
     const channels = [...this.#channels.values()], asked = this.#asked.splice(0);
     this.#channels.clear();
@@ -226,8 +252,9 @@ export class Connection implements Above, ChannelOwner {
     if (length !== size - header) throw this.#malformed("a broken message of data");
     const channel = this.#channel(uint32At(bytes, at + 1));
     if (length === 0) return;
-    if (header === HEADER) channel.take(bytes, at + header, length);
-    else channel.extended(uint32At(bytes, at + 5), bytes, at + header, length);
+    if (header === HEADER) {
+      if (channel.came(length)) this.#gathered.add(channel, bytes, at + header, length);
+    } else channel.extended(uint32At(bytes, at + 5), bytes, at + header, length);
   }
 
   #channelMessage(number: number, from: Reader): void {
@@ -282,6 +309,7 @@ export class Connection implements Above, ChannelOwner {
     if (from.failed) throw this.#malformed("a broken request");
     const answer = wantsAnswer ? this.#answers.next() : undefined;
     if (wantsAnswer && !answer) throw this.#malformed("too many requests at once");
+    if (answer === "refused") return this.#events.crowded?.();
     this.#events.request(name, from, answer);
   }
 

@@ -11,7 +11,7 @@ import type { NamePort } from "./names.ts";
  * offered no more.
  */
 export function offerNames(
-  { conn, gate, secured: { roundTrip } }: Served,
+  { conn, gate }: Served,
   connection: Connection,
   names: readonly NamePort[],
   { bind, port }: { readonly bind: Bind; readonly port: number },
@@ -27,14 +27,21 @@ export function offerNames(
       opened: () => told(),
       refused: told,
     }).stream;
-  const offers = names.map((one) =>
-    gate.offer(conn, { ...one, roundTrip, open }, (refused) => {
+  const offers = names.map((one) => {
+    const offer: Offer = {
+      ...one,
+      open,
+      get roundTrip() {
+        return connection.roundTrip;
+      },
+    };
+    return gate.offer(conn, offer, (refused) => {
       waiting--;
       granted ||= refused === undefined;
       if (granted) tell();
       else if (waiting === 0) tell(refused);
-    })
-  );
+    });
+  });
   return {
     [Symbol.dispose]: () => {
       for (const offer of offers) offer[Symbol.dispose]();

@@ -5,6 +5,7 @@ import { equal } from "../../support/assert.ts";
 Deno.test("whatever is pushed, dropped and joined, the bytes come out in order", () => {
   const acts = fc.array(fc.oneof(
     fc.uint8Array({ maxLength: 20 }),
+    fc.uint8Array({ minLength: 900, maxLength: 1100 }),
     fc.record({ drop: fc.double({ min: 0, max: 1, noNaN: true }) }),
     fc.constant("all" as const),
   ));
@@ -54,4 +55,17 @@ Deno.test("what is lent is shown where it lies, and what is left of it outlives 
   queue.drop(2);
   queue.own();
   equal([queue.size, queue.first().length], [0, 0]);
+});
+
+Deno.test("what comes in little pieces shares its blocks", () => {
+  const queue = new ByteQueue(), blocks = new Set<ArrayBufferLike>();
+  for (let i = 0; i < 100_000; i++) queue.push(Uint8Array.of(i), 0, 1);
+  for (let i = 0; i < 100_000;) {
+    const first = queue.first();
+    blocks.add(first.buffer);
+    equal([first[0], first.at(-1)], [i % 256, (i + first.length - 1) % 256]);
+    i += first.length;
+    queue.drop(first.length);
+  }
+  equal([queue.size, blocks.size < 30], [0, true]);
 });

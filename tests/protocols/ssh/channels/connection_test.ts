@@ -9,7 +9,7 @@ import {
   type ConnectionEvents,
   type Opening,
 } from "../../../../protocols/ssh/channels/connection.ts";
-import { FIRST_WINDOW } from "../../../../protocols/ssh/channels/window.ts";
+import { FIRST_WINDOW } from "../../../../protocols/ssh/channels/flow.ts";
 import * as numbers from "../../../../protocols/ssh/numbers.ts";
 import { encoded } from "../../../../protocols/ssh/wire.ts";
 import { equal, fails, ok, throws } from "../../../support/assert.ts";
@@ -223,6 +223,57 @@ Deno.test("answers to global requests go out in the order of the requests, with 
     equal(answers, [["a", true, 0], ["b", false, 0], ["c", true, 8]]);
   }));
 
+Deno.test("of requests that come at once so many wait, the next ones are refused in their turn, and a flood ends it", () =>
+  onLoop(async () => {
+    using pair = await Pair.make();
+    const answers: boolean[] = [];
+    const ask = () => pair.client.ask("a", NOTHING, (granted) => answers.push(granted));
+    for (let i = 0; i < 300; i++) ask();
+    await pair.cross();
+    equal([pair.requests.length, answers.length], [256, 0]);
+    for (const { answer } of pair.requests.splice(0).reverse()) answer!.yes();
+    await pair.cross();
+    equal(answers, Array.from({ length: 300 }, (_, i) => i < 256));
+    for (let i = 0; i < 256 + 4096; i++) ask();
+    await pair.cross();
+    equal([pair.requests.length, pair.broken], [256, []]);
+    ask();
+    await pair.cross();
+    equal(pair.broken.map(({ failure }) => failure), ["malformed"]);
+  }));
+
+Deno.test("what came together for one channel is handed over as one piece, and not beyond what came in between", () =>
+  onLoop(async () => {
+    using pair = await Pair.make();
+    const ends = [await pair.opened(), await pair.opened()], pieces: [number, Uint8Array][] = [];
+    const joints = ends.map(([, far], i) => {
+      const joint = far.joint!();
+      joint.join({
+        take: (bytes, at, size) => void pieces.push([i, bytes.slice(at, at + size)]),
+        flush: () => {},
+        room: () => {},
+        end: () => void pieces.push([i, NOTHING]),
+        broke: () => {},
+      });
+      return joint;
+    });
+    await pair.cross();
+    const [a, b] = ends.map(([near]) => near),
+      send = (stream: Stream, n: number) => stream.write(pattern(50, n));
+    for (const [stream, n] of [[a, 1], [a, 2], [b, 3], [a, 4], [a, 5]] as const) await send(stream, n);
+    await a.closeWrite();
+    for (const n of [6, 7]) await send(b, n);
+    await pair.cross();
+    const all = (i: number) => pieces.filter(([of]) => of === i).flatMap(([, piece]) => [...piece]);
+    const sent = (...seeds: number[]) => seeds.flatMap((n) => [...pattern(50, n)]);
+    equal([all(0), all(1)], [sent(1, 2, 4, 5), sent(3, 6, 7)]);
+    equal(pieces.map(([i, { length }]) => [i, length]), [
+      ...[[0, 100], [1, 50], [0, 100], [0, 0], [1, 100]],
+    ]);
+    for (const joint of joints) joint.abort({ failure: "internal" } as GateError);
+    await pair.cross();
+  }));
+
 Deno.test("requests of channels are answered in order too, and refused where nobody takes them", () =>
   onLoop(async () => {
     using pair = await Pair.make();
@@ -320,7 +371,8 @@ const BROKEN: Readonly<Record<string, (pair: Pair, channel: number) => Promise<u
   "an answer to no request": (pair, channel) => pair.raw(numbers.CHANNEL_SUCCESS, channel),
   "a request for a channel of no bytes": (pair) => pair.raw(numbers.CHANNEL_OPEN, "x", 1, 1, 0),
   "a flood of requests": async (pair) => {
-    for (let i = 0; i < 100; i++) await pair.raw(numbers.GLOBAL_REQUEST, "x", Uint8Array.of(1));
+    for (let i = 0; i < 4400; i++) pair.client.ask("x", NOTHING, () => {});
+    await pair.cross();
   },
 };
 
