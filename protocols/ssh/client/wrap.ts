@@ -5,10 +5,11 @@
 import { formatTarget, type Target } from "../../../gate/address.ts";
 import type { Endpoint, Wrapping } from "../../../gate/contracts.ts";
 import { asGateError, GateError } from "../../../gate/errors.ts";
-import { nextTurn, promiseResolved } from "../../../gate/engine/loop.ts";
+import { nextTurn, now, promiseResolved } from "../../../gate/engine/loop.ts";
 import type { Stream } from "../../../gate/streams.ts";
 import { prepareHybrid } from "../kex/exchanges.ts";
 import { connect, type Host } from "./connect.ts";
+import { Setbacks } from "./setbacks.ts";
 import type { SharedConnection } from "./shared.ts";
 
 type Lower = () => Promise<Stream>;
@@ -25,6 +26,8 @@ interface Gate {
 
 export class SshClient {
   readonly #gates = new Map<string, Gate>();
+  /** By gate, user, identity, and the keys and known hosts of then. */
+  readonly #setbacks = new Setbacks();
   readonly #idleTime: number | undefined;
 
   /** `idleTime`: ms that a connection is kept which nobody uses. */
@@ -75,16 +78,30 @@ export class SshClient {
       const act = `Cannot reach anybody through ${formatTarget(host.target)}`;
       throw new GateError("exhausted", "gate", `${act}: ${state}`);
     }
+    const setback = this.#setbacks.why(key, now);
+    if (setback) throw setback;
     const gone = (connection: SharedConnection) => {
       gate.connections.delete(connection);
       this.#forget(key, gate);
     };
+    let isThere = false; // what a dial comes to is not SSH's
+    const dialed = async () => {
+      isThere = false;
+      const stream = await lower();
+      isThere = true;
+      return stream;
+    };
     const coming = gate.coming = prepared().then(() =>
-      connect(host, lower, from.keyring, gone, this.#idleTime)
+      connect(host, dialed, from.keyring, gone, this.#idleTime)
     ).then(
       (connection) => {
+        this.#setbacks.succeeded(key);
         gate.connections.add(connection);
         return connection;
+      },
+      (thrown) => {
+        if (isThere) this.#setbacks.failed(key, asGateError(thrown), now);
+        throw thrown;
       },
     ).finally(() => {
       gate.coming = undefined;

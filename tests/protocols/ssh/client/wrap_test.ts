@@ -13,7 +13,7 @@ import { keyId, type PublicKey, readPublicKey } from "../../../../protocols/ssh/
 import { SHORTAGE } from "../../../../protocols/ssh/numbers.ts";
 import { equal, ok } from "../../../support/assert.ts";
 import { onLoop, pause } from "../../../support/on_loop.ts";
-import { behind, client, echo, ToyServer } from "../../../support/ssh_server.ts";
+import { behind, type Client, client, echo, ToyServer } from "../../../support/ssh_server.ts";
 import { makeHostKey } from "../../../support/ssh_transport.ts";
 
 openssl(); // the library stays: no test is to be blamed for it
@@ -257,6 +257,38 @@ Deno.test("keys are shown one after the other, and the refusal names those that 
     );
     const none = await failure(ssh.wrap({ ...endpoint, user: "x" }, server.lower, client([])));
     ok(told(none).endsWith("there was no key to show; it takes publickey"), told(none));
+  }));
+
+Deno.test("a refused login, or a host that is not believed, is not asked again by every stream that comes", () =>
+  withClient(async (ssh) => {
+    let lets = false;
+    const server = new ToyServer({ takes: () => lets }), endpoint = behind({ identity: server.identity });
+    const open = (more: Partial<Client> = {}) =>
+      ssh.wrap(endpoint, server.lower, { ...client([KEY]), ...more });
+    const reason = await failure(open());
+    lets = true;
+    const reasons = await Promise.all(Array.from({ length: 20 }, () => failure(open())));
+    equal([reason.failure, server.dials], ["unauthenticated", 1]);
+    ok(reasons.every((one) => one === reason), "all get the same");
+    equal(await echoed(await open({ keys: "others" }), "with other keys"), "with other keys");
+    equal(server.dials, 2);
+    const stranger = new ToyServer();
+    const meet = () => failure(ssh.wrap(endpoint, stranger.lower, { ...client([KEY]), keys: "stranger" }));
+    equal([(await meet()).failure, (await meet()).failure], ["refused", "refused"]);
+    const dials = stranger.dials;
+    await meet();
+    equal(stranger.dials, dials);
+  }));
+
+Deno.test("a dial that fails is no setback of SSH: the next stream dials", () =>
+  withClient(async (ssh) => {
+    const server = new ToyServer(), endpoint = behind({ identity: server.identity });
+    const down = new GateError("refused", "upstream", "Cannot connect: refused");
+    equal(
+      await failure(ssh.wrap(endpoint, () => Promise.reject(down), client([KEY]))).then(told),
+      `${told(new GateError("refused", "upstream", "Cannot use SSH at gate.test:22", down))}`,
+    );
+    equal(await echoed(await ssh.wrap(endpoint, server.lower, client([KEY])), "then"), "then");
   }));
 
 /** The stream, whose bytes are changed before they leave. */
