@@ -1,5 +1,6 @@
 /** What holds: one configuration, and the parts that serve it. Another one takes its place by difference. */
 import type { AcmeAgent, NameState, OrderCounts, Prepared } from "./acme/agent.ts";
+import type { GrantedNames } from "./acme/granted.ts";
 import type { Issued } from "./acme/issued.ts";
 import { parseTarget, type Target } from "./address.ts";
 import { type Admin, startAdmin } from "./admin/server.ts";
@@ -84,6 +85,7 @@ export class InForce {
   /** There since a configuration first asked for it. */
   #acme: AcmeAgent | undefined;
   readonly #registrations: Registrations;
+  #granted: GrantedNames | undefined;
   #config: Configuration;
   #credentials: Credentials;
   #ssh: SshRules | undefined;
@@ -193,12 +195,13 @@ export class InForce {
 
   /** No certificate is ordered after this: no authority could come in to ask. */
   stopOrders(): void {
+    this.#granted?.[Symbol.dispose]();
     this.#acme?.stop();
   }
 
   /** Cuts who is left. */
   async stop(): Promise<void> {
-    this.#acme?.stop();
+    this.stopOrders();
     await this.#supervisor?.stop();
     await this.#admin?.close();
     this.#names[Symbol.dispose]();
@@ -214,7 +217,8 @@ export class InForce {
   }
 
   /** What this needs of an authority. The code for it is loaded where there is one. */
-  async #prepareAcme({ acme }: Configuration, { acmeRoots }: Credentials): Promise<Prepared> {
+  async #prepareAcme(config: Configuration, { acmeRoots }: Credentials): Promise<Prepared> {
+    const { acme } = config;
     if (acme && !this.#acme) {
       const { AcmeAgent } = await import("./acme/agent.ts");
       const owner = this.#owner, { acmeWorker: worker, scope } = this.#means;
@@ -226,16 +230,30 @@ export class InForce {
         say: (message) => owner.say(message),
         scope,
       });
+      this.#granted = await this.#followRegistrations();
     }
-    return await this.#acme?.prepare(acme, acmeRoots) ??
+    return await this.#acme?.prepare(acme, acmeRoots, this.#granted?.namesFor(config)) ??
       { acme: undefined, roots: undefined, entries: new Map() };
   }
 
-  /** What an authority issued holds beside the files. */
+  /** Names that nodes register may need certificates, too. */
+  async #followRegistrations(): Promise<GrantedNames> {
+    const { GrantedNames, MOST_GRANTED } = await import("./acme/granted.ts");
+    const text = `more than ${MOST_GRANTED} registered names want certificates: some get none`;
+    return new GrantedNames({
+      rows: () => this.#registrations.rows,
+      onRegistered: (told) => this.#registrations.onRegistered(told),
+      changed: () => this.#means.scope.spawn("certificates", this.#owner.inTurn(() => this.#renewed())),
+      crowded: () => this.#owner.say({ level: "warn", event: "certificate", text }),
+    });
+  }
+
+  /** What an authority issued holds beside the files, and it is asked for what is wanted now. */
   async #renewed(): Promise<void> {
     const prepared = await this.#prepareAcme(this.#config, this.#credentials);
     const desired = this.#desired(this.#config, this.#credentials, this.#ssh, prepared);
     this.supervisor.refresh(desired.snapshot);
+    this.#acme?.hold(prepared);
   }
 
   /** Who this gate is where SSH ends here, and whom it believes; undefined: no listener speaks it. */

@@ -9,7 +9,7 @@ import type { Scope } from "../scope.ts";
 import { type Issued, issuedFor } from "./issued.ts";
 import { Kept } from "./kept.ts";
 import { OrderFailed, Orders, type OrdersParts } from "./orders.ts";
-import { pauseAfter, renewalTime } from "./schedule.ts";
+import { Pace, pauseAfter, renewalTime } from "./schedule.ts";
 
 export interface AgentParts extends OrdersParts {
   /** node.state */
@@ -66,6 +66,7 @@ export class AcmeAgent {
   readonly #counts = { issued: 0, failed: 0 };
   #held = NOTHING;
   #orders: Promise<Orders> | undefined;
+  readonly #pace = new Pace();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
@@ -74,15 +75,26 @@ export class AcmeAgent {
     this.#kept = new Kept(parts.state);
   }
 
-  /** Reads what is kept for the names that are new. Never rejects: what is broken is told, and ordered again. */
-  async prepare(acme: AcmeConfiguration | undefined, roots: string | undefined): Promise<Prepared> {
+  /**
+   * Reads what is kept for the names that are new. Never rejects: what is broken is told, and ordered again. `granted`:
+   * names that nodes brought about, which are ordered some at a time.
+   */
+  async prepare(
+    acme: AcmeConfiguration | undefined,
+    roots: string | undefined,
+    granted: readonly string[] = [],
+  ): Promise<Prepared> {
     if (!acme) return NOTHING;
-    const same = sameParty(acme, this.#held.acme);
-    const entries = acme.names.map(async (name): Promise<[string, Entry]> => {
+    const same = sameParty(acme, this.#held.acme), paced = new Set(granted);
+    const entries = [...acme.names, ...granted].map(async (name): Promise<[string, Entry]> => {
       const there = this.#held.entries.get(name);
       if (there && same) return [name, there];
       const issued = there?.issued ?? await this.#read(name);
-      const next = issued?.directory === acme.directory ? renewalTime(issued.facts) : 0;
+      const next = issued?.directory === acme.directory
+        ? renewalTime(issued.facts)
+        : paced.has(name)
+        ? this.#pace.next(Date.now())
+        : 0;
       return [name, { name, issued, failures: 0, failure: undefined, next, busy: false }];
     });
     return { acme, roots, entries: new Map(await Promise.all(entries)) };

@@ -9,6 +9,9 @@ const RENEWED_AT = 2 / 3;
 /** Of the lifetime: certificates that were issued together are not renewed together. */
 const SPREAD = 1 / 20;
 
+/** Names that nodes chose are ordered so many at once, then one at a time: authorities count what a domain gets. */
+const AT_ONCE = 20, EACH = 10 * MINUTE;
+
 /** The pause after the first failure; each one doubles it. Some authorities allow five in an hour. */
 const FIRST_PAUSE = 5 * MINUTE;
 /** The longest that an authority is believed when it asks for one. */
@@ -26,4 +29,15 @@ export function renewalTime(
 export function pauseAfter(failures: number, asked = 0, chance = Math.random()): number {
   const pause = Math.min(DAY, FIRST_PAUSE * 2 ** (failures - 1));
   return Math.max(Math.round(pause * (3 / 4 + chance / 4)), Math.min(asked, LONGEST_ASKED));
+}
+
+/** When the next order may begin of those that nodes bring about. */
+export class Pace {
+  /** The time at which one more than AT_ONCE would be as if none had been. */
+  #spent = 0;
+
+  next(now: number): number {
+    this.#spent = Math.max(this.#spent, now - AT_ONCE * EACH) + EACH;
+    return Math.max(now, this.#spent);
+  }
 }

@@ -9,6 +9,7 @@ import { NotConnected } from "../errors.ts";
 import { explainCommand } from "../explain.ts";
 import type { ExplainArgs } from "../explain_client.ts";
 import { UNKNOWN_END } from "../explanation.ts";
+import type { LiveNames } from "../mesh/live_names.ts";
 import { LiveRoutes } from "../mesh/live_routes.ts";
 import type { CertificateRule } from "../snapshot.ts";
 import { protocols, proxyProtocol } from "../../protocols/mod.ts";
@@ -42,7 +43,7 @@ export async function explain(
   const slow = setTimeout(tellSlow, SLOW);
   const snapshot = compileSnapshot(config);
   const { text, json, exit } = await explainCommand(
-    { ...snapshot, certificates: [...snapshot.certificates, ...expected(config)] },
+    { ...snapshot, certificates: [...snapshot.certificates, ...expected(config, connected.live)] },
     { target, ...client },
     {
       protocols,
@@ -75,11 +76,18 @@ function whereConnected(
   throw new NotConnected("unreachable", "upstream", `Cannot connect to ${what}: ${state}`);
 }
 
-/** What an authority issues to the running gate. */
-const expected = ({ acme }: Configuration): CertificateRule[] =>
-  (acme?.names ?? []).map((name) => (
+/** What an authority issues to the running gate: also for names that are registered there, and for port 80 alone. */
+function expected({ acme, node: { domain } }: Configuration, live: LiveNames): CertificateRule[] {
+  if (!acme) return [];
+  const registered = domain === ""
+    ? []
+    : live.rows.map(({ names: [name] }) => name).filter((host) =>
+      host.endsWith(`.${domain}`) && live.find({ host, port: 80 }) && !live.find({ host, port: 443 })
+    );
+  return [...new Set([...acme.names, ...registered])].map((name) => (
     { place: "acme", names: [name], notAfter: UNKNOWN_END, digest: "", chain: "", key: "" }
   ));
+}
 
 /** As the engine finds it out, where there is one; elsewhere by the addresses of the interfaces. */
 async function ownIpTest(): Promise<(ip: Ip) => boolean> {

@@ -9,8 +9,9 @@ import type { Located } from "./read.ts";
 import type { Sections } from "./sections.ts";
 import { lacking, TlsLayers, type TlsParts } from "./tls_layers.ts";
 
+/** `registered`: what names end in that clients of SSH may register here; absent: none do. */
 export function checkTls(
-  parts: TlsParts & AcmeWants & Pick<Sections, "acme">,
+  parts: TlsParts & AcmeWants & Pick<Sections, "acme" | "node"> & { readonly registered?: string },
   protocols: Protocols,
   findings: Findings,
 ): void {
@@ -26,20 +27,25 @@ export function checkTls(
     layers.ends(value) || !whole && layers.mayEnd(value)
   );
   checkClients(parts, ending, layers.byName, findings);
-  if (certificates.length > 0 && ending.length === 0 && parts.routes.whole) {
+  const { registered } = parts, comes = registered !== undefined && layers.endsForRequests;
+  const isTheirs = (name: string) => name.endsWith(`.${registered}`);
+  const mayServe = comes && certificates.some(({ names }) => names.some(isTheirs));
+  if (certificates.length > 0 && ending.length === 0 && parts.routes.whole && !mayServe) {
     findings.warn(["certificates"], "nothing uses them: TLS ends for no route");
   }
-  if (parts.acme.value) checkAcme(parts, findings);
+  if (parts.acme.value) checkAcme(parts, comes && parts.node.domain !== "", findings);
 }
 
+/** `later`: names that are registered get certificates, too. */
 function checkAcme(
   { names, challenges, routes, listeners, whole }: TlsParts & AcmeWants,
+  later: boolean,
   findings: Findings,
 ): void {
   if (names.length > 0 && challenges.length === 0 && listeners.whole) {
     findings.error(["acme"], "no listener has tls or http among its protocols, by which an authority asks");
   }
-  if (names.length === 0 && routes.whole && whole) {
+  if (names.length === 0 && !later && routes.whole && whole) {
     findings.warn(["acme"], "it has nothing to do: no route ends TLS for a name that no file is for");
   }
 }

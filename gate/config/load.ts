@@ -1,5 +1,6 @@
 /** From files to a configuration: the one way in. What parses and checks is loaded when it is first needed. */
 import type { Protocols } from "../contracts.ts";
+import { NODE_SUFFIXES } from "../identity/node_id.ts";
 import type {
   Configuration,
   IssuerConfiguration,
@@ -96,7 +97,8 @@ export async function parseConfiguration(
   const logins = await readLogins(sections, protocols, named, findings, baseOf);
   const issuers = await readIssuers(sections.issuers.items, named, findings, baseOf);
   const wants = acmeWants({ ...sections, ...read }, protocols);
-  checkTls({ ...sections, ...read, ...wants }, protocols, findings);
+  const registered = logins && (sections.node.domain || NODE_SUFFIXES[0]);
+  checkTls({ ...sections, ...read, node: sections.node, ...wants, registered }, protocols, findings);
   const routes = await readContentOf(sections, findings, baseOf);
   const settings = nodeOf(sections, findings, baseOf);
   const references = await named.references();

@@ -55,6 +55,11 @@ export class TlsLayers {
     return listener === undefined ? all : all.filter((name) => name === listener);
   }
 
+  /** Whether TLS may end somewhere for requests. */
+  get endsForRequests(): boolean {
+    return this.#requested.length > 0;
+  }
+
   /** Whether TLS would end for it with a certificate of its host. */
   mayEnd(route: RouteConfiguration): boolean {
     return route.tls !== undefined || route.http !== undefined && this.listenersOf(route).length > 0;

@@ -78,6 +78,7 @@ export class Registrations implements MeshNames {
   readonly #remembered = new Set<string>();
   #granted: ReadonlySet<string> = new Set();
   readonly #told = new Set<(names: readonly string[]) => void>();
+  readonly #registered = new Set<() => void>();
 
   constructor(rules: MeshRules) {
     this.configure(rules);
@@ -118,6 +119,7 @@ export class Registrations implements MeshNames {
     this.#remember(names[0], names);
     this.#events.changed({ live: [rowOf(registration)], gone: before ? [before.id] : [] });
     if (before) this.#events.lost(before, takenOver(before));
+    for (const told of this.#registered) told();
     return undefined;
   }
 
@@ -144,6 +146,12 @@ export class Registrations implements MeshNames {
   onOwned(told: (names: readonly string[]) => void): Disposable {
     this.#told.add(told);
     return { [Symbol.dispose]: () => void this.#told.delete(told) };
+  }
+
+  /** `told` hears that something was registered, until it is disposed. */
+  onRegistered(told: () => void): Disposable {
+    this.#registered.add(told);
+    return { [Symbol.dispose]: () => void this.#registered.delete(told) };
   }
 
   #refusal({ name, port, identity, connection }: Registering): string | undefined {

@@ -3,8 +3,9 @@ import { need } from "../../scripts/clients.ts";
 import { freePort, freePorts } from "../../scripts/free_ports.ts";
 import { Authority } from "../support/certificates.ts";
 import { equal, ok } from "../support/assert.ts";
-import { Folder, run } from "../support/child.ts";
+import { Child, Folder, run } from "../support/child.ts";
 import { Pebble, UNKNOWN } from "../support/pebble.ts";
+import { makeKey, SSH } from "../support/ssh_gate.ts";
 import { Program } from "../support/program.ts";
 import { connectSecure, fingerprintOf } from "../support/tls_clients.ts";
 
@@ -230,6 +231,42 @@ ${ADMIN}`);
     }
     ok(seen.has(first) && await shake() !== first);
     await program.child.until(() => Deno.readTextFileSync(file) !== before ? true : undefined);
+  },
+});
+
+Deno.test({
+  name: "a name that a node registers with port 80 alone gets its certificate then, and no other name does",
+  ignore: ignore || !need("ssh"),
+  async fn() {
+    const key = await makeKey(), [tlsPort, httpPort, sshPort] = freePorts(3);
+    const PI = "pi.mesh.example.com", NAS = "nas.mesh.example.com";
+    await using pebble = await Pebble.start({ tlsPort, httpPort });
+    await using plain = web();
+    await using folder = await Folder.make();
+    const grants = [`${PI}:80`, `${NAS}:80`, `${NAS}:443`].map((place) => `permitlisten="${place}"`).join();
+    await folder.write("keys", `${grants} ${key.line}\n`);
+    await using program = await Program.start(`
+node: { name: gate, domain: mesh.example.com, state: "${folder.path}/state" }
+listeners:
+  edge: { address: "127.0.0.1:${tlsPort}", protocols: [tls, http] }
+  ssh: { address: "127.0.0.1:${sshPort}", protocols: [ssh] }
+ssh: { authorizedKeys: ["${folder.path}/keys"] }
+acme: { directory: "${pebble.directory}", ca: "${pebble.ca}" }
+engine: { threads: 2 }
+${ADMIN}`);
+    equal(await certificates(program), []);
+    const early = await get(PI, tlsPort, folder, pebble);
+    ok(early.code !== 0, early.stdout);
+    const forwards = [`${PI}:80`, `${NAS}:80`, `${NAS}:443`].flatMap((
+      place,
+    ) => ["-R", `${place}:127.0.0.1:${plain.addr.port}`]);
+    const args = [...SSH, "-i", key.file, "-p", String(sshPort), "-N", ...forwards, "pi@127.0.0.1"];
+    await using _node = new Child("ssh", args);
+    await issued(program, PI);
+    equal((await get(PI, tlsPort, folder, pebble)).stdout, "hello\n");
+    const other = await get("other.mesh.example.com", tlsPort, folder, pebble);
+    ok(/unrecognized name|alert/.test(other.stderr), other.stderr);
+    equal((await certificates(program)).map(({ names }) => names), [[PI]]);
   },
 });
 

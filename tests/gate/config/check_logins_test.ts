@@ -3,10 +3,12 @@ import { openssl } from "../../../gate/engine/openssl_library.ts";
 import { parseConfiguration } from "../../../gate/config/load.ts";
 import { protocols } from "../../../protocols/mod.ts";
 import { equal, ok } from "../../support/assert.ts";
+import { Authority } from "../../support/certificates.ts";
 import { Folder } from "../../support/child.ts";
 
 openssl(); // stays loaded
 
+const authority = await Authority.make("logins");
 const ID = "KVYTLBNE4ND5USY4A2V54U72SNROXCVCOFUMOLMGW4HJ6EWMZYNA";
 const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGdgLsYI7Ck7gFqGkBe7vIjtUqV6vSY5wxPBUBmNuJhG me";
 const ISSUER = 'issuers: [{ issuer: "https://id.example", jwks: "https://id.example/jwks" }]';
@@ -86,3 +88,24 @@ for (const [rest, at] of WRONG) {
     equal((await warnings(folder, rest)).map((text) => /listeners\.(\w+)/.exec(text)![1]), at);
   });
 }
+
+Deno.test("certificates and acme that names of nodes could use are not told to be useless", async () => {
+  await using folder = await keys();
+  const told = async (rest: string) => {
+    const text = (LISTENERS.replace("[tls, ssh]", "[tls, http, ssh]") + rest).replaceAll("DIR", folder.path);
+    const { warnings } = await parseConfiguration([{ file: "ugate.yaml", text }], protocols, {
+      get: () => undefined,
+    });
+    return warnings.filter((text) => /nothing (uses|to do)/.test(text)).length;
+  };
+  const own = await authority.issue(["*.mesh.example.com"]),
+    other = await authority.issue(["www.example.com"]);
+  const using = ({ chainFile, keyFile }: typeof own) =>
+    `certificates: [{ cert: ${chainFile}, key: ${keyFile} }]\n`;
+  const ssh = "ssh: { authorizedKeys: [DIR/full] }\n", named = `node: { domain: mesh.example.com }\n${ssh}`;
+  equal(await told(named + using(own)), 0);
+  equal(await told(named + using(other)), 1);
+  equal(await told(`${named}routes: [{ protocol: ssh, to: "x:22" }]\n${using(own)}`), 1);
+  equal(await told(`${named}acme: {}\n`), 0);
+  equal(await told(`${ssh}acme: {}\n`), 1);
+});
