@@ -6,7 +6,7 @@ import type { Conn, Offer } from "../contracts.ts";
 import type { Decider } from "../decide.ts";
 import { after, again, promiseResolved } from "../engine/loop.ts";
 import { inSlices } from "../engine/slices.ts";
-import { asGateError, atLimit, GateError, NotConnected } from "../errors.ts";
+import { asGateError, atLimit, GateError, NotConnected, telling } from "../errors.ts";
 import { type Failed, readFailed, type Report } from "../orders.ts";
 import { nodeStatus, type Offering } from "../node_status.ts";
 import type { NodeStatus, Population } from "../operations.ts";
@@ -239,12 +239,10 @@ export class Mesh {
 const unproven = ({ name }: Offer) =>
   new GateError("unauthenticated", "client", `Cannot register ${name}: nobody has proven who asks`);
 
-const notConnected = (target: Target) =>
-  new NotConnected(
-    "unreachable",
-    "upstream",
-    `Cannot connect to ${formatTarget(target)}: it is not connected`,
-  );
+const notConnected = (target: Target): NotConnected => {
+  const state = "it is not connected", message = `Cannot connect to ${formatTarget(target)}: ${state}`;
+  return telling(state, new NotConnected("unreachable", "upstream", message));
+};
 
 const timedOut = (target: Target) =>
   atLimit(
