@@ -6,7 +6,7 @@ import type { SignatureCheck } from "./engine/openssl_keys.ts";
 import type { Introduction, Signing } from "./keyring.ts";
 import type { AuthorizedKey } from "./identity/logins.ts";
 import type { FilesSite, TokenAnswer, TokenRule } from "./requests.ts";
-import { atLimit, type Failure, GateError, type LimitName, type Side } from "./errors.ts";
+import { atLimit, type Failure, GateError, type LimitName, type Side, telling } from "./errors.ts";
 import type { JournalBatch } from "./journal.ts";
 import type { Ledger, SharedMemory } from "./memory.ts";
 import type { LiveConnection, NodeStatus, Population, Printed, Reading } from "./operations.ts";
@@ -69,14 +69,16 @@ export interface Failed {
   readonly side: Side;
   readonly message: string;
   readonly limit?: LimitName;
+  readonly told?: string;
 }
 
-export const asFailed = ({ failure, side, message, limit }: GateError): Failed => (
-  { failure, side, message, limit }
+export const asFailed = ({ failure, side, message, limit, told }: GateError): Failed => (
+  { failure, side, message, limit, told }
 );
 
-export function readFailed({ failure, side, message, limit }: Failed): GateError {
+export function readFailed({ failure, side, message, limit, told }: Failed): GateError {
   const error = new GateError(failure, side, message);
+  if (told !== undefined) telling(told, error);
   return limit ? atLimit(limit, error) : error;
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Configuration } from "../config/configuration.ts";
 import type { LoginRules } from "../identity/logins.ts";
-import { GateError } from "../errors.ts";
+import { GateError, telling } from "../errors.ts";
 import { type Identity, keyName } from "../identity/identity.ts";
 import type { LiveChange, LiveRow } from "./live_names.ts";
 import { NameSpace } from "./name_space.ts";
@@ -212,7 +212,7 @@ const rowOf = ({ id, engine, names, port }: Registration): LiveRow => ({ id, eng
 
 function cannot({ name, port }: Registering, why: string): GateError {
   const what = JSON.stringify(`${name}:${port}`).slice(1, -1);
-  return new GateError("denied", "client", `Cannot register ${what}: ${why}`);
+  return telling(why, new GateError("denied", "client", `Cannot register ${what}: ${why}`));
 }
 
 const takenOver = ({ name, port }: Registration): GateError =>

@@ -13,4 +13,6 @@ export interface Served {
   readonly user: string;
   readonly secured: Secured;
   readonly transport: Transport;
+  /** Why forwards were refused that he asked for, a sentence each: the answer to him has no place for that. */
+  readonly refusals: Set<string>;
 }

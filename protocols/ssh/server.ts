@@ -42,6 +42,7 @@ class Visit implements Judge, Served {
   secured!: Secured;
   grant!: Grant;
   user = "";
+  readonly refusals = new Set<string>();
   #again: Proof["again"] | undefined;
   #anew: Anew | undefined;
   #connection: Connection | undefined;

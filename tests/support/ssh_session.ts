@@ -88,6 +88,7 @@ export class World implements Disposable {
   readonly bridge = new Bridge();
   readonly gate: FakeGate;
   readonly conn: Conn;
+  readonly refusals = new Set<string>();
   #client!: Connection;
 
   private constructor(script: Script) {
@@ -101,7 +102,7 @@ export class World implements Disposable {
   static async make(grant: Grant, script: Script = {}): Promise<World> {
     const world = new World(script);
     ok(await world.bridge.secure());
-    const sessions = new Sessions({ conn: world.conn, gate: world.gate, grant });
+    const sessions = new Sessions({ conn: world.conn, gate: world.gate, grant, refusals: world.refusals });
     const most = 100, roundTrip = 1;
     new Connection(world.bridge.server.transport, {
       opens: (opening) => sessions.opens(opening),

@@ -193,6 +193,7 @@ function ownerOf({ grant, names }: NonNullable<SshOrder["sessions"]>): Owner {
     conn,
     gate: { node: () => nodeStatus({ names }), visits, tell, doorFor: (_protocol, usual) => usual },
     grant,
+    refusals: new Set(),
   };
 }
 

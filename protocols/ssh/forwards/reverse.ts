@@ -18,6 +18,8 @@ import { listenAtPath, listenOnPort } from "./sockets.ts";
 
 /** Forwards of one client. */
 const MOST = 64;
+/** Refusals that a session shows. */
+const MOST_TOLD = 8;
 const HIGHEST_PORT = 65535;
 
 /** One that a client asks for; `port` as it came, absent for a path. */
@@ -136,6 +138,7 @@ export class Reverse {
   /** The answer has no place for a reason (RFC 4254 4). */
   #refuse({ bind, answer }: Asked, reason: GateError): void {
     const words = `${JSON.stringify(bind.text)} is not forwarded: ${wordsOf(reason)}`;
+    if (this.#served.refusals.size < MOST_TOLD) this.#served.refusals.add(words);
     this.#served.transport.send(encoded((to) => to.byte(DEBUG).boolean(true).text(words).text("")));
     answer?.no();
   }

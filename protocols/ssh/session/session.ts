@@ -22,6 +22,8 @@ export interface Owner {
   readonly conn: Conn;
   readonly gate: Pick<Gate, "node" | "visits" | "tell" | "ownName" | "doorFor">;
   readonly grant: Pick<Grant, "pty" | "command" | "role">;
+  /** Why forwards were refused that it asked for. */
+  readonly refusals: ReadonlySet<string>;
 }
 
 /** Ctrl-C, Ctrl-D, Ctrl-\\, q and Q end it; Ctrl-L draws it again. */
@@ -138,8 +140,9 @@ export class Session implements ChannelEvents, Taker {
   // What is shown.
 
   #show(): void {
-    const { conn, gate } = this.#owner, terminal = this.#terminal;
-    const shown = { node: () => gate.node(conn), here: this.#here, notes: [...this.#notes] };
+    const { conn, gate, refusals } = this.#owner, terminal = this.#terminal;
+    const notes = () => [...this.#notes, ...refusals].map(visible); // those are told before it begins
+    const shown = { node: () => gate.node(conn), here: this.#here, notes };
     const view = this.#view = terminal?.isScreen
       ? new ScreenView(shown, this.#outlet, terminal)
       : new LineView(shown, this.#outlet, terminal !== undefined);

@@ -21,8 +21,8 @@ const MOST_LINES = 20;
 export interface Shown {
   readonly node: () => NodeStatus;
   readonly here: Here;
-  /** What was refused, a sentence each. */
-  readonly notes: readonly string[];
+  /** What was refused so far, a sentence each. */
+  readonly notes: () => readonly string[];
 }
 
 abstract class View {
@@ -102,7 +102,8 @@ export class ScreenView extends View {
   }
 
   protected override text(): string {
-    const { terminal, visits } = this, shown = { ...this.shown, node: this.shown.node(), visits };
+    const { terminal, visits, shown: { here, ...now } } = this;
+    const shown = { here, node: now.node(), notes: now.notes(), visits };
     return terminal.draw(screenLines(shown, terminal, Date.now()));
   }
 }
@@ -111,6 +112,8 @@ export class ScreenView extends View {
 export class LineView extends View {
   readonly #newline: string;
   #told: readonly string[] | undefined;
+  /** How many of them were told. */
+  #notes = 0;
   /** Visits that nobody had the time to take. */
   #missed = 0;
 
@@ -126,10 +129,12 @@ export class LineView extends View {
   }
 
   protected override text(): string {
-    const node = this.shown.node(), { here, notes } = this.shown, lines: string[] = [];
-    if (!this.#told) lines.push(...whoLines(node), "", ...nameLines(node, here), ...notes);
+    const node = this.shown.node(), notes = this.shown.notes(), { here } = this.shown, lines: string[] = [];
+    if (!this.#told) lines.push(...whoLines(node), "", ...nameLines(node, here));
     else if (this.#told.join() !== node.names.join()) lines.push(...nameLines(node, here));
     this.#told = node.names;
+    lines.push(...notes.slice(this.#notes));
+    this.#notes = notes.length;
     if (this.#missed > 0) lines.push(`${counted(this.#missed, "line")} left out`);
     this.#missed = 0;
     lines.push(...this.visits.splice(0, MOST_LINES).map((visit) => visitLine(visit)));

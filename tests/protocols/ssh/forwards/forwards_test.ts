@@ -55,8 +55,8 @@ class World implements Disposable {
   static async make(script: Script = {}, grant = GRANT): Promise<World> {
     const world = new World(script), { client, server } = world.bridge;
     ok(await world.bridge.secure());
-    const { conn, gate } = world, { facts } = server.above;
-    const served = { conn, gate, grant, user: "pi", secured: facts!, transport: server.transport };
+    const { conn, gate } = world, { facts } = server.above, refusals = new Set<string>();
+    const served = { conn, gate, grant, user: "pi", secured: facts!, transport: server.transport, refusals };
     new Connection(server.transport, serveChannels(served), { most: MOST, roundTrip: 1 });
     world.client = new Connection(client.transport, {
       opens: (opening) => {

@@ -65,6 +65,16 @@ test("a name that is granted later is shown then", PLAIN, async (world) => {
   );
 });
 
+test("what was refused to be forwarded is told, also after it has begun", PLAIN, async (world) => {
+  world.refusals.add('"a" is not forwarded: why\x1b');
+  const visitor = await world.session();
+  ok(await visitor.ask("shell"));
+  await world.until(() => visitor.shown.includes('"a" is not forwarded: why\\x1b\n'));
+  world.refusals.add("another");
+  await world.until(() => visitor.shown.includes("another\n"));
+  equal(visitor.shown.split("why").length, 2);
+});
+
 test("upon a terminal the status stands in its place, and q ends it", PLAIN, async (world) => {
   const visitor = await world.session();
   ok(await visitor.terminal("xterm"));
