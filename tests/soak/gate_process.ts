@@ -145,7 +145,11 @@ export class GateProcess {
 
   #hear(line: string): void {
     if (!line.startsWith("{")) return this.#complain(line);
-    const { event, level, message, peer, outcome } = JSON.parse(line);
+    const { event, level, message, peer, outcome, parent, protocol } = JSON.parse(line);
+    if (event === "connection" && protocol === "ssh" && parent !== undefined) {
+      if (level === "error") this.#complain(line);
+      return count(this.events, "channel");
+    }
     if (event === "connection") {
       count(this.#outcomes(peer.slice(0, peer.lastIndexOf(":"))), outcome);
       if (level === "error") this.#complain(line);

@@ -2,7 +2,8 @@
  * `deno task soak [--course NAME] [--connections N] [--minutes N] [--json FILE]`: connections of every kind of a course
  * through the real program (or UGATE_BINARY), which is reloaded all the time; then through one whose threads are killed.
  * Descriptors, memory and counters have to be back where they were, and every connection in the journal. Ends with 1
- * where anything is off, and with 2 where it is used wrongly. `deno task soak:tls` and `deno task soak:http` are the courses of TLS and of requests.
+ * where anything is off, and with 2 where it is used wrongly. `deno task soak:tls`, `soak:http` and `soak:ssh` are
+ * the courses of TLS, of requests and of SSH.
  */
 import { parseArgs } from "node:util";
 import { MAIN } from "../support/program.ts";
@@ -11,9 +12,10 @@ import { CONNECTIONS } from "./connections/course.ts";
 import type { Course } from "./course.ts";
 import { type Plan, runStage, type StageReport } from "./stage.ts";
 import { HTTP } from "./http/course.ts";
+import { SSH } from "./ssh/course.ts";
 import { TLS } from "./tls/course.ts";
 
-const COURSES: readonly Course[] = [CONNECTIONS as Course, TLS as Course, HTTP as Course];
+const COURSES: readonly Course[] = [CONNECTIONS as Course, TLS as Course, HTTP as Course, SSH as Course];
 
 const DEFAULTS = { connections: 1_000_000, minutes: 120 };
 /** One connection in so many goes through the gate that is killed; and how often it is, in a short soak and a long one. */
