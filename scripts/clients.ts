@@ -27,6 +27,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   ps: "procps",
   puttygen: "putty-tools",
   python3: "python3",
+  rsync: "rsync",
+  scp: "openssh-client",
   script: "bsdutils",
   sftp: "openssh-client",
   slowhttptest: "slowhttptest",
