@@ -60,12 +60,16 @@ export class Crossings {
     const { marks } = this.#parts, place = marks.claim(this.#parts.engine, engine);
     const { socket, other } = pairAt(place, marks);
     this.#parts.tell(engine, { fd: other, place, id, target, from });
+    const answered = (refused?: GateError): void => {
+      if (refused) socket.abort(refused); // nobody gets it: it is nobody else's to close
+      told(refused);
+    };
     const look = (): void => {
       try {
         const answer = socket.poll(readAnswer, look);
-        if (answer) told(answer.refused);
+        if (answer) answered(answer.refused);
       } catch (thrown) {
-        told(asGateError(thrown));
+        answered(asGateError(thrown));
       }
     };
     look();
