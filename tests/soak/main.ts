@@ -17,7 +17,7 @@ import { TLS } from "./tls/course.ts";
 
 const COURSES: readonly Course[] = [CONNECTIONS as Course, TLS as Course, HTTP as Course, SSH as Course];
 
-const DEFAULTS = { connections: 1_000_000, minutes: 120 };
+const DEFAULTS = { connections: 1_000_000, minutes: 120 }, MOST = 1e9;
 /** One connection in so many goes through the gate that is killed; and how often it is, in a short soak and a long one. */
 const MORTAL_SHARE = 20, DEATHS = { few: 2, many: 20 }, LONG = 100_000;
 /** ms between deaths: five in a minute are too many for the gate. */
@@ -41,7 +41,7 @@ interface Options {
 const USAGE = `Usage: deno task soak [--course NAME] [--connections N] [--minutes N] [--json FILE]
 
   --course NAME     what is soaked: ${COURSES.map(({ name }) => name).join(", ")} (${COURSES[0].name})
-  --connections N   so many connections, of every kind (${DEFAULTS.connections})
+  --connections N   so many connections, of every kind (${DEFAULTS.connections}; with --minutes alone, as many as come)
   --minutes N       no longer than so many minutes (${DEFAULTS.minutes})
   --json FILE       what was measured, as JSON too
 
@@ -63,12 +63,14 @@ function readOptions(args: string[]): Options | undefined {
   if (values.help) return undefined;
   const number = (name: keyof typeof DEFAULTS) => {
     const value = values[name] === undefined ? DEFAULTS[name] : Number(values[name]);
-    if (value > 0 && value <= 1e9) return value;
+    if (value > 0 && value <= MOST) return value;
     throw new RangeError(`--${name} is a number above 0, got ${JSON.stringify(values[name])}`);
   };
   const course = COURSES.find(({ name }) => name === (values.course ?? COURSES[0].name));
   if (!course) throw new RangeError(`--course is no course: ${values.course}`);
-  return { course, connections: number("connections"), minutes: number("minutes"), json: values.json };
+  const isTimed = values.minutes !== undefined && values.connections === undefined;
+  const connections = isTimed ? MOST : number("connections");
+  return { course, connections, minutes: number("minutes"), json: values.json };
 }
 
 function plans({ course, connections, minutes }: Options): Plan[] {

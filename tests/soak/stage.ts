@@ -96,7 +96,8 @@ async function soak(plan: Plan, parts: Parts): Promise<StageReport> {
   const work: Work = { doors, servers, connections: plan.connections, until: 0, seed: 1, rough: false };
   const most = gate.state.sockets + course.spare;
   const connections = Math.min(WARM_UP.most, Math.max(WARM_UP.least, plan.connections * WARM_UP.share));
-  const warm = { ...work, connections, until: Date.now() + WARM_UP.time };
+  const warmTime = Math.min(WARM_UP.time, plan.time * WARM_UP.share);
+  const warm = { ...work, connections, until: Date.now() + warmTime };
   const warmed = await beside(
     [(over) => reloading(plan, parts, over)],
     () => send(course, warm, (made) => told(made, gate.state)),
