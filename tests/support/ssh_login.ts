@@ -12,11 +12,16 @@ export const SSH = [
   ...["-o", "IdentityAgent=none", "-o", "IdentitiesOnly=yes", "-o", "NumberOfPasswordPrompts=1"],
 ];
 
+const LISTENERS =
+  `listeners: { edge: { address: "127.0.0.1:0", protocols: [ssh] }, both: { address: "127.0.0.1:0", protocols: [ssh, tls] } }`;
+
 export interface WorldOptions {
   /** Of `ssh`, beside `authorizedKeys: [keys]`. */
   readonly ssh?: string;
   /** More sections. */
   readonly more?: string;
+  /** In place of `edge` and `both`; there has to be an `edge`. */
+  readonly listeners?: string;
   /** Of authorized_keys. */
   readonly keys?: readonly string[];
 }
@@ -35,9 +40,9 @@ export class LoginWorld implements AsyncDisposable {
     return new LoginWorld(folder, keygen ?? await Keygen.make(), gate);
   }
 
-  static text(folder: Folder, { ssh = "", more = "" }: WorldOptions): string {
+  static text(folder: Folder, { ssh = "", more = "", listeners = LISTENERS }: WorldOptions): string {
     return `node: { name: gate, domain: example.test, state: "${folder.path}/state" }
-listeners: { edge: { address: "127.0.0.1:0", protocols: [ssh] }, both: { address: "127.0.0.1:0", protocols: [ssh, tls] } }
+${listeners}
 ssh: { authorizedKeys: ["${folder.path}/keys"]${ssh && `, ${ssh}`} }
 ${more}
 `;
@@ -64,7 +69,7 @@ ${more}
     options: { readonly env?: Record<string, string>; user?: string } = {},
   ): Promise<Output> {
     const { user = "pi", env } = options;
-    return run("ssh", [...SSH, ...args, "-p", this.port, `${user}@127.0.0.1`, "true"], { env, most: 20_000 });
+    return run("ssh", [...args, ...SSH, "-p", this.port, `${user}@127.0.0.1`, "true"], { env, most: 20_000 });
   }
 
   /** Whether it logged in with this key. */
