@@ -9,8 +9,9 @@ import { pattern } from "../support/pattern.ts";
 import { freePort } from "../../scripts/free_ports.ts";
 import { startSshd } from "../support/servers.ts";
 import { makeCertificate, makeKey, SshGate } from "../support/ssh_gate.ts";
-import { openssl } from "../../gate/engine/openssl_library.ts";
 import type { MadeKey } from "../support/ssh_keygen.ts";
+import { idOf } from "../support/ssh_rights.ts";
+import { openssl } from "../../gate/engine/openssl_library.ts";
 import { keyId, type PublicKey, readPublicKey } from "../../protocols/ssh/keys/public_key.ts";
 
 const authority = await Authority.make("names"), PI = "pi.mesh.example.com";
@@ -134,6 +135,54 @@ Deno.test({
     first.signal("SIGKILL");
     await gate.gate.record(({ parent, protocol }) => protocol === "ssh" && parent === undefined);
     equal((await succeed("curl", ["-sS", "-x", proxy, `http://${PI}:8080/still`])).stdout, "/still ");
+  },
+});
+
+/** What the client is told of each name that it asks for, in the order of the answers. */
+async function asked(gate: SshGate, key: MadeKey, names: readonly string[]): Promise<Map<string, boolean>> {
+  const forwards = names.flatMap((name) => ["-R", `${name}:127.0.0.1:1`]);
+  await using child = new Child("ssh", gate.args(key, ["-v", "-N", ...forwards]));
+  const answers = await child.until(() => {
+    const all = [...child.stderr.matchAll(/remote forward (\w+) for: listen (\S+), connect/g)];
+    return all.length >= names.length ? all : undefined;
+  });
+  return new Map(answers.map(([, what, name]) => [name, what === "success"]));
+}
+
+Deno.test({
+  name: "names that lie are refused in whatever spelling, and one's own is granted in any",
+  ignore,
+  async fn() {
+    const key = await makeKey(), other = await makeKey(), id = idOf(other).slice("key:".length).toLowerCase();
+    await using gate = await start([grant(key.line, 80), other.line]);
+    const own = idOf(key).slice("key:".length), mine = `${own}.mesh.example.com:8080`;
+    const right = [`${PI}:80`, mine, `${own.toLowerCase()}.m:8081`];
+    const lies = [
+      ...["pi.example.com:80", "mesh.example.com:80", `x.${PI}:80`, `${PI}.example.com:80`, "pi:80"],
+      ...[`${id}.mesh.example.com:80`, `${id}.m:80`, `${id.toUpperCase()}.h.mesh.internal:80`, `${id}:80`],
+      ...["*.mesh.example.com:80", "*.pi.mesh.example.com:80", `${PI}:81`, "gate.mesh.example.com:80"],
+      ...["xn--pi-.mesh.example.com:80", "192.0.2.1:8080", "0x7f000001:8083", "[2001:db8::1]:8080"],
+      ...["localhost.mesh.example.com:80", "pi..mesh.example.com:80", ".mesh.example.com:80"],
+    ];
+    const told = await asked(gate, key, [...right, ...lies]);
+    equal([...told].filter(([, granted]) => granted).map(([name]) => name).sort(), [...right].sort());
+    for (const mine of ["PI.mesh.example.com:80", `${PI}.:80`]) {
+      equal([...(await asked(gate, key, [mine])).values()], [true], mine);
+    }
+  },
+});
+
+Deno.test({
+  name: "of hundreds of names a connection has 64, and others get theirs",
+  ignore,
+  async fn() {
+    const key = await makeKey(), other = await makeKey();
+    const names = Array.from({ length: 250 }, (_, i) => `n${i}.mesh.example.com:80`);
+    const line = names.map((name) => `permitlisten="${name}"`).join(",");
+    await using gate = await start([`${line} ${key.line}`, grant(other.line, 80)]);
+    const told = await asked(gate, key, names);
+    equal([...told.values()].filter((granted) => granted).length, 64);
+    await using _other = await gate.stay(other, ["-R", `${PI}:80:127.0.0.1:1`], SUCCESS);
   },
 });
 

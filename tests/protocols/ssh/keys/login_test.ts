@@ -186,6 +186,8 @@ Deno.test("a key is what its algorithm says", async () => {
     equal(taken(byKey(other, { algorithm }), { lines }).demands.algorithm, algorithm);
   }
   refused(byKey(other), { lines }, /by "ssh-rsa" are not taken/);
+  const fromBrowsers = "webauthn-sk-ecdsa-sha2-nistp256@openssh.com"; // which OpenSSH's server does not take unasked
+  refused(byKey(user, { algorithm: fromBrowsers }), { lines }, /by "webauthn-.*" are not taken/);
   refused(byKey(user, { algorithm: "ssh-ed25519" }), { lines }, /not of the algorithm/);
   refused(byKey(user, { algorithm: certificate.algorithm }), { lines }, /not of the algorithm/);
   refused({ ...certificate, algorithm: "ecdsa-sha2-nistp256" }, { lines }, /not of the algorithm/);
