@@ -6,13 +6,11 @@ import { ENFILE, ENOBUFS, ENOENT, ENOMEM, ENOTDIR, EROFS, errnoName } from "./la
 import { IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, SOCK_CLOEXEC, SOCK_NONBLOCK } from "./layout.ts";
 import { SOCK_STREAM, SOL_SOCKET } from "./layout.ts";
 import { localAddress, type SocketAddress, socketAddress } from "./sockaddr.ts";
-import { removeDead, SocketFile, takeTurn } from "./socket_file.ts";
+import { OWNERS, removeDead, removeDeadPrivate, SocketFile, takeFreeTurn, takeTurn } from "./socket_file.ts";
 import { errno, libc, setOption, tuneTcp } from "./sys.ts";
 
 /** Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn. */
 const BACKLOG = 4096;
-/** Mode of what only its owner may read and write. */
-const OWNERS = 0o600;
 
 export interface ListeningSocket {
   readonly fd: number;
@@ -57,12 +55,14 @@ function listenAt(target: Target, to: SocketAddress, dualStack: boolean): Listen
 }
 
 /**
- * At a path where nothing is, for this user alone: mode 0600. It never waits: a gate that takes the path of what looks
- * dead meanwhile gets it. Throws GateError as listenOn.
+ * At a path where nothing is, or what a gate of this user has left there that was killed; for this user alone: mode 0600.
+ * It never waits: without a turn it removes nothing. Throws GateError as listenOn.
  */
 export function listenAnew(target: Target): ListeningSocket {
   const to = socketAddress(target), fd = open(target, AF_UNIX);
-  const code = libc.fchmod(fd, OWNERS) < 0 ? errno() : bind(fd, to); // the file gets the mode that the socket has
+  using turn = takeFreeTurn(pathOf(target));
+  let code = libc.fchmod(fd, OWNERS) < 0 ? errno() : bind(fd, to); // the file gets the mode that the socket has
+  if (code === EADDRINUSE && turn && removeDeadPrivate(pathOf(target))) code = bind(fd, to);
   const file = code === 0 ? SocketFile.at(pathOf(target)) : undefined, failed = code || listen(fd);
   const close = once(() => {
     file?.remove();

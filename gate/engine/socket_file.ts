@@ -14,6 +14,9 @@ const TURN_TIME = 300, TURN_PAUSE = 5, GRUDGE = 60_000;
 /** Directories that somebody keeps locked -> until when they are not waited for, by performance.now(). */
 const occupied = new Map<string, number>();
 
+/** Mode of what only its owner may read and write. */
+export const OWNERS = 0o600;
+
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 /**
@@ -40,14 +43,28 @@ export function takeTurn(path: string): Disposable | undefined {
   }
 }
 
+/** The same without a wait; undefined: another one has it, or there is none to be had. */
+export function takeFreeTurn(path: string): Disposable | undefined {
+  let directory: Deno.FsFile | undefined;
+  try {
+    directory = Deno.openSync(path.slice(0, path.lastIndexOf("/")) || "/");
+    if (directory.tryLockSync(true)) return directory;
+  } catch {
+    // a filesystem without locks, or no directory
+  }
+  directory?.close();
+  return undefined;
+}
+
 /** Which file of the disk a path is: one that another process put in its place is another one. */
 export class SocketFile {
   private constructor(readonly path: string, readonly dev: number, readonly inode: number | null) {}
 
-  /** undefined: no socket is there, or nobody may look. */
-  static at(path: string): SocketFile | undefined {
+  /** undefined: no socket is there, or nobody may look; `isPrivate`: or it is not for this user alone. */
+  static at(path: string, isPrivate = false): SocketFile | undefined {
     try {
-      const { isSocket, dev, ino } = Deno.lstatSync(path);
+      const { isSocket, dev, ino, uid, mode } = Deno.lstatSync(path);
+      if (isPrivate && (uid !== Deno.uid() || (mode! & 0o777) !== OWNERS)) return undefined;
       return isSocket ? new SocketFile(path, dev, ino) : undefined;
     } catch {
       return undefined;
@@ -80,6 +97,14 @@ export class SocketFile {
 export function removeDead(path: string): boolean {
   const found = SocketFile.at(path);
   return found !== undefined && isDead(path) && found.remove();
+}
+
+/**
+ * The same of a socket of this user that nobody else may open, as those of clients are: what somebody else has left is not
+ * ours to remove. For who has the turn.
+ */
+export function removeDeadPrivate(path: string): boolean {
+  return SocketFile.at(path, true) !== undefined && removeDead(path);
 }
 
 /** A socket whose process is dead refuses. One with a full queue (EAGAIN) is alive, and so is one that answers. */
