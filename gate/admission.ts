@@ -198,6 +198,7 @@ export class Admission {
         questions: this.questions,
         throttle: new Throttle(() => now, "logins"),
         failed: ({ listener, record }) => journal.authFailed(listener, record.protocol),
+        hit: (limit) => this.census.hit(limit),
       }),
       challenges: this.challenges,
       questions: this.questions,

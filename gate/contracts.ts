@@ -289,8 +289,8 @@ export interface Logins {
   isSigned(conn: Conn, check: SignatureCheck): Promise<boolean>;
   /** Somebody showed what does not let him in: it is counted, and after many of them its source has to wait. */
   failed(conn: Conn): void;
-  /** Throws GateError "exhausted" where it has. */
-  requirePatience(conn: Conn): void;
+  /** Whether it may try now. Who may not is closed, and counted: the line of the log that told of its source stands for it. */
+  admits(conn: Conn): boolean;
 }
 
 /** Everything a protocol may do. */

@@ -4,7 +4,7 @@ import type { Connection } from "./connection.ts";
 import type { Conn, Logins } from "./contracts.ts";
 import type { Decider } from "./decide.ts";
 import type { SignatureCheck } from "./engine/openssl_keys.ts";
-import { atLimit, GateError } from "./errors.ts";
+import { GateError, type LimitName } from "./errors.ts";
 import { type Identity, supposedIdentity } from "./identity/identity.ts";
 import { lostIdentity } from "./right.ts";
 import type { Questions } from "./questions.ts";
@@ -18,6 +18,7 @@ export interface KeyLoginsParts {
   readonly throttle: Throttle;
   /** Is told of each that failed. */
   readonly failed: (conn: Conn) => void;
+  readonly hit: (limit: LimitName) => void;
 }
 
 export class KeyLogins implements Logins {
@@ -55,9 +56,10 @@ export class KeyLogins implements Logins {
     this.#parts.throttle.fail(conn.peer.address);
   }
 
-  requirePatience({ peer: { address } }: Conn): void {
-    if (this.#parts.throttle.admits(address)) return;
-    const state = `${address} failed to too often, and has to wait`;
-    throw atLimit("passwords", new GateError("exhausted", "client", `Cannot log in: ${state}`));
+  admits(conn: Conn): boolean {
+    if (this.#parts.throttle.admits(conn.peer.address)) return true;
+    this.#parts.hit("passwords");
+    (conn as Connection).dismiss();
+    return false;
   }
 }

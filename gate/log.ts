@@ -95,7 +95,7 @@ export const LOG_EVENTS = {
   reload: "the configuration was read again: what is different now, or why nothing is",
   certificate: "an authority issued or renewed a certificate, or did not: when it is asked again",
   name:
-    "somebody was refused a name, or it went over from a connection that is still there: at most once a minute each",
+    "somebody was refused a name or a forward, or a name went over from a connection that is still there: at most once a minute each",
   engine: "an engine thread died, or was started again",
   life: "the gate drains, or stops",
   warning: "something that an operator should know, and that stops nothing",

@@ -33,7 +33,7 @@ const LONGEST_WAIT = 60_000;
 
 /** Serves it up to its end. Throws GateError where it cannot begin. */
 export function serveSsh(conn: Conn, gate: Gate): void {
-  new Visit(conn, gate);
+  if (gate.keyLogins.admits(conn)) new Visit(conn, gate);
 }
 
 class Visit implements Judge, Served {
@@ -50,7 +50,6 @@ class Visit implements Judge, Served {
   #cancelEnd: (() => void) | undefined;
 
   constructor(readonly conn: Conn, readonly gate: Gate) {
-    gate.keyLogins.requirePatience(conn);
     const { handshakeTimeout: exchangeTimeout } = conn.limits, { hostKeys } = this.#trust;
     const settings = { hostKeys, signatureAlgorithms: SIGNATURE_ALGORITHMS, exchangeTimeout };
     const authentication = new Authentication(this);

@@ -18,7 +18,7 @@ import { listenAtPath, listenOnPort } from "./sockets.ts";
 
 /** Forwards of one client. */
 const MOST = 64;
-/** Refusals that a session shows. */
+/** Refusals of one client that its session shows, and that the log tells; more are counted. */
 const MOST_TOLD = 8;
 const HIGHEST_PORT = 65535;
 
@@ -36,6 +36,7 @@ export class Reverse {
   readonly #forwards = new Map<string, Disposable>();
   /** Under which the one of port 0 is known. */
   #any: string | undefined;
+  #told = 0;
 
   constructor(served: Served) {
     this.#served = served;
@@ -70,8 +71,19 @@ export class Reverse {
       this.#forwards.set(asked.key, this.#forward(asked));
       if (asked.port === 0) this.#any = asked.key;
     } catch (thrown) {
-      this.#refuse(asked, asGateError(thrown));
+      const reason = asGateError(thrown);
+      this.#tell(asked, reason);
+      this.#refuse(asked, reason);
     }
+  }
+
+  /** What is not even asked of the gate is told there: whoever grants names and ports wants to know. */
+  #tell({ bind, port }: Asked, reason: GateError): void {
+    const { conn, gate } = this.#served;
+    if (this.#told === MOST_TOLD) return gate.hit("channels");
+    this.#told++;
+    const name = port === undefined ? `unix:${bind.text}` : bind.text;
+    gate.noName(conn, { name, port: port === 0 ? NODE_PORT : port ?? 0 }, reason);
   }
 
   /** Throws GateError where it may not begin, whatever it is about. */
@@ -104,22 +116,16 @@ export class Reverse {
 
   #offer(asked: Asked, port: number, names: ReturnType<typeof namesAskedFor> & object): Disposable {
     const { key, bind, answer } = asked;
-    const known = port === 0 ? NODE_PORT : port;
-    if (names.length === 0) throw this.#noName(bind, port, known);
+    const { grant, gate } = this.#served, known = port === 0 ? NODE_PORT : port;
+    if (names.length === 0) {
+      throw notPermitted(bind.text || "its names", whyNoName(grant, gate.domain, bind.text, port));
+    }
     const forward = offerNames(this.#served, this.#connection, names, { bind, port: known }, (refused) => {
       if (!refused) return answer?.yes(port === 0 ? encoded((to) => to.uint32(known)) : undefined);
       if (this.#forwards.get(key) === forward) this.#forget(key);
       this.#refuse(asked, refused);
     });
     return forward;
-  }
-
-  /** What is not even asked of the gate is told there: whoever grants names wants to know. */
-  #noName(bind: Bind, port: number, known: number): GateError {
-    const { conn, gate, grant } = this.#served;
-    const reason = notPermitted(bind.text || "its names", whyNoName(grant, gate.domain, bind.text, port));
-    gate.noName(conn, { name: bind.text, port: known }, reason);
-    return reason;
   }
 
   #cancel({ key, answer }: Asked): void {

@@ -422,3 +422,15 @@ Deno.test("a name that its client has no right to is told to the gate with what 
     ]);
     equal(world.gate.offers.size, 0);
   }));
+
+Deno.test("who is refused a forward is told to the gate with the reason, some times, and then counted", () =>
+  onLoop(async () => {
+    using world = await World.make({}, { ...GRANT, permitListen: [] });
+    for (let port = 9001; port <= 9020; port++) world.ask(TCPIP, "localhost", port);
+    ok((await world.answered()).every((answer) => answer === false));
+    equal(world.gate.noNames.length, 8);
+    equal(
+      world.gate.noNames[0],
+      "localhost:9001: Cannot forward localhost: permitlisten does not have port 9001",
+    );
+  }));
