@@ -1,11 +1,10 @@
 /** `ugate explain`: what would happen to a connection, and why. It resolves and never dials. */
 import { formatTarget } from "./address.ts";
-import { isTrusted } from "./asking.ts";
-import type { Protocols } from "./contracts.ts";
+import { type Asking, isTrusted } from "./asking.ts";
 import { Decider } from "./decide.ts";
 import { GateError } from "./errors.ts";
 import { explain, type Explanation, type Resolve } from "./explanation.ts";
-import { askedBy, type ExplainParts, imagine, namingOf, type World } from "./explain_asking.ts";
+import { askedBy, type ExplainParts, imagine, namingAt, type World } from "./explain_asking.ts";
 import { type Client, clientOf, type ExplainArgs } from "./explain_client.ts";
 import { suppose, tellApart } from "./explain_supposed.ts";
 import { renderKinds, type Seen } from "./explain_text.ts";
@@ -22,6 +21,9 @@ export interface Explained {
   readonly json: unknown;
   readonly exit: number;
 }
+
+/** What the gate says to who comes, and has asked for nothing yet. */
+const LOGIN = "a login comes first, then policy judges each forward";
 
 export async function explainCommand(
   snapshot: Snapshot,
@@ -92,17 +94,27 @@ async function see(rules: ListenerRules, trusted: boolean, client: Client, world
     return { ...about, ...await seeRequest(client.request, { rules, trusted, client, world }) };
   }
   const explanations: Explanation[] = [];
-  for (const protocol of speaking(rules, client, world.protocols)) {
+  for (const protocol of speaking(rules, client, world)) {
     const asking = imagine(rules, trusted, client, protocol, world);
-    explanations.push(await explain(world.decider, asking, world.resolve));
+    explanations.push(await explainServed(asking, world));
   }
   return { ...about, explanations };
 }
 
+/** As explain; where the gate itself serves it, with who may come. Who logs in asks for something, and not before. */
+async function explainServed(asking: Asking, { decider, resolve, served }: World): Promise<Explanation> {
+  const words = served?.(asking.listener, asking.protocol);
+  if (words && asking.target === undefined) {
+    return { asking, steps: [], endpoints: [], served: words, answer: LOGIN };
+  }
+  const explanation = await explain(decider, asking, resolve);
+  return words ? { ...explanation, served: words } : explanation;
+}
+
 /** The protocols for which it means something to ask for this: an SNI alone is TLS's. */
-function speaking(rules: ListenerRules, client: Client, protocols: Protocols): string[] {
-  if (client.target === undefined) return protocolsNaming("serverName", rules, protocols);
-  const naming = rules.protocols.filter((name) => namingOf(name, protocols) !== "nothing");
+function speaking(rules: ListenerRules, client: Client, world: World): string[] {
+  if (client.target === undefined) return protocolsNaming("serverName", rules, world.protocols);
+  const naming = rules.protocols.filter((name) => namingAt(rules.name, name, world) !== "nothing");
   return naming.length > 0 ? naming : [...rules.protocols];
 }
 
@@ -116,7 +128,7 @@ async function seeBytes(
 ): Promise<
   Pick<Seen, "verdicts" | "protocol" | "unknown" | "speaks" | "fallback" | "failure" | "explanations">
 > {
-  const { protocols, preface, decider, resolve } = world;
+  const { protocols, preface, decider } = world;
   const verdicts = rules.protocols.map((name) => ({
     protocol: name,
     verdict: protocols[name]?.sniff?.(bytes) ?? false,
@@ -137,5 +149,5 @@ async function seeBytes(
   if (asking instanceof GateError) {
     return { verdicts, protocol: name, failure: asking.message, explanations: [] };
   }
-  return { verdicts, protocol: name, explanations: [await explain(decider, asking, resolve)] };
+  return { verdicts, protocol: name, explanations: [await explainServed(asking, world)] };
 }

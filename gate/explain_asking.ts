@@ -23,6 +23,8 @@ export interface ExplainParts {
   readonly isOwnIp: (ip: Ip) => boolean;
   /** Names that are registered now; absent: none. */
   readonly live?: LiveRoutes;
+  /** What is told of a protocol that the gate itself serves there; undefined: it does not. */
+  readonly served?: (listener: string, protocol: string) => readonly string[] | undefined;
 }
 
 /** The same, with what it is about. */
@@ -30,6 +32,13 @@ export interface World extends ExplainParts {
   readonly snapshot: Snapshot;
   readonly decider: Decider;
 }
+
+/** The same at a listener, where the gate itself may serve it. */
+export const namingAt = (
+  listener: string,
+  name: string,
+  { protocols, served }: Pick<World, "protocols" | "served">,
+): Naming => (served?.(listener, name) && protocols[name].unrouted) ?? namingOf(name, protocols);
 
 export const namingOf = (name: string, protocols: Protocols): Naming => protocols[name]?.naming ?? "nothing";
 
@@ -39,9 +48,9 @@ export function imagine(
   trusted: boolean,
   client: Client,
   protocol: string,
-  { protocols, serverNameTarget }: World,
+  { protocols, serverNameTarget, served }: World,
 ): Asking {
-  const naming = namingOf(protocol, protocols);
+  const naming = namingAt(rules.name, protocol, { protocols, served });
   const { sni, from, user, identity } = client;
   const about = {
     listener: rules.name,

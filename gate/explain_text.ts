@@ -90,6 +90,7 @@ function renderExplanation(explanation: Explanation): string[] {
   const { asking, steps, termination, conditions, endpoints, refusal, answer, inside } = explanation;
   return [
     `  ${asking.protocol}${renderAsked(explanation)}`,
+    ...(explanation.served ?? []).map((line) => `    ${line}`),
     ...renderSteps(steps),
     ...termination ? [renderTermination(termination)] : [],
     ...conditions ? [`    on condition of ${conditions.join(", and ")}`] : [],

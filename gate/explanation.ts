@@ -28,6 +28,8 @@ export interface Explanation {
   readonly termination?: ExplainedTermination;
   /** The gate answers the request itself, and how. */
   readonly answer?: string;
+  /** The gate itself serves it: lines on who may come. */
+  readonly served?: readonly string[];
   /** What the route asks of the request first; whether that is so is not known here. */
   readonly conditions?: readonly string[];
   /** A request that is sent as to a proxy: its first line, without the version. */
@@ -49,6 +51,9 @@ export interface ExplainedTermination {
 
 /** How a trusted proxy tells the scheme that a client asked by. */
 export const FORWARDED_PROTO = "x-forwarded-proto";
+
+/** Behind what is reached through a connection that is there now. */
+const LIVE = "mesh (live)";
 
 /** In place of the end of a certificate that only a running gate has. */
 export const UNKNOWN_END = 0;
@@ -181,7 +186,7 @@ async function endpointsOf(
   if (asking.naming === "serverName" && entersAgain(plan.route)) return []; // each request has a route of its own
   const { to, http } = plan.route;
   if (http?.files) return [http.files.directory];
-  if (plan.route.live !== undefined) return to.map(({ target }) => `${formatTarget(target)} mesh`);
+  if (plan.route.live !== undefined) return to.map(({ target }) => `${formatTarget(target)} ${LIVE}`);
   const endpoints: string[] = [];
   for (const { target, secure } of to) {
     const found = (await known(target, resolve)).endpoints.map(formatEndpoint);
@@ -224,8 +229,14 @@ function explainAddresses(decider: Decider, asking: Asking, target: Target, foun
   });
 }
 
-function formatEndpoint({ address, via, layers, connected }: Destination["endpoints"][number]): string {
-  if (connected) return `${formatTarget(address)} mesh`;
+function formatEndpoint(
+  { address, via, layers, connected, user, identity }: Destination["endpoints"][number],
+): string {
+  if (connected) return `${formatTarget(address)} ${LIVE}`;
   const spoken = layers.length > 0 ? ` in ${layers.join(" in ")}` : "";
-  return `${formatTarget(address)}${spoken}${via === undefined ? "" : ` by ${formatTarget(via)}`}`;
+  const login = user === undefined ? "" : ` as ${user}`;
+  const met = identity === undefined ? "" : ` (which has to be ${identity})`;
+  return `${formatTarget(address)}${spoken}${
+    via === undefined ? "" : ` by ${formatTarget(via)}`
+  }${login}${met}`;
 }

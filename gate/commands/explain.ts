@@ -16,6 +16,7 @@ import { protocols, proxyProtocol } from "../../protocols/mod.ts";
 import { serverNameTarget } from "../../protocols/tls/server_name.ts";
 import { type ConnectedNames, connectedNames } from "./connected_names.ts";
 import { discoveryOf } from "./discovery.ts";
+import { servedWords } from "./served_words.ts";
 
 export interface ExplainOptions extends Omit<ExplainArgs, "target"> {
   readonly config?: string;
@@ -51,6 +52,7 @@ export async function explain(
       serverNameTarget,
       resolve: async (target) => whereConnected(await discovery.resolve(target, signal), connected),
       live: new LiveRoutes(connected.live),
+      served: servedWords(config, credentials, protocols),
       isOwnIp: await ownIpTest(),
     },
   ).finally(() => clearTimeout(slow));
@@ -71,7 +73,7 @@ function whereConnected(
   if (!endpoint || live.find(endpoint.address)) return found;
   const state = unknown === undefined
     ? "it is not connected"
-    : `nobody knows whether it is connected: ${unknown}`;
+    : `it is a name of the mesh, and nobody knows whether it is connected: ${unknown}`;
   const what = formatTarget(endpoint.address);
   throw new NotConnected("unreachable", "upstream", `Cannot connect to ${what}: ${state}`);
 }
