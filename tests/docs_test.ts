@@ -14,6 +14,7 @@ import { DocsWorld, makeSite, namesIn, type Page, pagesOf } from "./support/docs
 import { Pebble } from "./support/pebble.ts";
 import { MAIN, Program } from "./support/program.ts";
 import { portsOf, typed } from "./support/readme.ts";
+import { Keygen } from "./support/ssh_keygen.ts";
 
 const TEXT = Deno.readTextFileSync(new URL("../docs/http.md", import.meta.url));
 const PAGES = pagesOf(TEXT);
@@ -108,6 +109,23 @@ Deno.test("the example of logins in docs/ssh.md is a configuration that holds", 
   );
   equal([warnings, credentials.logins?.logins.revoked.length], [[], 1]);
   equal([config.ssh.banner, config.issuers.length], ["For members only", 1]);
+});
+
+Deno.test("every example of docs/ssh.md is a configuration that holds", async () => {
+  await using folder = await Folder.make();
+  const text = Deno.readTextFileSync(new URL("../docs/ssh.md", import.meta.url)),
+    keygen = await Keygen.make();
+  const { file, line } = await keygen.key("-t ed25519");
+  await Deno.copyFile(file, `${folder.path}/id_ed25519`);
+  const files = { authorized_keys: line, keys: line, "user_ca.pub": line, revoked: "", known_hosts: "" };
+  for (const [name, content] of Object.entries(files)) await folder.write(name, content);
+  const pages = pagesOf(text);
+  equal(pages.length, text.match(/^```yaml$/gm)!.length);
+  for (const { name, yaml } of pages) {
+    const path = await folder.write(name, yaml.replaceAll("/etc/ugate/", `${folder.path}/`));
+    const { warnings } = await loadConfiguration(path, protocols);
+    equal(warnings, [], name);
+  }
 });
 
 Deno.test("docs/http.md has no example that is not served", () => {

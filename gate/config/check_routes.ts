@@ -82,6 +82,10 @@ function checkUnrouted(
   findings: Findings,
   allowed: ReadonlySet<string>,
 ): void {
+  // Who logs in may offer names: those are routes of every listener.
+  const offered = listeners.items.values().some(({ value: { name: listener, protocols: listed } }) =>
+    listed.some((protocol) => protocols[protocol].logins && !covered.has({ listener, protocol }))
+  );
   for (const { path, value } of listeners.items.values()) {
     const { name: listener, protocols: listed } = value;
     const proxy = listed.some((name) => protocols[name].naming === "target");
@@ -91,7 +95,7 @@ function checkUnrouted(
       if (covered.has({ listener, protocol })) continue;
       const { naming, sniff, unrouted } = protocols[protocol];
       if (unrouted) continue; // the gate itself serves it
-      if (naming === "serverName" && ending) continue;
+      if (naming === "serverName" && ending || offered && naming !== "nothing") continue;
       const closed = "such connections are closed";
       if (naming === "host" && nodeAt(findings.root, ["acme"])) continue; // it is there for the authority
       if (sniff === undefined && naming === "nothing") {
