@@ -8,10 +8,12 @@ import { PAGE } from "../../gate/admin/page.ts";
 import { VERSION } from "../../gate/version.ts";
 import { equal, ok } from "../support/assert.ts";
 import { ask, givenBinary, rewrite, serve, settle, STATE } from "../support/binary.ts";
-import { Folder, run, succeed } from "../support/child.ts";
+import { Child, Folder, run, succeed } from "../support/child.ts";
 import { TestIssuer } from "../support/issuer.ts";
 import { type Client, connect, listen, listenEcho, pattern, socks } from "../support/net.ts";
 import { Pebble } from "../support/pebble.ts";
+import { makeKey, SSH } from "../support/ssh_gate.ts";
+import { SshThread } from "../support/ssh_thread.ts";
 import { startPythonHttps } from "../support/servers.ts";
 
 const BINARY = await givenBinary();
@@ -266,3 +268,56 @@ withBinary(
     equal(transfers.map(({ outcome, down }) => [outcome, down]), [["ok", bytes.length]]);
   },
 );
+
+Deno.test({
+  name:
+    "the binary ends SSH: its identity, a login, a name that is reached, a session, and a key exchange by ML-KEM",
+  ignore: ignore || !need("ssh", "ssh-keygen"),
+  async fn() {
+    const key = await makeKey(), admin = await makeKey(), name = "pi.mesh.example.com";
+    await using keys = await Folder.make();
+    await Deno.chmod(keys.path, 0o755);
+    const lines = [`permitlisten="${name}:8080" ${key.line}`, `environment="UGATE_ROLE=admin" ${admin.line}`];
+    const file = await keys.write("keys", `${lines.join("\n")}\n`);
+    await using echo = await listenEcho();
+    await using program = await serve(
+      await settle(
+        BINARY!,
+        `
+node: { state: ${STATE}, domain: mesh.example.com }
+listeners:
+  s: { address: "127.0.0.1:0", protocols: [ssh] }
+  proxy: { address: "127.0.0.1:0", protocols: [socks] }
+ssh: { authorizedKeys: ["${file}"] }
+admin: { address: "off" }
+`,
+      ),
+    );
+    const port = String(program.port("s"));
+    const args = ({ file }: typeof key, ...more: string[]) => [
+      ...[...SSH, "-i", file, "-p", port, ...more],
+    ];
+    const id = JSON.parse((await succeed("ssh", [...args(admin), "pi@127.0.0.1", "id", "--json"])).stdout).id;
+    ok(/^[A-Z2-7]{52}$/.test(id), id);
+    await using node = new Child("ssh", [
+      ...args(key, "-v", "-N", "-R", `${name}:8080:127.0.0.1:${echo.port}`),
+      "pi@127.0.0.1",
+    ]);
+    await node.line(/remote forward success/);
+    await using client = await connect(program.port("proxy"));
+    await socks(client, name, 8080);
+    await echoes(client, "through a name");
+    client.end();
+    await client.readAll();
+    const hybrid = new SshThread({
+      port: program.port("s"),
+      algorithms: ["ecdsa-sha2-nistp256"],
+      hybrid: true,
+    });
+    await using _hybrid = hybrid;
+    equal((await hybrid.next()).exchange, "mlkem768x25519-sha256");
+    node.signal("SIGTERM");
+    await node.exit();
+    equal(await program.stop(), DONE);
+  },
+});
