@@ -8,6 +8,7 @@ import { Admission, type Registry } from "./admission.ts";
 import { Acceptor } from "./engine/acceptor.ts";
 import { EPOLLIN, SOCK_CLOEXEC, SOCK_NONBLOCK } from "./engine/layout.ts";
 import { after, again, beatInto, onFault, run, stop, watch } from "./engine/loop.ts";
+import { endSelection } from "./engine/openssl_alpn.ts";
 import { ownAs, owned } from "./engine/owned.ts";
 import { clearEvent, libc } from "./engine/sys.ts";
 import { causeChain } from "./errors.ts";
@@ -90,6 +91,7 @@ class Engine {
     } catch (thrown) {
       tellFault("loop", thrown);
     }
+    endSelection();
     this.#flush();
     post({ op: "stopped" });
   }

@@ -32,6 +32,15 @@ export function selectAlpn(library: OpenSsl, context: Deno.PointerObject, names:
   );
 }
 
+/**
+ * The thread ends, and no context of its own is used any more: a callback that outlives its thread keeps two descriptors
+ * of the runtime's. Of a thread that hangs they are lost.
+ */
+export function endSelection(): void {
+  selecting?.close();
+  selecting = undefined;
+}
+
 /** What was chosen since this was asked last; empty: nothing. */
 export function takeChosen(): string {
   const taken = chosen;

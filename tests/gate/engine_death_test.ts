@@ -1,11 +1,13 @@
 import { equal, ok, rejects } from "../support/assert.ts";
 import { inTime } from "../support/attack.ts";
+import { Authority } from "../support/certificates.ts";
 import { startGate, type TestGate } from "../support/gate.ts";
 import { type Client, connect, listenEcho } from "../support/net.ts";
 import { DEATH } from "../support/toy_death.ts";
 import { openssl } from "../../gate/engine/openssl_library.ts";
 
 openssl(); // stays loaded
+const site = await (await Authority.make("deaths")).issue(["a.example"]);
 
 const descriptors = (): number => [...Deno.readDirSync("/proc/self/fd")].length;
 
@@ -54,6 +56,9 @@ Deno.test("an engine that dies is started again; what it held is closed and coun
 listeners:
   fwd: { address: "127.0.0.1:0", to: "127.0.0.1:${echo.port}" }
   edge: { address: "127.0.0.1:0", protocols: [death, ssh] }
+  secure: { address: "127.0.0.1:0", protocols: [tls, http] } # OpenSSL calls back into a thread that has contexts
+certificates: [{ cert: "${site.chainFile}", key: "${site.keyFile}" }]
+routes: [{ host: a.example, respond: { status: 200 } }]
 admin: { address: "off" }`);
   const port = gate.port("fwd");
   await (await served(port))[Symbol.asyncDispose]();

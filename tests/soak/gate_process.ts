@@ -2,7 +2,7 @@
 import type { Status } from "../../gate/operations.ts";
 import { connect } from "../support/net.ts";
 import { type ProcessState, processState } from "../support/process_state.ts";
-import { CENSUS, type Census } from "../support/toy_census.ts";
+import { CENSUS, type Census, type Counted, HEAP } from "../support/toy_census.ts";
 
 /** ms until it is ready; until it answers; until who has gone is given back; until it has ended. */
 const START_TIME = 30_000, ANSWER_TIME = 30_000, QUIET_TIME = 60_000, END_TIME = 60_000;
@@ -26,6 +26,8 @@ export class GateProcess {
   /** Each question over a connection of its own: one that is kept would count as a descriptor. */
   readonly #client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
   #banner = "";
+  /** What the main thread told last of its heap, bytes. */
+  #heap: number | undefined;
   #stopped: Promise<number> | undefined;
 
   private constructor(command: readonly string[], readonly file: string, readonly mayDie: boolean) {
@@ -100,10 +102,15 @@ export class GateProcess {
     return await this.quiet(most);
   }
 
-  /** What so many threads have of libssl's, behind collections of all heaps. Throws where they are not found. */
-  async census(listener: string, threads: number): Promise<Census[]> {
-    const found = new Map<string, Census>();
+  /** What it has in use, behind collections of all heaps. Throws where so many threads are not found. */
+  async census(listener: string, threads: number): Promise<Counted> {
+    const found = new Map<string, Census>(), late = performance.now() + ANSWER_TIME;
+    this.#heap = undefined;
     this.#process.kill("SIGUSR2");
+    while (this.#heap === undefined) {
+      if (performance.now() > late) throw new Error("Cannot count: the main thread does not answer");
+      await new Promise((done) => setTimeout(done, 20));
+    }
     for (let asked = 0; found.size < threads; asked++) {
       if (asked === MOST_ASKED) throw new Error(`Cannot count: ${found.size} of ${threads} threads answer`);
       await using client = await connect(this.port(listener));
@@ -112,7 +119,7 @@ export class GateProcess {
       const census: Census = JSON.parse(await client.text());
       found.set(census.thread, census);
     }
-    return [...found.values()];
+    return { heap: this.#heap, threads: [...found.values()] };
   }
 
   /** Ends it; its exit code. Its whole log is there then. Later calls answer the same. */
@@ -153,6 +160,10 @@ export class GateProcess {
     if (event === "connection") {
       count(this.#outcomes(peer.slice(0, peer.lastIndexOf(":"))), outcome);
       if (level === "error") this.#complain(line);
+      return;
+    }
+    if (event === HEAP) {
+      this.#heap = Number(message);
       return;
     }
     const result = event === "reload" ? /^configuration (\w+)/.exec(message)?.[1] ?? "warning" : undefined;

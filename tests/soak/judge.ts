@@ -1,12 +1,14 @@
 /** What is off after a stage of the soak: a sentence for each. */
 import type { Status } from "../../gate/operations.ts";
-import type { Census } from "../support/toy_census.ts";
+import type { Counted } from "../support/toy_census.ts";
 import type { KindFacts } from "./course.ts";
 import type { StageReport } from "./stage.ts";
 import type { Tally } from "./tally.ts";
 
-/** A heap takes its room in steps, MiB: with a million connections a leak of 50 bytes each would be told. */
-const MOST_GROWN = 48;
+/** What is in use after a collection, MiB: with a million connections a leak of 16 bytes each would be told. */
+const MOST_KEPT = 16;
+/** A heap takes its room in steps, and malloc keeps what is free between pieces that are not, MiB. */
+const MOST_GROWN = 48, MOST_GROWN_COUNTED = 96;
 /** Few connections leave code uncompiled and heaps small. */
 const FEW = 100_000, MOST_GROWN_OF_FEW = 96;
 /** Pipes that each of two threads may keep, two descriptors each. */
@@ -47,7 +49,8 @@ export function judge(
   }
   if (report.deaths < deaths) problems.push(`${report.deaths} threads died, and ${deaths} were to`);
   const grown = (after.memory - before.memory) / (1 << 20);
-  if (grown > (report.connections < FEW ? MOST_GROWN_OF_FEW : MOST_GROWN)) {
+  const mayGrow = report.census ? MOST_GROWN_COUNTED : MOST_GROWN;
+  if (grown > (report.connections < FEW ? MOST_GROWN_OF_FEW : mayGrow)) {
     problems.push(`memory grew by ${grown.toFixed(1)} MiB`);
   }
   if (tally.failures > 0 && !died) {
@@ -63,17 +66,24 @@ export function judge(
   ];
 }
 
-/** What libssl made and did not free. */
+/** What libssl made and did not free, and what was kept of memory. */
 function unfreed({ census }: Pick<StageReport, "census">, mostContexts: number): string[] {
   if (!census) return [];
-  const sum = (list: readonly Census[]) => list.reduce((all, { connections }) => all + connections, 0);
+  const sum = ({ threads }: Counted) => threads.reduce((all, { connections }) => all + connections, 0);
   const [before, after] = [sum(census.before), sum(census.after)];
-  const contexts = Math.max(...census.after.map((each) => each.contexts));
+  const contexts = Math.max(...census.after.threads.map((each) => each.contexts));
+  const kept = (inUse(census.after) - inUse(census.before)) / (1 << 20);
   return [
     ...after > before ? [`libssl has ${after} connections, before ${before}`] : [],
     ...contexts > mostContexts ? [`libssl has ${contexts} contexts on one thread`] : [],
+    ...kept > MOST_KEPT ? [`${kept.toFixed(1)} MiB more are in use`] : [],
   ];
 }
+
+/** Bytes, of all heaps and of malloc. */
+const inUse = ({ heap, threads }: Counted): number =>
+  threads.reduce((all, thread) => all + thread.heap, heap) +
+  Math.max(...threads.map(({ allocated }) => allocated));
 
 /** Limits whose counters are not where they began. */
 function counted({ connections, listeners, endpoints }: Status): string[] {

@@ -1,5 +1,5 @@
 /** The report of a soak, for people. */
-import type { Census } from "../support/toy_census.ts";
+import type { Counted } from "../support/toy_census.ts";
 import type { Sample, StageReport } from "./stage.ts";
 
 /** Lines of a stage's course. */
@@ -35,10 +35,16 @@ export function reportLines(stage: StageReport): string[] {
 
 /** Each thread's, one behind the other. */
 function counted({ census }: StageReport): string[] {
-  const told = (list: readonly Census[]) =>
-    list.map(({ connections, contexts }) => `${connections} and ${contexts}`).join(", ");
+  const told = ({ threads }: Counted) =>
+    threads.map(({ connections, contexts }) => `${connections} and ${contexts}`).join(", ");
+  const used = ({ heap, threads }: Counted) =>
+    `${mib(heap)} (main), ${threads.map(({ heap }) => mib(heap)).join(", ")} in heaps, ` +
+    `${mib(Math.max(...threads.map(({ allocated }) => allocated)))} from malloc`;
   return census
-    ? [`  SSL and SSL_CTX of libssl before: ${told(census.before)}; after: ${told(census.after)}`]
+    ? [
+      `  SSL and SSL_CTX of libssl before: ${told(census.before)}; after: ${told(census.after)}`,
+      `  MiB in use before: ${used(census.before)}; after: ${used(census.after)}`,
+    ]
     : [];
 }
 

@@ -1,7 +1,7 @@
 /** One stage of the soak: a gate is warmed up, looked at, soaked while it is reloaded again and again, and looked at. */
 import { connect } from "../support/net.ts";
 import type { ProcessState } from "../support/process_state.ts";
-import type { Census } from "../support/toy_census.ts";
+import type { Counted } from "../support/toy_census.ts";
 import { DEATH } from "../support/toy_death.ts";
 import type { Course, Doors, Patience } from "./course.ts";
 import { send, type Work } from "./crew.ts";
@@ -44,8 +44,8 @@ export interface StageReport {
   readonly before: ProcessState;
   readonly after: ProcessState;
   readonly samples: readonly Sample[];
-  /** What libssl made and did not free, thread by thread. */
-  readonly census?: { readonly before: readonly Census[]; readonly after: readonly Census[] };
+  /** What is in use, thread by thread. */
+  readonly census?: { readonly before: Counted; readonly after: Counted };
   /** By kind: connections made, and how often their records ended how. */
   readonly kinds: Readonly<Record<string, { made: number; records: Readonly<Record<string, number>> }>>;
   /** What is off; nothing when all is well. */

@@ -87,12 +87,16 @@ Deno.test("a soak tells of descriptors, memory, counters, faults and connections
     deaths: 0,
   };
   equal(judge(report, facts), []);
-  const counted = { thread: "one", connections: 0, contexts: 3 };
+  const one = { thread: "one", connections: 0, contexts: 3, heap: 10 << 20, allocated: 5 << 20 };
+  const counted = { heap: 20 << 20, threads: [one] };
   const told = judge(
     {
       ...report,
       events: {},
-      census: { before: [counted], after: [{ ...counted, connections: 2, contexts: 9 }] },
+      census: {
+        before: counted,
+        after: { ...counted, threads: [{ ...one, connections: 2, contexts: 9, allocated: 25 << 20 }] },
+      },
       after: { sockets: 11, pipes: 500, others: 20, memory: 200 << 20, cpu: 2 },
       kinds: {
         ...kinds,
@@ -123,6 +127,7 @@ Deno.test("a soak tells of descriptors, memory, counters, faults and connections
     "forward: it ended",
     "libssl has 2 connections, before 0",
     "libssl has 9 contexts on one thread",
+    "20.0 MiB more are in use",
     "forward: ended as 1 internal, expected ok",
     "silence: 1 records of 2 connections",
     "0 lines of 100 requests",
