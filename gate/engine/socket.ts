@@ -9,6 +9,8 @@ import { RawJoint } from "./raw_joint.ts";
 const NOTHING = new Uint8Array(0);
 /** One of each per thread: what is in them is valid until the next await. */
 const peeked = new Uint8Array(LOOK_MAX), received = new Uint8Array(LOOK_MAX);
+/** Where first bytes are read to: so many are copied, and no more. */
+const first = new Uint8Array(4096);
 /** Views of what was received, by their sizes: messages of one kind are often as long as the last one. */
 const VIEWS = 256, views: Uint8Array[] = [];
 /** Whose bytes `peeked` still shows: a second look in the same turn needs no system call. */
@@ -46,6 +48,22 @@ export class Socket extends Descriptor implements Stream {
   ): T | Promise<T> {
     const answer = this.lookNow(parse, 1);
     return typeof answer === "number" ? this.#waitLook(parse, answer) : answer;
+  }
+
+  /**
+   * Reads what came first, and holds it: who serves the connection finds it here, where a look would have left it to be
+   * asked for again.
+   */
+  readAhead(): void {
+    if (!this.readable || this.held.length > 0) return;
+    if (peekOwner === this) peekOwner = undefined;
+    const n = this.recv(first);
+    if (n > 0) this.held = first.slice(0, n);
+  }
+
+  /** Whether closing sends FIN, as far as events have told: over unread bytes it would send a reset. */
+  get isDrained(): boolean {
+    return this.ended || !this.readable && !this.hungUp && !this.urgent;
   }
 
   /** One look without waiting: the answer, or how many bytes the next one needs. */

@@ -49,6 +49,52 @@ for (const name of ["TCP", "a unix socket"]) {
     }));
 }
 
+Deno.test("first bytes that were read ahead are looked at with those behind them, and go first", () =>
+  onLoop(async () => {
+    const [peer, stream] = await SUBJECTS.TCP.pair(), socket = stream as Socket;
+    try {
+      for (const says of ["first", " second"]) {
+        const event = told(socket);
+        await peer.write(new TextEncoder().encode(says));
+        await event;
+        socket.readAhead();
+        equal(new TextDecoder().decode(socket.held), "first");
+      }
+      equal(shown(socket), ["first second", "open"]);
+      const into = new Uint8Array(100), texts: string[] = [];
+      while (texts.join("").length < 12) {
+        const size = await socket.read(into);
+        texts.push(new TextDecoder().decode(into.subarray(0, size!)));
+      }
+      equal(texts, ["first", " second"]);
+    } finally {
+      peer[Symbol.dispose]();
+      socket[Symbol.dispose]();
+    }
+  }));
+
+Deno.test("a socket is drained while nothing of its peer waits, and when its end was read", () =>
+  onLoop(async () => {
+    const [peer, stream] = await SUBJECTS.TCP.pair(), socket = stream as Socket;
+    try {
+      const into = new Uint8Array(100), bytes = told(socket);
+      await peer.write(new Uint8Array(10));
+      await bytes;
+      equal([socket.isDrained, socket.ended], [false, false]);
+      await socket.read(into);
+      equal([socket.isDrained, socket.ended], [true, false]);
+      const end = told(socket);
+      await peer.closeWrite();
+      await end;
+      equal([socket.isDrained, socket.ended], [false, false]);
+      equal(await socket.read(into), null);
+      equal([socket.isDrained, socket.ended], [true, true]);
+    } finally {
+      peer[Symbol.dispose]();
+      socket[Symbol.dispose]();
+    }
+  }));
+
 Deno.test("what was read ahead and is used up takes no memory", () =>
   onLoop(async () => {
     const [peer, stream] = await SUBJECTS.TCP.pair(), socket = stream as Socket;
