@@ -155,6 +155,23 @@ for (const [what, payloads] of Object.entries(BREAKS)) {
     }));
 }
 
+const EARLY: Readonly<Record<string, Uint8Array>> = {
+  "data": encoded((to) => to.byte(numbers.CHANNEL_DATA).uint32(1).string(pattern(10))),
+  "an end": encoded((to) => to.byte(numbers.CHANNEL_EOF).uint32(1)),
+  "a request": encoded((to) => to.byte(numbers.CHANNEL_REQUEST).uint32(1).text("no-such").boolean(true)),
+};
+
+for (const [what, payload] of Object.entries(EARLY)) {
+  Deno.test(`${what} on a channel that the server did not confirm ends the connection as malformed`, () =>
+    withClient(async (ssh) => {
+      const hasty = client([KEY]), stop = after(3000, () => hasty.abort(GAVE_UP));
+      const server: ToyServer = new ToyServer({ opens: () => raw(server, payload) });
+      const reason = await failure(ssh.wrap(behind({ identity: server.identity }), server.lower, hasty));
+      stop();
+      equal(reason.failure, "malformed");
+    }));
+}
+
 Deno.test("floods of global requests, and of channels towards us, are refused and cost nothing", () =>
   withClient(async (ssh) => {
     const { stream, server } = await opened(ssh, (opening) => void opening.accept());
