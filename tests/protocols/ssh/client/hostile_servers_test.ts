@@ -196,3 +196,21 @@ Deno.test("a server that disconnects in the middle of a stream breaks it, on its
     const reason = await failure(readOut(stream));
     equal([reason.failure, reason.side], ["closed", "upstream"]);
   }));
+
+Deno.test("a server that ends right behind the login is dialed again by the next stream", () =>
+  withClient(async (ssh) => {
+    const server = new ToyServer({ opens: (opening) => void opening.accept() });
+    const { identity, lower, transports, connections } = server;
+    let ends = true;
+    connections.push = (connection) => { // in the turn of the login
+      if (ends) transports[0].disconnect(numbers.BY_APPLICATION, "restarts");
+      return Array.prototype.push.call(connections, connection);
+    };
+    const { failure: first } = await failure(ssh.wrap(behind({ identity }), lower, client([KEY])));
+    equal([first, server.dials], ["closed", 1]);
+    ends = false;
+    await pause(300); // the pause of what broke
+    const stream = await ssh.wrap(behind({ identity }), lower, client([KEY]));
+    equal(server.dials, 2);
+    stream.abort(GAVE_UP);
+  }));
