@@ -27,6 +27,7 @@ import { KeyLogins } from "./key_logins.ts";
 import { ConnectionLimits, type Place } from "./limits.ts";
 import type { Bound, Question, Start } from "./orders.ts";
 import { type Crossing, Crossings, type CrossingsParts } from "./mesh/crossings.ts";
+import type { TellOfVisits } from "./mesh/far_visits.ts";
 import { LiveRoutes } from "./mesh/live_routes.ts";
 import { Mesh, type MeshParts } from "./mesh/mesh.ts";
 import { Questions } from "./questions.ts";
@@ -55,6 +56,7 @@ export interface Main {
   readonly askForFiles: AskForFiles;
   readonly register: MeshParts["tell"];
   readonly cross: CrossingsParts["tell"];
+  readonly tellOfVisits: TellOfVisits;
 }
 
 const NONE: readonly string[] = [];
@@ -102,7 +104,7 @@ export class Admission {
       crossings: this.#crossings,
       decider: () => this.#ruling.decider,
     });
-    this.roster.visits.follow((visitor) => this.mesh.whose(visitor));
+    this.roster.visits.follow(this.mesh, main.tellOfVisits);
     this.#ruling = new Ruling({
       ...registry,
       mesh: this.mesh,

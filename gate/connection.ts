@@ -365,7 +365,8 @@ export class Connection implements Conn, RelayOwner, Expiring, Milestones {
     this.#served = true;
     this.deadline(0);
     if (this.#inner > 0 && !failure) return; // the last stream inside ends it
-    if (stream instanceof Socket && stream.fd >= 0 && !stream.given && failure?.failure !== "reset") {
+    const lingers = stream instanceof Socket && stream.fd >= 0 && !stream.given && !stream.ended;
+    if (lingers && failure?.failure !== "reset") {
       this.#lingers = true;
       new Linger(stream, () => {
         this.#lingers = false;

@@ -371,8 +371,11 @@ export interface Gate {
   noName(conn: Conn, asked: Pick<Offer, "name" | "port">, reason: GateError): void;
   /** The connection with what it offers, as who operates the gate sees it. */
   node(conn: Conn): NodeStatus;
-  /** `hear` is told of who comes for what the connection offers, asks there and goes, until it is disposed. */
-  visits(conn: Conn, hear: (visit: Visit) => void): Disposable;
+  /**
+   * `hear` is told of who comes for what the connection offers, asks there and goes, until it is disposed; `leftOut` came
+   * before it, and are told of no more.
+   */
+  visits(conn: Conn, hear: (visit: Visit, leftOut?: number) => void): Disposable;
   /** What a verb of the command line prints, of this gate: for whom it may tell that. Rejects with GateError. */
   tell(reading: Reading, conn: Conn): Promise<Printed>;
   /**

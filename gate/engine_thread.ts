@@ -67,6 +67,7 @@ class Engine {
       ask: (id, question) => post({ op: "question", id, question }),
       askForFiles: (fd, site) => post({ op: "files", fd, site }),
       register: post,
+      tellOfVisits: post,
       cross: (engine, crossing) => post({ op: "cross", engine, crossing }),
       endpointChanged: ({ target }, failure) => {
         post({ op: "endpoint", endpoint: formatTarget(target), reason: failure?.message });
@@ -146,6 +147,10 @@ class Engine {
         return this.#admission.mesh.names.apply(order.change);
       case "cross":
         return this.#admission.cross(order.crossing);
+      case "watching":
+        return this.#admission.roster.visits.far.watching(order.connection, order.on);
+      case "visits":
+        return this.#admission.roster.visits.came(order.visits);
       case "list":
         return this.#admission.roster.list(order.most, (connections, total, more) => {
           post({ op: "listed", id: order.id, total, connections, more });

@@ -39,7 +39,7 @@ import type { Entrance, Entry } from "./entry.ts";
 import type { Errands } from "./errands.ts";
 import { asGateError, atLimit, GateError, type LimitName } from "./errors.ts";
 import { nodeStatus } from "./node_status.ts";
-import type { NodeStatus, Printed, Reading, Visit } from "./operations.ts";
+import type { NodeStatus, Printed, Reading } from "./operations.ts";
 import type { Mesh } from "./mesh/mesh.ts";
 import type { Login } from "./orders.ts";
 import type { Decider } from "./decide.ts";
@@ -284,7 +284,7 @@ export class EngineGate implements Gate {
     return nodeStatus(connection, this.#parts.mesh.offering(connection));
   }
 
-  visits(conn: Conn, hear: (visit: Visit) => void): Disposable {
+  visits(conn: Conn, hear: Parameters<Gate["visits"]>[1]): Disposable {
     return this.#parts.roster.visits.watch(conn as Connection, hear);
   }
 

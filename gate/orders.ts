@@ -11,6 +11,7 @@ import type { JournalBatch } from "./journal.ts";
 import type { Ledger, SharedMemory } from "./memory.ts";
 import type { LiveConnection, NodeStatus, Population, Printed, Reading } from "./operations.ts";
 import type { Crossing } from "./mesh/crossings.ts";
+import type { FarVisits } from "./mesh/far_visits.ts";
 import type { LiveChange } from "./mesh/live_names.ts";
 import type { Registering } from "./mesh/registrations.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -119,6 +120,10 @@ export type Order =
   | { readonly op: "names"; readonly change: LiveChange }
   /** The end of a pair, for who is connected to this engine. */
   | { readonly op: "cross"; readonly crossing: Crossing }
+  /** Whether a session looks at who comes for what that connection offers. */
+  | { readonly op: "watching"; readonly connection: number; readonly on: boolean }
+  /** Who came by other engines. */
+  | { readonly op: "visits"; readonly visits: FarVisits }
   /** Tell the live connections, `most` of them, the newest first. */
   | { readonly op: "list"; readonly id: number; readonly most: number }
   /** Tell the connections that others are reached through. */
@@ -173,6 +178,10 @@ export type Report =
   | { readonly op: "noName"; readonly asked: Omit<Registering, "engine" | "id">; readonly why: string }
   /** A descriptor for that engine: this one's own until main has given it away. */
   | { readonly op: "cross"; readonly engine: number; readonly crossing: Crossing }
+  /** A session looks at who comes for what that connection of this engine offers; or does no more. */
+  | { readonly op: "watching"; readonly connection: number; readonly on: boolean }
+  /** Who came for what a connection of that engine offers. */
+  | { readonly op: "visits"; readonly engine: number; readonly visits: FarVisits }
   | { readonly op: "drained" }
   | { readonly op: "fault"; readonly what: string; readonly text: string }
   | { readonly op: "stopped" };

@@ -2,31 +2,48 @@
 import type { Connection } from "./connection.ts";
 import { now } from "./engine/loop.ts";
 import type { GateError } from "./errors.ts";
+import { type FarVisits, FarWatch, type TellOfVisits } from "./mesh/far_visits.ts";
+import type { Mesh } from "./mesh/mesh.ts";
 import type { Visit } from "./operations.ts";
 import type { RequestRecord } from "./requests.ts";
 
-type Hear = (visit: Visit) => void;
+/** `leftOut`: how many came before it that nobody had the time to tell of. */
+type Hear = (visit: Visit, leftOut?: number) => void;
 
 export class Visits {
   readonly #watching = new Map<Connection, Set<Hear>>();
-  /** Who offers what a connection reached. */
-  #whose: (visitor: Connection) => Connection | undefined = () => undefined;
+  #mesh!: Pick<Mesh, "whose" | "connectionOf">;
+  #tell!: TellOfVisits;
+  /** Who is watched from other engines. */
+  far!: FarWatch;
 
-  /** From now on this tells who offers what somebody reached, where that is a connection of this engine. */
-  follow(whose: (visitor: Connection) => Connection | undefined): void {
-    this.#whose = whose;
+  /** From now on the mesh knows who offers what somebody reached, and main hears of visits that other engines watch. */
+  follow(mesh: Pick<Mesh, "whose" | "connectionOf">, tell: TellOfVisits): void {
+    this.#mesh = mesh;
+    this.#tell = tell;
+    this.far = new FarWatch(tell);
   }
 
   /** `hear` is told of who comes for what this one offers, asks there and goes, until it is disposed. */
   watch(connection: Connection, hear: Hear): Disposable {
     const watching = this.#watching.get(connection) ?? new Set();
     this.#watching.set(connection, watching.add(hear));
+    if (watching.size === 1) this.#tell({ op: "watching", connection: connection.id, on: true });
     return {
       [Symbol.dispose]: () => {
-        watching.delete(hear);
-        if (watching.size === 0) this.#watching.delete(connection);
+        if (!watching.delete(hear) || watching.size > 0) return;
+        this.#watching.delete(connection);
+        this.#tell({ op: "watching", connection: connection.id, on: false });
       },
     };
+  }
+
+  /** They came by other engines. */
+  came(visits: FarVisits): void {
+    for (const [connection, watching] of this.#watching) {
+      const told = visits.get(connection.id);
+      told?.visits.forEach((visit, at) => tell(watching, visit, at === 0 ? told.leftOut : 0));
+    }
   }
 
   /** A connection reached its endpoint; requests are told when they are over. */
@@ -54,14 +71,14 @@ export class Visits {
   }
 
   #watchingOf(visitor: Connection): Iterable<Hear> | undefined {
-    if (this.#watching.size === 0) return undefined;
-    const whose = this.#whose(visitor);
-    return whose && this.#watching.get(whose);
+    if (this.#watching.size === 0 && !this.far.any) return undefined;
+    const row = this.#mesh.whose(visitor), connection = row && this.#mesh.connectionOf(row);
+    return connection ? this.#watching.get(connection) : row && this.far.of(row);
   }
 }
 
-function tell(watching: Iterable<Hear>, visit: Visit): void {
-  for (const hear of watching) hear(visit);
+function tell(watching: Iterable<Hear>, visit: Visit, leftOut = 0): void {
+  for (const hear of watching) hear(visit, leftOut);
 }
 
 function visitOf({ peer, record: { protocol, endpoint, target } }: Connection): Visit {

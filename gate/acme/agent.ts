@@ -3,11 +3,12 @@
  * ordered, what ends is renewed in time. Each name has a certificate of its own, so none waits for another's.
  */
 import type { AcmeConfiguration } from "../config/configuration.ts";
-import { asGateError, causeChain } from "../errors.ts";
+import { causeChain } from "../errors.ts";
 import type { Message } from "../log.ts";
 import type { Scope } from "../scope.ts";
 import { type Issued, issuedFor } from "./issued.ts";
 import { Kept } from "./kept.ts";
+import { failedLine, issuedLine, unkeptLine, uselessLine } from "./log_lines.ts";
 import { OrderFailed, Orders, type OrdersParts } from "./orders.ts";
 import { Pace, pauseAfter, renewalTime } from "./schedule.ts";
 
@@ -129,7 +130,7 @@ export class AcmeAgent {
     try {
       return await this.#kept.read(name);
     } catch (thrown) {
-      this.#say("warn", name, `the certificate of ${name} that was kept is of no use: ${causeChain(thrown)}`);
+      this.#parts.say(uselessLine(name, thrown));
       return undefined;
     }
   }
@@ -163,7 +164,7 @@ export class AcmeAgent {
       Object.assign(entry, { issued, failures: 0, failure: undefined, next: renewalTime(issued.facts) });
       await this.#keep(issued); // first: a reload under way may hold up the rest, and an authority issues only so many
       await this.#parts.changed();
-      this.#tellIssued(issued, again);
+      this.#parts.say(issuedLine(issued, again));
     } catch (thrown) {
       if (!this.#isHeld(entry)) return;
       this.#counts.failed++;
@@ -181,7 +182,7 @@ export class AcmeAgent {
     const pause = another ? 0 : pauseAfter(Math.max(1, failures - ways + 1), retryAfter);
     entry.failure = causeChain(thrown);
     entry.next = Date.now() + pause;
-    this.#tellFailed(entry, pause);
+    this.#parts.say(failedLine(entry, pause));
   }
 
   #beginOrders(): Promise<Orders> {
@@ -210,26 +211,8 @@ export class AcmeAgent {
     try {
       await this.#kept.write(issued);
     } catch (thrown) {
-      this.#say("warn", issued.name, `${asGateError(thrown).message}; a restart will order it again`);
+      this.#parts.say(unkeptLine(issued, thrown));
     }
-  }
-
-  #tellIssued({ name, directory, facts }: Issued, again: boolean): void {
-    const until = new Date(facts.notAfter).toISOString();
-    const act = again ? "renewed" : "issued";
-    this.#say("info", name, `certificate of ${name} ${act} by ${new URL(directory).host}, until ${until}`);
-  }
-
-  #tellFailed({ name, failure, issued }: Entry, pause: number): void {
-    const meanwhile = issued
-      ? `; the one until ${new Date(issued.facts.notAfter).toISOString()} goes on`
-      : "";
-    const again = pause === 0 ? "another challenge is tried" : `again in ${Math.ceil(pause / 60_000)} min`;
-    this.#say("warn", name, `Cannot get a certificate of ${name}: ${failure}; ${again}${meanwhile}`);
-  }
-
-  #say(level: "info" | "warn", certificate: string, text: string): void {
-    this.#parts.say({ level, event: "certificate", text, fields: { certificate } });
   }
 }
 

@@ -1,5 +1,6 @@
 /** An authority that issues certificates (RFC 8555), as acme-client speaks to it. */
 import * as acme from "acme-client";
+import type { KeyPair } from "../engine/openssl_context.ts";
 import type { Challenge, IssuedPair, Terms } from "./messages.ts";
 import { NO_CHALLENGES, type PendingChallenges } from "./pending.ts";
 import { fetchAdapter } from "./transport.ts";
@@ -78,12 +79,12 @@ export class Authority {
       throw new Unproven(`the authority offers ${offered}, and not ${preferred}`);
     }
     const text = await this.#client.getChallengeKeyAuthorization(challenge);
-    await publish(
-      preferred === "http-01" ? { ...NO_CHALLENGES, http: [{ token: challenge.token, text }] } : {
-        ...NO_CHALLENGES,
-        tls: [{ name: authorization.identifier.value, ...await proof(authorization, text) }],
-      },
-    );
+    if (preferred === "http-01") {
+      await publish({ ...NO_CHALLENGES, http: [{ token: challenge.token, text }] });
+    } else {
+      const name = authorization.identifier.value, keyPair = await proof(authorization, text);
+      await publish({ ...NO_CHALLENGES, tls: [{ name, keyPair }] });
+    }
     await this.#client.completeChallenge(challenge);
     await this.#client.waitForValidStatus(challenge).catch((thrown) => {
       throw new Unproven(`${preferred}: ${reasonOf(thrown)}`, { cause: thrown });
@@ -92,10 +93,10 @@ export class Authority {
 }
 
 /** The certificate that tells the authority in a handshake what it asked for (RFC 8737 3). */
-async function proof(authorization: acme.Authorization, text: string) {
+async function proof(authorization: acme.Authorization, text: string): Promise<KeyPair> {
   const key = await acme.crypto.createPrivateEcdsaKey("P-256");
   const [, certificate] = await acme.crypto.createAlpnCertificate(authorization, text, key);
-  return { keyPair: { chain: certificate.toString(), key: key.toString() } };
+  return { chain: certificate.toString(), key: key.toString() };
 }
 
 /** RFC 9110 10.2.3: seconds, or a date; in ms from now on. */

@@ -14,16 +14,13 @@ export function fetchAdapter(roots: string | undefined): Adapter {
   return async (config) => {
     const { url = "", method = "get", headers, data } = config;
     const signal = AbortSignal.timeout(REQUEST_TIME);
-    const response = await fetch(url, {
-      ...{ client, signal, body: data },
-      method: method.toUpperCase(),
-      headers: Object.entries(headers.toJSON()).map((
-        [name, value],
-      ): [string, string] => [name, String(value)]),
-    });
+    const sent = new Headers();
+    for (const [name, value] of Object.entries(headers.toJSON())) sent.append(name, String(value));
+    const asked = { client, signal, method: method.toUpperCase(), headers: sent, body: data };
+    const response = await fetch(url, asked);
     const { status, statusText } = response;
-    const body = await textOf(response);
-    return { data: body, status, statusText, headers: Object.fromEntries(response.headers), config };
+    const answer = await textOf(response);
+    return { data: answer, status, statusText, headers: Object.fromEntries(response.headers), config };
   };
 }
 

@@ -1,6 +1,9 @@
 /**
  * The head of an HTTP/1.1 request (RFC 9112), read strictly: who operates a gate speaks it well, and what is ambiguous
  * is refused. It comes whole.
+ *
+ * A reader of its own: the one of protocols/http/ keeps places in octets for what goes on to an upstream, in memory of
+ * its thread, and with what a proxy may let pass. Here a few fields are asked for by name, and nothing goes on.
  */
 
 /** What a client is told instead of an answer. */

@@ -49,6 +49,8 @@ export async function connectedNames(
 async function ask(gate: AdminClient, space: NameSpace, live: LiveNames): Promise<void> {
   const { nodes } = await gate.json({ path: `/nodes?most=${MOST}`, time: TIME, quiet: true }, isNodes);
   const places = nodes.flatMap(({ names }) => names.map(parseTarget)).filter((place) => place !== undefined);
-  const rows = places.map(({ host, port }, id) => ({ id, engine: 0, names: space.spellings(host), port }));
+  const rows = places.map(({ host, port }, id) => (
+    { id, connection: id, engine: 0, names: space.spellings(host), port }
+  ));
   live.apply({ live: rows, gone: [] });
 }

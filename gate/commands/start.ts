@@ -15,9 +15,6 @@ export async function start(options: RunOptions): Promise<number> {
     return 1;
   }
   using parser = new HeadStart(new URL("../threads/parser.ts", import.meta.url), "parser");
-  const { default: v8 } = await import("node:v8");
-  // Most of what an engine allocates dies with its turn: a small young generation keeps pauses and memory small.
-  v8.setFlagsFromString("--max-semi-space-size=4");
   using engine = new HeadStart(new URL("../threads/engine.ts", import.meta.url), "engine");
   const { run } = await import("./run.ts");
   return await run(options, { engine, parser });

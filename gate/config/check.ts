@@ -2,11 +2,12 @@
 import type { Limits, Protocols } from "../contracts.ts";
 import { isUnixHost } from "../address.ts";
 import { checkAuth } from "./check_auth.ts";
-import { checkListener, checkPorts, isLoopbackHost } from "./check_listeners.ts";
+import { checkListener, isLoopbackHost } from "./check_listeners.ts";
 import { OwnListeners, reportLoop } from "./check_loops.ts";
 import { checkHosts } from "./check_hosts.ts";
 import { checkNames } from "./check_names.ts";
 import { checkPolicy } from "./check_policy.ts";
+import { checkPorts } from "./check_ports.ts";
 import { checkRoutes } from "./check_routes.ts";
 import type { ListenerConfiguration } from "./configuration.ts";
 import { rightOfListener, routeMatches } from "./left_out.ts";

@@ -3,6 +3,7 @@ import type { Protocols } from "../contracts.ts";
 import { isFieldText } from "../field_text.ts";
 import { isLoopbackHost } from "./check_listeners.ts";
 import type { AuthConfiguration, ListenerConfiguration } from "./configuration.ts";
+import { protocolsNaming } from "./naming.ts";
 import { type Findings, listed } from "./problems.ts";
 import type { Located } from "./read.ts";
 import type { Sections } from "./sections.ts";
@@ -21,15 +22,19 @@ export function checkAuth(parts: Parts, protocols: Protocols, findings: Findings
       const why = "expected a name without space around it: it is told upstream";
       findings.errorAtKey([...at, "basic", name], why);
     }
-    warnOfProxies(value.listener, at, parts, protocols, findings);
+    const from = listenersOf(value.listener, parts, protocols);
+    warnOfProxies(from, at, protocols, findings);
     if (auth.jwt) checkToken(auth.jwt, [...at, "jwt"], parts, findings);
-    if (auth.certificate) {
-      checkCertificate(value.listener, [...at, "certificate"], parts, protocols, findings);
-    } else if (!auth.basic && !auth.jwt) findings.expected([...at, "certificate"], "true");
+    if (auth.certificate) checkCertificate(from, [...at, "certificate"], findings);
+    else if (!auth.basic && !auth.jwt) findings.expected([...at, "certificate"], "true");
   }
-  for (const { path, value: { protocols: names, trustedProxies } } of parts.listeners.items.values()) {
+  checkTrustedProxies(parts, protocols, findings);
+}
+
+function checkTrustedProxies({ listeners }: Parts, protocols: Protocols, findings: Findings): void {
+  const handling = protocolsNaming("host", protocols).join(", ");
+  for (const { path, value: { protocols: names, trustedProxies } } of listeners.items.values()) {
     if (!trustedProxies || names.some((name) => handles(name, protocols))) continue;
-    const handling = Object.keys(protocols).filter((name) => handles(name, protocols)).join(", ");
     findings.error(
       [...path, "trustedProxies"],
       `needs ${handling} among the protocols: others have no such headers`,
@@ -89,13 +94,12 @@ const listenersOf = (
 
 /** Requests for other servers take no route: whoever policy lets to the backend there is asked for nothing. */
 function warnOfProxies(
-  listener: string | undefined,
+  from: readonly ListenerConfiguration[],
   at: Path,
-  parts: Parts,
   protocols: Protocols,
   findings: Findings,
 ): void {
-  const proxies = listenersOf(listener, parts, protocols).filter(({ protocols: names }) =>
+  const proxies = from.filter(({ protocols: names }) =>
     names.includes("connect") && names.some((one) => handles(one, protocols))
   ).map(({ name }) => name);
   if (proxies.length === 0) return;
@@ -105,13 +109,10 @@ function warnOfProxies(
 
 /** Every listener that the route takes requests of has to ask for one. */
 function checkCertificate(
-  listener: string | undefined,
+  from: readonly ListenerConfiguration[],
   at: Path,
-  parts: Parts,
-  protocols: Protocols,
   findings: Findings,
 ): void {
-  const from = listenersOf(listener, parts, protocols);
   const silent = from.filter(({ clientCertificates }) => !clientCertificates).map(({ name }) => name);
   if (silent.length === 0) return;
   const asking = from.find(({ clientCertificates }) => clientCertificates)?.name;

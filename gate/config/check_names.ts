@@ -31,6 +31,11 @@ export function checkNames(protocols: Protocols, findings: Findings): void {
       for (const { name, path } of named) check?.(name, path, protocols, findings);
     }
   }
+  checkReserve(protocols, findings);
+}
+
+/** Its names are keys. */
+function checkReserve(protocols: Protocols, findings: Findings): void {
   const reserve = nodeAt(findings.root, ["limits", "reserve"]);
   for (const name of reserve?.kind === "map" ? reserve.entries.keys() : []) {
     if (Object.hasOwn(protocols, name)) continue;

@@ -7,6 +7,7 @@ import { checkRequests } from "./check_requests.ts";
 import type { ListenerConfiguration } from "./configuration.ts";
 import { Coverage, type Kind, type Speakers } from "./coverage.ts";
 import type { RouteMatch } from "./left_out.ts";
+import { protocolsNaming } from "./naming.ts";
 import type { Findings } from "./problems.ts";
 import type { Located, Part } from "./read.ts";
 import { nodeAt } from "./tree.ts";
@@ -160,6 +161,7 @@ function takes(route: RouteMatch, protocol: string, naming: Naming): boolean {
   return route.host === undefined || naming !== "nothing";
 }
 
+/** Of a route that takes no kind of connection. */
 function whyNever(
   { listener, protocol, host, http }: RouteMatch,
   listeners: Listeners,
@@ -171,13 +173,11 @@ function whyNever(
     const named = host === undefined || protocols[protocol].naming !== "nothing";
     return named ? lacks(protocol) : `${protocol} names no host`;
   }
-  const byName = Object.keys(protocols).filter((name) => protocols[name].naming === "serverName").join(", ");
-  if (http) {
-    return lacks(Object.keys(protocols).filter((name) => protocols[name].naming === "host").join(", "));
-  }
+  if (http) return lacks(protocolsNaming("host", protocols).join(", "));
   const spoken = Array.from(listeners.items.values(), ({ value }) => value)
     .filter(({ name }) => listener === undefined || listener === name).flatMap((value) => value.protocols);
   if (host !== undefined) {
+    const byName = protocolsNaming("serverName", protocols).join(", ");
     const requests = spoken.some((name) => protocols[name].naming === "host");
     const hint = requests ? "; for requests its targets begin with http://" : "";
     return `a host without protocol is for ${byName}, and ${lacks(byName)}${hint}`;

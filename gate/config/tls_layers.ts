@@ -1,7 +1,8 @@
 /** Where routes meet TLS, and what becomes of it there: as gate/match.ts has it. */
 import { CertificateIndex } from "../certificate_index.ts";
-import type { Protocols } from "../contracts.ts";
+import type { Naming, Protocols } from "../contracts.ts";
 import type { CertificateConfiguration, ListenerConfiguration, RouteConfiguration } from "./configuration.ts";
+import { protocolsNaming } from "./naming.ts";
 import type { Located, Part } from "./read.ts";
 
 export interface TlsParts {
@@ -27,13 +28,13 @@ export class TlsLayers {
     protocols: Protocols,
     issued: readonly string[] = [],
   ) {
-    const speak = (naming: string) => {
-      const able = Object.keys(protocols).filter((name) => protocols[name].naming === naming);
+    const speak = (naming: Naming) => {
+      const able = protocolsNaming(naming, protocols);
       return ({ protocols }: ListenerConfiguration) => protocols.some((name) => able.includes(name));
     };
     const names = (all: ListenerConfiguration[]) => all.map(({ name }) => name);
     const secure = listeners.filter(speak("serverName"));
-    this.byName = Object.keys(protocols).filter((name) => protocols[name].naming === "serverName");
+    this.byName = protocolsNaming("serverName", protocols);
     this.index = new CertificateIndex([...certificates, ...issued.length > 0 ? [{ names: issued }] : []]);
     this.#secure = names(secure);
     this.#requested = names(secure.filter(speak("host")));

@@ -7,13 +7,12 @@ import { asGateError, GateError, type Side } from "../errors.ts";
 import { CopyClock, tooSlow } from "./copy_clock.ts";
 import type { Descriptor, Mover } from "./descriptor.ts";
 import { Flow } from "./flow.ts";
+import { behind, NOTHING } from "./held.ts";
 import { EPOLLERR } from "./layout.ts";
 import { after, again, promiseResolved } from "./loop.ts";
 import { Outlet } from "./outlet.ts";
 import { Pour } from "./pour.ts";
 import { Socket } from "./socket.ts";
-
-const NOTHING = new Uint8Array(0);
 
 /**
  * Answers how many bytes that were. Rejects with "closed" where `from` ends first, with "timeout" where the pace is not kept, and with the reset of either.
@@ -100,7 +99,7 @@ class SpliceCopy implements Mover {
     done: (moved: number, reason?: GateError) => void,
   ) {
     const held = from.unread(), first = held.subarray(0, Math.min(held.length, bytes));
-    from.held = held.subarray(first.length);
+    from.held = behind(held, first.length);
     this.#from = from;
     this.#to = to;
     this.#bytes = bytes;

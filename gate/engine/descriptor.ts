@@ -37,6 +37,8 @@ export class Descriptor implements Watcher {
   writable = false;
   /** The peer sent FIN or reset: bytes may still be there to read, but no more come. */
   hungUp = false;
+  /** All of what it sent was read, the FIN too. */
+  ended = false;
   /** TCP urgent data came: reads stop at its mark, so a short one no longer means that the queue is drained. */
   urgent = false;
   mover: Mover | undefined;
@@ -122,6 +124,7 @@ export class Descriptor implements Watcher {
     for (;;) {
       const n = libc.recv(this.open(), into, into.length, flags);
       if (n >= 0) {
+        if (n === 0 && into.length > 0) this.ended = true;
         // A short read drained the queue: the next bytes bring an edge, unless the last edge was already here.
         if (n < into.length && flags === 0 && !this.hungUp && !this.urgent) this.readable = false;
         return n;

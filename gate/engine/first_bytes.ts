@@ -30,6 +30,7 @@ export class FirstBytes<T extends object> implements Mover {
     if (!socket.readable && !socket.isLate && socket.held.length === 0) return;
     let answer: T | number;
     try {
+      socket.readAhead();
       answer = socket.lookNow(this.#parse, this.#need);
     } catch (thrown) {
       socket.mover = undefined;

@@ -6,6 +6,7 @@ import type { Joint, Room, Stream, Taker } from "../streams.ts";
 import { asGateError, type GateError } from "../errors.ts";
 import { ByteQueue } from "./byte_queue.ts";
 import type { Descriptor, Mover } from "./descriptor.ts";
+import { behind } from "./held.ts";
 import { EPOLLERR } from "./layout.ts";
 import { again, atTurnEnd } from "./loop.ts";
 
@@ -201,7 +202,7 @@ export class RawJoint implements Joint, Mover {
     const taker = this.#taker!;
     if (this.#held.length > 0) {
       const size = Math.min(most, this.#held.length), held = this.#held;
-      this.#held = held.subarray(size);
+      this.#held = behind(held, size);
       this.#give(taker, held, size);
       return true;
     }

@@ -3,6 +3,7 @@ import { asGateError, type GateError } from "../errors.ts";
 import { ByteQueue } from "./byte_queue.ts";
 import type { Descriptor, Mover } from "./descriptor.ts";
 import type { JointRelay, Side } from "./joint_relay.ts";
+import { behind } from "./held.ts";
 import { fill } from "./layered.ts";
 import { EPOLLERR } from "./layout.ts";
 import { again } from "./loop.ts";
@@ -111,7 +112,7 @@ export class RawSide implements Side, Mover {
       let size = 0;
       if (this.#held.length > 0) {
         size = fill(room, this.#held, 0, this.#held.length);
-        this.#held = this.#held.subarray(size);
+        this.#held = behind(this.#held, size);
       } else {
         size = this.#socket.recv(room.bytes.subarray(room.at[0], room.at[0] + room.size[0]));
         if (size < 0) return;

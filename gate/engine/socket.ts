@@ -2,13 +2,15 @@
 import type { Joint, Phase, Stream } from "../streams.ts";
 import type { GateError } from "../errors.ts";
 import { Descriptor } from "./descriptor.ts";
+import { behind, NOTHING } from "./held.ts";
 import { MSG_PEEK } from "./layout.ts";
 import { LOOK_MAX, needed } from "./look.ts";
 import { RawJoint } from "./raw_joint.ts";
 
-const NOTHING = new Uint8Array(0);
 /** One of each per thread: what is in them is valid until the next await. */
 const peeked = new Uint8Array(LOOK_MAX), received = new Uint8Array(LOOK_MAX);
+/** Where first bytes are read to: so many are copied, and no more. */
+const first = new Uint8Array(4096);
 /** Views of what was received, by their sizes: messages of one kind are often as long as the last one. */
 const VIEWS = 256, views: Uint8Array[] = [];
 /** Whose bytes `peeked` still shows: a second look in the same turn needs no system call. */
@@ -46,6 +48,22 @@ export class Socket extends Descriptor implements Stream {
   ): T | Promise<T> {
     const answer = this.lookNow(parse, 1);
     return typeof answer === "number" ? this.#waitLook(parse, answer) : answer;
+  }
+
+  /**
+   * Reads what came first, and holds it: who serves the connection finds it here, where a look would have left it to be
+   * asked for again. Of who is gone already it reads nothing: bytes with a reset behind them are shown as ever, and go on.
+   */
+  readAhead(): void {
+    if (!this.readable || this.hungUp || this.held.length > 0) return;
+    if (peekOwner === this) peekOwner = undefined;
+    const n = this.recv(first);
+    if (n > 0) this.held = first.slice(0, n);
+  }
+
+  /** Whether closing sends FIN, as far as events have told: over unread bytes it would send a reset. */
+  get isDrained(): boolean {
+    return this.ended || !this.readable && !this.hungUp && !this.urgent;
   }
 
   /** One look without waiting: the answer, or how many bytes the next one needs. */
@@ -103,7 +121,7 @@ export class Socket extends Descriptor implements Stream {
       const held = Math.min(this.held.length, into.length);
       if (held > 0) {
         into.set(this.held.subarray(0, held));
-        this.held = this.held.subarray(held);
+        this.held = behind(this.held, held);
         return held;
       }
       if (this.readable || this.fd < 0) {
@@ -216,8 +234,8 @@ export class Socket extends Descriptor implements Stream {
   }
 
   #hold(bytes: Uint8Array, from: number, to: number): void {
-    if (from === to) this.held = NOTHING; // and not an empty view, which would keep all of it
-    else if (bytes === this.held) this.held = from === 0 ? bytes : bytes.subarray(from);
+    if (from === to) this.held = NOTHING;
+    else if (bytes === this.held) this.held = behind(bytes, from);
     else this.held = bytes.slice(from, to);
   }
 

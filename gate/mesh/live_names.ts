@@ -5,7 +5,8 @@ import type { Target } from "../address.ts";
 export interface LiveRow {
   /** Of the registration: never given twice. */
   readonly id: number;
-  /** Which engine has the connection. */
+  /** Which connection it is of, and which engine has that. */
+  readonly connection: number;
   readonly engine: number;
   /** All that it is reached by: a node's ID has several. */
   readonly names: readonly string[];

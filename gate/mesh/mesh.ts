@@ -13,7 +13,7 @@ import type { NodeStatus, Population } from "../operations.ts";
 import type { Stream } from "../streams.ts";
 import { Carried, newWay, type Way } from "./carried.ts";
 import type { Crossings, From } from "./crossings.ts";
-import { LiveNames } from "./live_names.ts";
+import { LiveNames, type LiveRow } from "./live_names.ts";
 import { compareNames } from "./name_space.ts";
 
 /** Nodes told at once. */
@@ -194,12 +194,16 @@ export class Mesh {
     }, () => tell(part, false));
   }
 
-  /** Who offers what a connection reached, where that is one of this engine. */
-  whose({ record: { endpoint, target: asked } }: Connection): Connection | undefined {
+  /** What a connection reached, where that is offered now; by whatever engine's connection. */
+  whose({ record: { endpoint, target: asked } }: Connection): LiveRow | undefined {
     const reached = endpoint === "" ? asked : endpoint.endsWith(MESH) ? endpoint.slice(0, -MESH.length) : "";
     const target = parseTarget(reached);
-    const row = target && this.names.find(target);
-    return row && this.#offered.get(row.id)?.conn;
+    return target && this.names.find(target);
+  }
+
+  /** Who offers that, where it is a connection of this engine. */
+  connectionOf({ id }: LiveRow): Connection | undefined {
+    return this.#offered.get(id)?.conn;
   }
 
   #enter(offered: Offered): void {

@@ -28,6 +28,8 @@ export class MeshHost {
   readonly #parts: MeshHostParts;
   readonly #marks: PairMarks;
   readonly #log = new NameLog();
+  /** Connections at whose visitors a session looks, and their engines. */
+  readonly #watched = new Map<number, number>();
 
   constructor(parts: MeshHostParts) {
     this.#parts = parts;
@@ -42,7 +44,10 @@ export class MeshHost {
   heard(engine: EngineHost, report: Report): boolean {
     const { registrations } = this.#parts;
     if (report.op === "cross") this.#cross(engine, report.engine, report.crossing);
-    else if (report.op === "withdraw") registrations.withdraw(report.id);
+    else if (report.op === "watching") this.#watching(report.connection, engine.number, report.on);
+    else if (report.op === "visits") {
+      this.#parts.engine(report.engine)?.tell({ op: "visits", visits: report.visits });
+    } else if (report.op === "withdraw") registrations.withdraw(report.id);
     else if (report.op === "noName") {
       this.#say(this.#log.refused(report.asked, report.why, performance.now()));
     } else if (report.op === "register") {
@@ -60,11 +65,21 @@ export class MeshHost {
     for (let at = 0; at < rows.length; at += ROWS) {
       engine.tell({ op: "names", change: { live: rows.slice(at, at + ROWS), gone: [] } });
     }
+    for (const connection of this.#watched.keys()) engine.tell({ op: "watching", connection, on: true });
   }
 
   /** All connections that it had are over. */
   died(engine: number): void {
     this.#parts.registrations.forgetEngine(engine);
+    for (const [connection, its] of this.#watched) {
+      if (its === engine) this.#watching(connection, its, false);
+    }
+  }
+
+  #watching(connection: number, engine: number, on: boolean): void {
+    if (on) this.#watched.set(connection, engine);
+    else this.#watched.delete(connection);
+    this.#parts.tellAll({ op: "watching", connection, on });
   }
 
   #lost(registering: Registering, reason: GateError): void {

@@ -208,7 +208,9 @@ function ownerOf({ name, names }: Identity): string {
   return names.find((one) => one.startsWith(keyName(""))) ?? name;
 }
 
-const rowOf = ({ id, engine, names, port }: Registration): LiveRow => ({ id, engine, names, port });
+const rowOf = ({ id, connection, engine, names, port }: Registration): LiveRow => (
+  { id, connection, engine, names, port }
+);
 
 function cannot({ name, port }: Registering, why: string): GateError {
   const what = JSON.stringify(`${name}:${port}`).slice(1, -1);

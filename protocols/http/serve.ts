@@ -5,6 +5,7 @@
 import type { Conn, Gate } from "../../gate/contracts.ts";
 import type { Stream } from "../../gate/streams.ts";
 import { giveWay, promiseResolved } from "../../gate/engine/loop.ts";
+import { Socket } from "../../gate/engine/socket.ts";
 import { asGateError, atLimit, GateError } from "../../gate/errors.ts";
 import { failureAnswer } from "./answer.ts";
 import { dateLine } from "./date.ts";
@@ -57,6 +58,7 @@ class Server {
     try {
       const step = session.client.poll(this.#requests.read, this.#pollClient);
       if (step === undefined) return;
+      if (step.what === "over") return this.#end();
       if (step.what !== "sent" || step.wrote || !session.exchange.up.done) {
         return void this.#settle(this.#serveOne(step));
       }
@@ -108,7 +110,10 @@ class Server {
 
   #goOn(stays: boolean): void {
     const { conn } = this.#session;
-    if (!stays) return this.#end();
+    if (!stays) {
+      this.#closeAtOnce();
+      return this.#end();
+    }
     conn.idle(conn.limits.keepAlive);
     this.begin();
   }
@@ -116,6 +121,13 @@ class Server {
   #end(thrown?: unknown): void {
     this.#session.dropUpstream(new GateError("closed", "gate", "Cannot go on: the client is gone"));
     this.#over(thrown);
+  }
+
+  /** Who asked for the end of the connection sends nothing behind its request: its answer needs no lingering. */
+  #closeAtOnce(): void {
+    const { client, exchange } = this.#session;
+    const asked = exchange.status !== 0 && !exchange.persists && exchange.up.done;
+    if (asked && client instanceof Socket && client.isDrained) client[Symbol.dispose]();
   }
 
   /** From what came of the client's head on; whether another request may follow on this connection. */

@@ -72,9 +72,9 @@ export class Link implements Taker {
   goOn(): void {
     this.#paused = false;
     while (!this.isOver && !this.#paused && this.#early.size > 0) {
-      const bytes = this.#early.first();
-      this.#early.drop(bytes.length);
-      this.#input(bytes, 0, bytes.length);
+      const bytes = this.#early.first(), used = this.#input(bytes, 0, bytes.length);
+      if (!this.isOver) this.#early.drop(used); // the rest stays first
+      this.#deliver(used);
     }
     this.flush();
     if (this.#lowerEnded && !this.isOver && !this.#paused) this.#owner.ended();
@@ -111,8 +111,9 @@ export class Link implements Taker {
 
   take(bytes: Uint8Array, at: number, size: number): void {
     if (this.isOver) return;
-    if (this.#paused) this.#early.push(bytes, at, size);
-    else this.#input(bytes, at, at + size);
+    const used = this.#paused ? 0 : this.#input(bytes, at, at + size);
+    this.#early.push(bytes, at + used, size - used);
+    this.#deliver(used);
   }
 
   flush(): void {
@@ -138,19 +139,19 @@ export class Link implements Taker {
     this.#owner.broke(reason);
   }
 
-  #input(bytes: Uint8Array, at: number, end: number): void {
-    const from = at;
+  /** How many were used: all, unless the owner pauses. */
+  #input(bytes: Uint8Array, at: number, end: number): number {
+    const from = at, all = end - at;
     try {
       if (this.#identification) at = this.#identify(this.#identification, bytes, at, end);
       if (!this.#identification) at = this.incoming.take(bytes, at, end);
-      if (this.isOver) return;
+      if (this.isOver) return all;
       this.#owner.taken(at - from);
     } catch (thrown) {
       if (!this.isOver) this.#owner.refused(asGateError(thrown));
-      return;
+      return all;
     }
-    if (at < end) this.#early.push(bytes, at, end - at);
-    this.#deliver(at - from);
+    return at - from;
   }
 
   #identify(identification: Identification, bytes: Uint8Array, at: number, end: number): number {

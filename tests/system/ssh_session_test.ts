@@ -5,7 +5,7 @@ import { openssl } from "../../gate/engine/openssl_library.ts";
 import { find, need } from "../../scripts/clients.ts";
 import { equal, ok } from "../support/assert.ts";
 import { Child, Folder, run, succeed } from "../support/child.ts";
-import { connect, listen } from "../support/net.ts";
+import { connect, listen, socks } from "../support/net.ts";
 import { DOMAIN, makeKey, SSH, SshGate } from "../support/ssh_gate.ts";
 import { Terminal } from "../support/terminal.ts";
 
@@ -72,6 +72,49 @@ Deno.test({
     await gate.fetch(key, `${NAME}:22`, "x");
     await child.until(() => new RegExp(`${NAME}:5432  ssh  ok  .*44B`).test(child.stdout) || undefined);
     await child.until(() => new RegExp(`${NAME}:22  ssh  refused`).test(child.stdout) || undefined);
+  },
+});
+
+Deno.test({
+  name: "who comes by another engine is shown as who comes by its own, and counted",
+  ignore: !need("ssh"),
+  async fn() {
+    await using backend = await web();
+    const key = await makeKey(), listeners = ['w: { address: "127.0.0.1:0", protocols: [http, socks] }'];
+    await using gate = await SshGate.start({
+      lines: [`${permits(80, 5432)} ${key.line}`],
+      listeners,
+      more: "engine: { threads: 2 }\ndiscovery: [file, mesh]",
+    });
+    const offers = [80, 5432].flatMap((port) => ["-R", `${NAME}:${port}:127.0.0.1:${backend.port}`]);
+    await using child = new Child("ssh", gate.args(key, ["-T", ...offers]));
+    await child.until(() => child.stdout.includes(`:5432`) && child.stdout.includes("http://") || undefined);
+    const port = gate.gate.port("w"), engines = new Set<string>();
+    const ask = async (number: number): Promise<void> =>
+      ok((await get(port, `/${number}.`)).endsWith("hello"));
+    const visit = async (number: number): Promise<void> => {
+      await using client = await connect(port);
+      await socks(client, NAME, 5432);
+      await client.write("x".repeat(number));
+      ok((await client.text()).endsWith("hello"));
+    };
+    let visits = 0, moved = 0;
+    while (visits < 100 && engines.size < 4) { // some at once: else one engine takes them all
+      const numbers = Array.from({ length: 5 }, () => ++visits);
+      await Promise.all(numbers.flatMap((number) => [ask(number), visit(number)]));
+      for (let i = 0; i < 2 * numbers.length; i++) {
+        const { id, protocol, up, down } = await gate.gate.record(({ listener }) => listener === "w");
+        engines.add(`${protocol} ${id % 2}`);
+        moved += up + down;
+      }
+    }
+    equal(engines.size, 4);
+    for (let number = 1; number <= visits; number++) {
+      const lines = [`${NAME}:80  GET /${number}\\.  200`, `${NAME}:5432  socks  ok  .*  ${43 + number}B`];
+      for (const line of lines) await child.until(() => new RegExp(line).test(child.stdout) || undefined);
+    }
+    const [node] = await gate.gate.service.nodes();
+    ok(node.up + node.down >= moved && node.served >= visits, JSON.stringify(node));
   },
 });
 

@@ -250,7 +250,7 @@ export class Connection implements Above, ChannelOwner {
   #data(bytes: Uint8Array, at: number, size: number, header: number): void {
     const length = size < header ? -1 : uint32At(bytes, at + header - 4);
     if (length !== size - header) throw this.#malformed("a broken message of data");
-    const channel = this.#channel(uint32At(bytes, at + 1));
+    const channel = this.#openChannel(uint32At(bytes, at + 1));
     if (length === 0) return;
     if (header === HEADER) {
       if (channel.came(length)) this.#gathered.add(channel, bytes, at + header, length);
@@ -258,7 +258,7 @@ export class Connection implements Above, ChannelOwner {
   }
 
   #channelMessage(number: number, from: Reader): void {
-    const channel = this.#channel(from.uint32());
+    const channel = this.#openChannel(from.uint32());
     if (number === numbers.CHANNEL_REQUEST) {
       const name = from.name(), wantsAnswer = from.boolean();
       if (from.failed) throw this.#malformed("a broken request");
@@ -313,10 +313,18 @@ export class Connection implements Above, ChannelOwner {
     this.#events.request(name, from, answer);
   }
 
+  /** Asked for, or open. */
   #channel(id: number): Channel {
     const channel = this.#channels.get(id);
     if (channel instanceof Channel) return channel;
     throw this.#malformed(`no channel ${id} is open`);
+  }
+
+  /** Before the peer has confirmed a channel it may say nothing else of it (RFC 4254 5.1). */
+  #openChannel(id: number): Channel {
+    const channel = this.#channel(id);
+    if (channel.peer >= 0) return channel;
+    throw this.#malformed(`channel ${id} is not confirmed`);
   }
 
   /** A number that no channel has. */

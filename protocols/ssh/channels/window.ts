@@ -30,6 +30,8 @@ export class Window implements Holder {
   #came = 0;
   /** It was what the peer waited for. */
   #isTight = false;
+  /** Nothing comes any more: it grows no more, for nobody would give that back. */
+  #released = false;
   /** Nothing is kept of what comes. */
   #dropped = false;
   readonly #flow: Flow;
@@ -58,7 +60,7 @@ export class Window implements Holder {
     this.held -= bytes;
     this.#flow.held.drop(this, bytes);
     this.#delivered += bytes;
-    this.#credit += bytes + this.#grow();
+    this.#credit += bytes + (this.#released ? 0 : this.#grow());
     if (this.#credit < this.#size / 4) return 0;
     const given = this.#credit;
     this.left += given;
@@ -66,8 +68,9 @@ export class Window implements Holder {
     return given;
   }
 
-  /** Nothing comes any more: others may grow. */
+  /** Nothing comes any more: others may grow. What came may still be delivered. */
   release(): void {
+    this.#released = true;
     this.#flow.left += this.#size - this.#first;
     this.#size = this.#first;
   }

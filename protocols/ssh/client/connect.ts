@@ -39,6 +39,7 @@ export async function connect(
     const trust = new GateTrust(host.target, host.identity, introduction.known, shown);
     try {
       const { transport, roundTrip } = await logIn(await lower(), host, trust, introduction, keyring);
+      if (transport.isOver) throw endedBehindLogin(); // nobody would hear of that any more
       return new SharedConnection(transport, roundTrip, gone, idleTime);
     } catch (thrown) {
       const reason = asGateError(thrown);
@@ -81,6 +82,9 @@ function logIn(
     });
   });
 }
+
+const endedBehindLogin = () =>
+  new GateError("closed", "upstream", "Cannot go on: the connection ended right behind the login");
 
 function at(target: Target, reason: GateError): GateError {
   if (reason.side === "client") return reason;

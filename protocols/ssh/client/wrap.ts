@@ -35,6 +35,11 @@ export class SshClient {
     this.#idleTime = idleTime;
   }
 
+  /** How many there are connections to, or on their way. */
+  get gates(): number {
+    return this.#gates.size;
+  }
+
   /** Rejects with GateError. */
   async wrap(endpoint: Endpoint, lower: Lower, from: Wrapping): Promise<Stream> {
     const host = hostOf(endpoint, from), key = JSON.stringify(host);
@@ -66,6 +71,7 @@ export class SshClient {
         return await inTime(gate.coming ?? this.#begin(key, gate, host, lower, from), from.signal);
       } catch (thrown) {
         const reason = asGateError(thrown);
+        this.#forget(key, gate); // none was begun where the one before failed just now
         // The client for whom it was dialed went away: that says nothing of the gate.
         if (own || from.signal.aborted || reason.side !== "client") throw reason;
       }

@@ -33,7 +33,10 @@ export class Directs {
       return opening.refuse(SHORTAGE, "too many channels wait to be opened");
     }
     this.#pending++;
-    const step = () => openings.spend(() => void this.#open(opening, target));
+    const step = () => {
+      if (this.#served.transport.isOver) this.#pending--; // it broke meanwhile: nothing is dialed for nobody
+      else openings.spend(() => void this.#open(opening, target));
+    };
     if (openings.open) step();
     else openings.later(step);
   }

@@ -1,15 +1,14 @@
 /** Which names somebody who has logged in may take, and which of them a request of -R is about. Pure. */
 import { normalName } from "../../../gate/address.ts";
 import { nodeNames, readNodeId } from "../../../gate/identity/node_id.ts";
+import { MESH_SSH } from "../../../gate/mesh/live_names.ts";
 import type { Permitted } from "../../../gate/identity/logins.ts";
 import type { Grant } from "../keys/login.ts";
 import { isForPort, literalsOf } from "./permits.ts";
 
-/** What port 0 is answered with, and stands for: SSH on the nodes of a mesh. */
-export const NODE_PORT = 15022;
 const SSH_PORT = 22;
 /** For these, and 0, no socket is opened: they are ports of names. */
-const PORTS_OF_NAMES: readonly number[] = [0, SSH_PORT, 80, 443, NODE_PORT];
+const PORTS_OF_NAMES: readonly number[] = [0, SSH_PORT, 80, 443, MESH_SSH];
 /** Names of one request. */
 const MOST_NAMES = 64;
 const KEY = "key:";
@@ -33,7 +32,7 @@ export function namesAskedFor(
   address: string,
   port: number,
 ): readonly NamePort[] | undefined {
-  const isName = literalsOf(address) === undefined, offered = port === 0 ? NODE_PORT : port;
+  const isName = literalsOf(address) === undefined, offered = port === 0 ? MESH_SSH : port;
   if (!isName && !PORTS_OF_NAMES.includes(port)) return undefined;
   const name = isName ? normalName(address) : undefined;
   if (isName) return name === undefined ? [] : named(grant, domain, name, offered);
@@ -67,7 +66,7 @@ function named(grant: Grant, domain: string, name: string, port: number): NamePo
   if (grant.principals.some((one) => principalName(one, domain) === name)) return [{ name, port }];
   const lines = permittedNames(grant, domain).filter(({ host }) => host === name);
   if (lines.some((line) => isForPort(line, port))) return [{ name, port }];
-  const isSsh = port === NODE_PORT && lines.some((line) => line.port === SSH_PORT);
+  const isSsh = port === MESH_SSH && lines.some((line) => line.port === SSH_PORT);
   return isSsh ? [{ name, port: SSH_PORT }] : [];
 }
 

@@ -3,6 +3,7 @@
  * or the path, that the client knows it by.
  */
 import { asGateError, GateError } from "../../../gate/errors.ts";
+import { MESH_SSH } from "../../../gate/mesh/live_names.ts";
 import type { Answer } from "../channels/answers.ts";
 import type { Connection } from "../channels/connection.ts";
 import { DEBUG } from "../numbers.ts";
@@ -10,7 +11,7 @@ import { encoded, type Reader } from "../wire.ts";
 import * as messages from "./messages.ts";
 import type { Bind } from "./messages.ts";
 import type { Served } from "../served.ts";
-import { namesAskedFor, NODE_PORT, whyNoName } from "./names.ts";
+import { namesAskedFor, whyNoName } from "./names.ts";
 import { offerNames } from "./offers.ts";
 import { listenAddresses, whyNotListen } from "./permits.ts";
 import { notPermitted, wordsOf } from "./refusals.ts";
@@ -83,7 +84,7 @@ export class Reverse {
     if (this.#told === MOST_TOLD) return gate.hit("channels");
     this.#told++;
     const name = port === undefined ? `unix:${bind.text}` : bind.text;
-    gate.noName(conn, { name, port: port === 0 ? NODE_PORT : port ?? 0 }, reason);
+    gate.noName(conn, { name, port: port === 0 ? MESH_SSH : port ?? 0 }, reason);
   }
 
   /** Throws GateError where it may not begin, whatever it is about. */
@@ -116,7 +117,7 @@ export class Reverse {
 
   #offer(asked: Asked, port: number, names: ReturnType<typeof namesAskedFor> & object): Disposable {
     const { key, bind, answer } = asked;
-    const { grant, gate } = this.#served, known = port === 0 ? NODE_PORT : port;
+    const { grant, gate } = this.#served, known = port === 0 ? MESH_SSH : port;
     if (names.length === 0) {
       throw notPermitted(bind.text || "its names", whyNoName(grant, gate.domain, bind.text, port));
     }
@@ -152,4 +153,4 @@ export class Reverse {
 
 /** Port 0 is known as what it was answered with. */
 const keyOf = ({ text }: Bind, port: number | undefined): string =>
-  port === undefined ? `path ${text}` : `${text}:${port === 0 ? NODE_PORT : port}`;
+  port === undefined ? `path ${text}` : `${text}:${port === 0 ? MESH_SSH : port}`;

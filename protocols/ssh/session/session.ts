@@ -146,7 +146,7 @@ export class Session implements ChannelEvents, Taker {
     const view = this.#view = terminal?.isScreen
       ? new ScreenView(shown, this.#outlet, terminal)
       : new LineView(shown, this.#outlet, terminal !== undefined);
-    this.#visits = gate.visits(conn, (visit) => view.visited(visit));
+    this.#visits = gate.visits(conn, (visit, leftOut) => view.visited(visit, leftOut));
     view.start();
   }
 

@@ -43,8 +43,9 @@ abstract class View {
     this.#cancel?.();
   }
 
-  /** Somebody came, asked, or went. */
-  visited(visit: Visit): void {
+  /** Somebody came, asked, or went; so many did before that are told of no more. */
+  visited(visit: Visit, leftOut = 0): void {
+    if (leftOut > 0) this.missed(leftOut);
     this.visits.push(visit);
     if (this.visits.length > MOST_KEPT) this.overflow();
     this.#hurry();
@@ -68,6 +69,8 @@ abstract class View {
 
   /** Too many visits are kept. */
   protected abstract overflow(): void;
+  /** Visits are told of no more. */
+  protected missed(_number: number): void {}
   /** Text for the peer, which has taken all there was; "": nothing is new. */
   protected abstract text(): string;
 
@@ -125,7 +128,11 @@ export class LineView extends View {
 
   protected override overflow(): void {
     this.visits.shift();
-    this.#missed++;
+    this.missed(1);
+  }
+
+  protected override missed(number: number): void {
+    this.#missed += number;
   }
 
   protected override text(): string {

@@ -1,5 +1,6 @@
 /** How what a connection offers is reached by others, as they would write it. */
 import { formatTarget } from "../../../gate/address.ts";
+import { MESH_SSH } from "../../../gate/mesh/live_names.ts";
 
 /** Where the gate is for its clients: as this one reached it, and where it hears others. */
 export interface Here {
@@ -24,13 +25,11 @@ const WEB: Readonly<Record<number, { readonly kind: string; readonly protocol: s
   80: { kind: "http", protocol: "http" },
   443: { kind: "https", protocol: "tls" },
 };
-/** What port 0 stands for. */
-const NODE_SSH = 15022;
 
 /** `name`: `pi.mesh.example.com:22`, as it was registered. */
 export function wayTo(name: string, here: Here): Way {
   const at = name.lastIndexOf(":"), host = name.slice(0, at), port = Number(name.slice(at + 1));
-  if (port === SSH || port === NODE_SSH) return { kind: "ssh", how: `ssh -J ${jump(here)} ${host}` };
+  if (port === SSH || port === MESH_SSH) return { kind: "ssh", how: `ssh -J ${jump(here)} ${host}` };
   const web = WEB[port], door = web && here.doorFor(web.protocol, port);
   if (door) return { kind: web.kind, how: `${web.kind}://${host}${door === port ? "" : `:${door}`}` };
   const own = port < 1024 ? port + 8000 : port; // below, only root may listen

@@ -7,6 +7,7 @@ import { equal } from "../../support/assert.ts";
 
 const row = (name: string, port: number): LiveRow => ({
   id: 1,
+  connection: 1,
   engine: 0,
   names: [name, `${name}.else`],
   port,

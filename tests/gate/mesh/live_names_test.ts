@@ -1,7 +1,13 @@
 import { LiveNames, type LiveRow } from "../../../gate/mesh/live_names.ts";
 import { equal } from "../../support/assert.ts";
 
-const row = (id: number, port: number, ...names: string[]): LiveRow => ({ id, engine: 0, names, port });
+const row = (id: number, port: number, ...names: string[]): LiveRow => ({
+  id,
+  connection: 1,
+  engine: 0,
+  names,
+  port,
+});
 
 Deno.test("a name has the ports that are offered, and 22 where 15022 is", () => {
   const names = new LiveNames();

@@ -18,7 +18,7 @@ function decider(given: Parameters<typeof snapshotOf>[0] = {}): Decider {
       [name, port],
       id,
     ) => (
-      { id, engine: 0, names: [name as string], port: port as number }
+      { id, connection: 1, engine: 0, names: [name as string], port: port as number }
     )),
     gone: [],
   });

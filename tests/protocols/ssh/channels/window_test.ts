@@ -134,3 +134,17 @@ Deno.test("among connections the one that keeps most loses its largest channel",
   b.took(PIECE);
   equal([gone, all.held], [["b"], 7 * PIECE]);
 });
+
+Deno.test("what is delivered behind the end of a channel takes nothing from the others", () => {
+  const link = new Link(), window = link.window();
+  while (link.flow.round % 2 === 0) {
+    ok(window.took(PIECE));
+    window.delivered(PIECE);
+  }
+  const all = window.left - window.left % PIECE; // a reader that is slow: what came in the round is kept
+  for (let at = 0; at < all; at += PIECE) ok(window.took(PIECE));
+  link.answer(true);
+  window.release();
+  for (let at = 0; at < all; at += PIECE) window.delivered(PIECE);
+  equal([window.held, link.flow.left], [0, MOST_GROWTH]);
+});

@@ -155,6 +155,23 @@ for (const [what, payloads] of Object.entries(BREAKS)) {
     }));
 }
 
+const EARLY: Readonly<Record<string, Uint8Array>> = {
+  "data": encoded((to) => to.byte(numbers.CHANNEL_DATA).uint32(1).string(pattern(10))),
+  "an end": encoded((to) => to.byte(numbers.CHANNEL_EOF).uint32(1)),
+  "a request": encoded((to) => to.byte(numbers.CHANNEL_REQUEST).uint32(1).text("no-such").boolean(true)),
+};
+
+for (const [what, payload] of Object.entries(EARLY)) {
+  Deno.test(`${what} on a channel that the server did not confirm ends the connection as malformed`, () =>
+    withClient(async (ssh) => {
+      const hasty = client([KEY]), stop = after(3000, () => hasty.abort(GAVE_UP));
+      const server: ToyServer = new ToyServer({ opens: () => raw(server, payload) });
+      const reason = await failure(ssh.wrap(behind({ identity: server.identity }), server.lower, hasty));
+      stop();
+      equal(reason.failure, "malformed");
+    }));
+}
+
 Deno.test("floods of global requests, and of channels towards us, are refused and cost nothing", () =>
   withClient(async (ssh) => {
     const { stream, server } = await opened(ssh, (opening) => void opening.accept());
@@ -178,4 +195,22 @@ Deno.test("a server that disconnects in the middle of a stream breaks it, on its
     server.transports[0].disconnect(numbers.BY_APPLICATION, "restarts");
     const reason = await failure(readOut(stream));
     equal([reason.failure, reason.side], ["closed", "upstream"]);
+  }));
+
+Deno.test("a server that ends right behind the login is dialed again by the next stream", () =>
+  withClient(async (ssh) => {
+    const server = new ToyServer({ opens: (opening) => void opening.accept() });
+    const { identity, lower, transports, connections } = server;
+    let ends = true;
+    connections.push = (connection) => { // in the turn of the login
+      if (ends) transports[0].disconnect(numbers.BY_APPLICATION, "restarts");
+      return Array.prototype.push.call(connections, connection);
+    };
+    const { failure: first } = await failure(ssh.wrap(behind({ identity }), lower, client([KEY])));
+    equal([first, server.dials], ["closed", 1]);
+    ends = false;
+    await pause(300); // the pause of what broke
+    const stream = await ssh.wrap(behind({ identity }), lower, client([KEY]));
+    equal(server.dials, 2);
+    stream.abort(GAVE_UP);
   }));

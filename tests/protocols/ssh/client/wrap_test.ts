@@ -278,6 +278,7 @@ Deno.test("a refused login, or a host that is not believed, is not asked again b
     const dials = stranger.dials;
     await meet();
     equal(stranger.dials, dials);
+    equal(ssh.gates, 1); // who only failed is no gate to remember
   }));
 
 Deno.test("a dial that fails is no setback of SSH: the next stream dials", () =>

@@ -11,7 +11,7 @@ import { encoded } from "../../../../protocols/ssh/wire.ts";
 import { equal, ok } from "../../../support/assert.ts";
 import { fakeConn, FakeGate, type Script } from "../../../support/fake_gate.ts";
 import { memoryPair } from "../../../support/memory_stream.ts";
-import { onLoop } from "../../../support/on_loop.ts";
+import { onLoop, pause } from "../../../support/on_loop.ts";
 import { Bridge } from "../../../support/ssh_transport.ts";
 
 openssl(); // stays open
@@ -337,6 +337,23 @@ Deno.test("a flood of channels waits 256 at a time; what is more is refused, and
     dials.at(-1)!.resolve(memoryPair()[0]);
     await world.bridge.cross();
     equal(await later, "open");
+  }));
+
+Deno.test("channels that wait for their turn when the connection breaks are opened nowhere", () =>
+  onLoop(async () => {
+    using world = await World.make({
+      upstream: () => {
+        for (const from = performance.now(); performance.now() - from < 2;); // the turn's share is spent
+        return memoryPair()[0];
+      },
+    });
+    for (let i = 0; i < 20; i++) void world.open("direct-tcpip", tcpip("a.example", 80));
+    const { client, server } = world.bridge;
+    server.joint.give(client.joint.drain());
+    server.joint.taker!.broke(new GateError("reset", "client", "Cannot go on: it is gone"));
+    equal([world.gate.asked.length, world.gate.branches.length], [1, 1]);
+    await pause(50);
+    equal([world.gate.asked.length, world.gate.branches.length], [1, 1]);
   }));
 
 Deno.test("a client may have 64 forwards, and is told when there are more", () =>

@@ -1,0 +1,205 @@
+/** Routes of requests that are broken: what they match, and what is beside their targets. */
+import { EDGE, refused } from "./refused.ts";
+
+const WEB = `listeners: { web: { address: ":80", protocols: [http] } }\n`;
+
+refused([
+  [
+    "what says something of requests beside bytes that go on as they came",
+    `${WEB}routes: [{ protocol: http, ^path: /a, to: "h:80" }]`,
+    "routes[0].path",
+    /needs a to of http:\/\//,
+  ],
+  [
+    "a route to targets in two ways",
+    `${WEB}routes: [{ to: ^["http://h:80", "h:81"] }]`,
+    "routes[0].to",
+    /http:\/\/ and bare at once/,
+  ],
+  [
+    "a route of requests for what has none",
+    `${EDGE}routes: [{ protocol: ^ssh, to: "http://host:80" }]`,
+    "routes[0].protocol",
+    /ssh has no requests/,
+  ],
+  [
+    "HTTP that is passed on where requests are handled",
+    `${WEB}routes: [{ path: /a, to: "http://h:80" }, ^{ protocol: http, to: "h:80" }]`,
+    "routes[1]",
+    /passes requests on as they come, and ugate.yaml:2:10 routes\[0\] handles those/,
+  ],
+  [
+    "a path below one that was taken",
+    `${WEB}routes: [{ path: /a, to: "http://h:80" }, ^{ path: /a/b, to: "http://h:80" }]`,
+    "routes[1]",
+    /can never match: ugate.yaml:2:10 routes\[0\] takes all of it/,
+  ],
+  [
+    "a path with dot segments",
+    `${WEB}routes: [{ path: ^/a/%2e%2e/b, to: "http://h:80" }]`,
+    "routes[0].path",
+    /expected a path such as \/api/,
+  ],
+  [
+    "a path with an escape that nothing needs",
+    `${WEB}routes: [{ path: ^/%40admin/%c3%a9, to: "http://h:80" }]`,
+    "routes[0].path",
+    /expected \/@admin\/%C3%A9: only what has to be is escaped, got "\/%40admin\/%c3%a9"/,
+  ],
+  [
+    "an exact path with an unreserved character escaped",
+    `${WEB}routes: [{ path: { exact: ^/%7Eme }, to: "http://h:80" }]`,
+    "routes[0].path.exact",
+    /expected \/~me: only what/,
+  ],
+  [
+    "a path with a character that has to be escaped",
+    `${WEB}routes: [{ path: ^"/users/a|b", to: "http://h:80" }]`,
+    "routes[0].path",
+    /expected \/users\/a%7Cb: only what/,
+  ],
+  [
+    "a path with a variable",
+    `${WEB}routes: [{ path: ^"/users/{id}", to: "http://h:80" }]`,
+    "routes[0].path",
+    /\{ regex: '\^\/users\/\[\^\/\]\+\$' \} matches whatever stands there/,
+  ],
+  [
+    "a regular expression with an escape that nothing needs",
+    `${WEB}routes: [{ path: { regex: ^"^/%7eme" }, to: "http://h:80" }]`,
+    "routes[0].path.regex",
+    /column 3 has %7e, which is compared as ~: write that/,
+  ],
+  [
+    "a regular expression with a character that has to be escaped",
+    `${WEB}routes: [{ path: { regex: ^"^/\\\\{id" }, to: "http://h:80" }]`,
+    "routes[0].path.regex",
+    /column 3 has a \{, which is compared as %7B: write that/,
+  ],
+  [
+    "a path of two kinds",
+    `${WEB}routes: [{ path: ^{ exact: /a, regex: a }, to: "http://h:80" }]`,
+    "routes[0].path",
+    /expected either exact or regex/,
+  ],
+  [
+    "a regular expression",
+    `${WEB}routes: [{ path: { regex: ^"^/a(b" }, to: "http://h:80" }]`,
+    "routes[0].path.regex",
+    /expected a regular expression for paths: column 4 has a \( without its \), got "\^\/a\(b"/,
+  ],
+  [
+    "a regular expression that matches no path",
+    `${WEB}routes: [{ path: { regex: ^"^v1/" }, to: "http://h:80" }]`,
+    "routes[0].path.regex",
+    /one that matches a path, which begins with \//,
+  ],
+  [
+    "a path with an encoded slash",
+    `${WEB}routes: [{ path: ^/a%2fb, to: "http://h:80" }]`,
+    "routes[0].path",
+    /needs encodedSlash: keep/,
+  ],
+  [
+    "a word for encoded slashes",
+    `${WEB}routes: [{ encodedSlash: ^allow, to: "http://h:80" }]`,
+    "routes[0].encodedSlash",
+    /expected one of refuse, keep/,
+  ],
+  [
+    "a method in small letters",
+    `${WEB}routes: [{ method: [GET, ^put], to: "http://h:80" }]`,
+    "routes[0].method[1]",
+    /expected a method such as GET, in upper case, got "put"/,
+  ],
+  [
+    "CONNECT as a method",
+    `${WEB}routes: [{ method: ^CONNECT, to: "http://h:80" }]`,
+    "routes[0].method",
+    /expected a method/,
+  ],
+  [
+    "no headers",
+    `${WEB}routes: [{ headers: ^{}, to: "http://h:80" }]`,
+    "routes[0].headers",
+    /expected at least one/,
+  ],
+  [
+    "the name of a header",
+    `${WEB}routes: [{ headers: { ^"x a": y }, to: "http://h:80" }]`,
+    'routes[0].headers["x a"]',
+    /expected the name of a header/,
+  ],
+  [
+    "a header twice",
+    `${WEB}routes: [{ headers: { x-a: y, ^X-A: y }, to: "http://h:80" }]`,
+    "routes[0].headers.X-A",
+    /the same header/,
+  ],
+  [
+    "the host as a header",
+    `${WEB}routes: [{ headers: { ^Host: y }, to: "http://h:80" }]`,
+    "routes[0].headers.Host",
+    /a key of its own/,
+  ],
+  [
+    "a header that anyone may claim",
+    `${WEB}routes: [{ headers: { ^X_Forwarded-User: y }, to: "http://h:80" }]`,
+    "routes[0].headers.X_Forwarded-User",
+    /believed from nobody/,
+  ],
+  [
+    "the value of a header",
+    `${WEB}routes: [{ headers: { x-a: ^" y" }, to: "http://h:80" }]`,
+    "routes[0].headers.x-a",
+    /expected the value of a header/,
+  ],
+  [
+    "no parameters",
+    `${WEB}routes: [{ query: ^beta, to: "http://h:80" }]`,
+    "routes[0].query",
+    /expected a map of parameters and values/,
+  ],
+  [
+    "a method beside bytes that go on as they came",
+    `${WEB}routes: [{ protocol: http, ^method: GET, to: "h:80" }]`,
+    "routes[0].method",
+    /needs a to of http:\/\//,
+  ],
+  [
+    "headers beside bytes that go on as they came",
+    `${WEB}routes: [{ protocol: http, ^headers: { x-a: y }, to: "h:80" }]`,
+    "routes[0].headers",
+    /needs a to of http:\/\//,
+  ],
+  [
+    "compression of what goes on as it came",
+    `${WEB}routes: [{ to: "a:1", protocol: http, ^compress: [gzip] }]`,
+    "routes[0].compress",
+    /needs a to of http:\/\//,
+  ],
+  [
+    "an unknown coding",
+    `${WEB}routes: [{ to: "http://a:1", compress: [^br] }]`,
+    "routes[0].compress[0]",
+    /expected one of zstd, gzip/,
+  ],
+  [
+    "files beside a target",
+    `${WEB}routes: [{ to: "http://a:1", files: ^/ }]`,
+    "routes[0].files",
+    /excludes to/,
+  ],
+  [
+    "files below a path that is no prefix",
+    `${WEB}routes: [{ path: ^{ exact: /x }, files: / }]`,
+    "routes[0].path",
+    /needs to be a prefix/,
+  ],
+  [
+    "files of no directory",
+    `${WEB}routes: [{ files: ^/dev/null }]`,
+    "routes[0].files",
+    /Cannot serve \/dev\/null: expected a directory/,
+  ],
+]);
