@@ -36,7 +36,7 @@ import type { ProxyHeader } from "./route_dialer.ts";
 import { Roster } from "./roster.ts";
 import { Ruling } from "./ruling.ts";
 import type { Snapshot } from "./snapshot.ts";
-import { Throttle } from "./throttle.ts";
+import { Throttle, type Throttled } from "./throttle.ts";
 import { TlsContexts } from "./tls_contexts.ts";
 import { UpstreamTls } from "./upstream_tls.ts";
 
@@ -57,6 +57,7 @@ export interface Main {
   readonly register: MeshParts["tell"];
   readonly cross: CrossingsParts["tell"];
   readonly tellOfVisits: TellOfVisits;
+  readonly throttled: (source: Throttled) => void;
 }
 
 const NONE: readonly string[] = [];
@@ -123,6 +124,7 @@ export class Admission {
     this.#branches = new Branches({
       census: this.census,
       ruling: this.#ruling,
+      mesh: this.mesh,
       enter: (stream, peer, entrance, place) => this.#enter(stream, peer, entrance, place),
     });
     this.#dispatcher = new Dispatcher({
@@ -131,7 +133,7 @@ export class Admission {
       roster: this.roster,
       ruling: this.#ruling,
       journal,
-      gate: this.#gateFor(journal),
+      gate: this.#gateFor(journal, main.throttled),
     });
   }
 
@@ -189,7 +191,7 @@ export class Admission {
     for (const protocol of Object.values(this.#registry.protocols)) protocol.close?.();
   }
 
-  #gateFor(journal: Journal): EngineGate {
+  #gateFor(journal: Journal, throttled: Main["throttled"]): EngineGate {
     return new EngineGate({
       protocols: this.#registry.protocols,
       connector: () => this.#ruling.connector,
@@ -200,6 +202,7 @@ export class Admission {
         questions: this.questions,
         throttle: new Throttle(() => now, "logins"),
         failed: ({ listener, record }) => journal.authFailed(listener, record.protocol),
+        throttled,
         hit: (limit) => this.census.hit(limit),
       }),
       challenges: this.challenges,

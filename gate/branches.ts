@@ -15,6 +15,7 @@ import { Socket } from "./engine/socket.ts";
 import type { Entrance } from "./entry.ts";
 import { asGateError, GateError } from "./errors.ts";
 import type { Place } from "./limits.ts";
+import type { Mesh } from "./mesh/mesh.ts";
 import type { Stream } from "./streams.ts";
 
 /** Sockets that one connection may have asked for. */
@@ -23,6 +24,8 @@ const MOST_LISTENING = 64;
 export interface BranchesParts {
   readonly census: Census;
   readonly ruling: { readonly decider: Decider };
+  /** Tells the log what somebody may not have any more. */
+  readonly mesh: Pick<Mesh, "noName">;
   readonly enter: (stream: Stream, peer: Peer, entrance: Entrance, place: Place) => Connection;
 }
 
@@ -69,8 +72,10 @@ export class Branches {
         try {
           this.#permit(listening.address, outer);
         } catch (thrown) {
+          const reason = asGateError(thrown), { host: name, port } = listening.address;
           listening[Symbol.dispose]();
-          for (const branch of [...listening.branches]) branch.abort(asGateError(thrown));
+          this.#parts.mesh.noName(outer, { name, port }, reason);
+          for (const branch of [...listening.branches]) branch.abort(reason);
         }
       }
     }

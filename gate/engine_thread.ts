@@ -68,6 +68,7 @@ class Engine {
       askForFiles: (fd, site) => post({ op: "files", fd, site }),
       register: post,
       tellOfVisits: post,
+      throttled: (source) => post({ op: "throttled", source }),
       cross: (engine, crossing) => post({ op: "cross", engine, crossing }),
       endpointChanged: ({ target }, failure) => {
         post({ op: "endpoint", endpoint: formatTarget(target), reason: failure?.message });

@@ -9,7 +9,7 @@ import { type Identity, supposedIdentity } from "./identity/identity.ts";
 import { lostIdentity } from "./right.ts";
 import type { Questions } from "./questions.ts";
 import type { SshRules } from "./snapshot.ts";
-import type { Throttle } from "./throttle.ts";
+import type { Throttle, Throttled } from "./throttle.ts";
 
 export interface KeyLoginsParts {
   /** What holds now. */
@@ -18,6 +18,8 @@ export interface KeyLoginsParts {
   readonly throttle: Throttle;
   /** Is told of each that failed. */
   readonly failed: (conn: Conn) => void;
+  /** Is told of a source that has to wait from now on. */
+  readonly throttled: (source: Throttled) => void;
   readonly hit: (limit: LimitName) => void;
 }
 
@@ -53,7 +55,11 @@ export class KeyLogins implements Logins {
 
   failed(conn: Conn): void {
     this.#parts.failed(conn);
-    this.#parts.throttle.fail(conn.peer.address);
+    const { listener, peer: { address: source }, record: { protocol } } = conn;
+    const failures = this.#parts.throttle.fail(source);
+    if (failures !== undefined) {
+      this.#parts.throttled({ source, listener, protocol, what: "logins", failures });
+    }
   }
 
   admits(conn: Conn): boolean {

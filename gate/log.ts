@@ -90,7 +90,7 @@ export const LOG_EVENTS = {
   request: "a request that was handled as HTTP is over: the one line about it",
   limit: "a limit bites: one line when it begins, others while there is more to tell: see below",
   "auth-throttled":
-    "a source gave so many wrong passwords (or forged tokens) that it has to wait: see fail2ban below",
+    "a source gave so many wrong passwords (or keys, or forged tokens) that it has to wait: see fail2ban below",
   endpoint: "an endpoint of a route is left out because it fails, or is back",
   reload: "the configuration was read again: what is different now, or why nothing is",
   certificate: "an authority issued or renewed a certificate, or did not: when it is asked again",

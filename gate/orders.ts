@@ -15,6 +15,7 @@ import type { FarVisits } from "./mesh/far_visits.ts";
 import type { LiveChange } from "./mesh/live_names.ts";
 import type { Registering } from "./mesh/registrations.ts";
 import type { Snapshot } from "./snapshot.ts";
+import type { Throttled } from "./throttle.ts";
 
 /** One listening socket; the descriptor stays main's. */
 export interface Bound {
@@ -153,6 +154,8 @@ export type Report =
   | { readonly op: "limits"; readonly hits: readonly (readonly [string, number])[] }
   /** An endpoint of a route is left out from now on, for this reason; without one it is back. */
   | { readonly op: "endpoint"; readonly endpoint: string; readonly reason?: string }
+  /** A source that gives wrong keys and tokens has to wait from now on. */
+  | { readonly op: "throttled"; readonly source: Throttled }
   /** Some of them, for they are many; `more` are on their way. */
   | {
     readonly op: "listed";

@@ -14,6 +14,7 @@ import type { Report } from "./orders.ts";
 import { Reloads, type ReloadsOptions } from "./reloads.ts";
 import { type Facts, statusOf } from "./status.ts";
 import { Tally } from "./tally.ts";
+import { throttledMessage } from "./throttle.ts";
 
 type Reading = Pick<ReloadsOptions, "read" | "isKnown" | "parse" | "keep" | "busy">;
 
@@ -187,6 +188,8 @@ export class Service implements Operations {
         this.#tally.hit(report.hits);
         for (const message of this.#bursts.hit(report.hits, clock())) this.say(message);
         return;
+      case "throttled":
+        return this.say(throttledMessage(report.source));
       case "endpoint":
         return this.say(endpointMessage(report.endpoint, report.reason));
     }

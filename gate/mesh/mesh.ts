@@ -63,6 +63,7 @@ export class Mesh {
     this.#nextId += this.#parts.ids.step;
     const offered: Offered = { id, conn, offer, way: newWay(), told };
     const refused = identity ? this.#forbidden(offered) : unproven(offer);
+    if (refused) this.noName(conn, offer, refused);
     if (refused || conn.over) {
       again(() =>
         told(refused ?? new GateError("closed", "client", "Cannot register: its connection is over"))
@@ -108,6 +109,7 @@ export class Mesh {
     for (const offered of [...this.#offered.values()]) {
       const forbidden = this.#forbidden(offered);
       if (!forbidden) continue;
+      this.noName(offered.conn, offered.offer, forbidden);
       this.#withdraw(offered);
       for (const carried of [...offered.way.open]) carried.cut(forbidden);
       if (offered.told) offered.told(forbidden);

@@ -150,6 +150,9 @@ Deno.test({
       for (const { outcome, target, cause } of await Promise.all(lost)) {
         equal(outcome, "denied", `${target} ${cause}`);
       }
+      ok(
+        gate.gate.messages.some((line) => line.startsWith(`Cannot listen on unix:${dir}/near: refused by `)),
+      );
       equal(await Deno.stat(`${dir}/near`).then(() => "there", () => "gone"), "gone");
       await kept.write("b");
       equal(new TextDecoder().decode(await kept.read(1)), "b");

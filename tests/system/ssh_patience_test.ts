@@ -93,6 +93,9 @@ async function guesses(world: LoginWorld, from: readonly string[], connections: 
   for (const { code } of await Promise.all(all)) equal(code, 255);
 }
 
+const hits = async ({ gate }: LoginWorld): Promise<number> =>
+  (await gate.service.status()).limitHits.passwords ?? 0;
+
 const LISTENERS = `listeners:
   edge: { address: "127.0.0.1:0", protocols: [ssh] }
   proxied: { address: "127.0.0.1:0", protocols: [ssh], proxyProtocol: ["127.0.0.0/8"] }`;
@@ -130,11 +133,16 @@ Deno.test({
       await guesses(world, guesser, 12);
       equal([await staysOf(key, other), await staysOf(key, guesser)], [true, false], guesser.join(" "));
     }
-    for (const source of ["198.51.100.2", "127.0.0.2"]) {
-      const { outcome } = await world.gate.record(({ cause }) =>
-        cause?.includes(`${source} failed to too often, and has to wait`) ?? false
+    for (const source of ["198.51.100.2", "127.0.0.2"]) { // a line for each, and none for its connections
+      const lines = world.gate.messages.filter((line) => line.startsWith(`${source} gave `));
+      ok(
+        lines.length === 1 && /gave \d+ wrong logins on listener \S+ \(ssh\)/.test(lines[0]),
+        lines.join("\n"),
       );
-      equal(outcome, "exhausted");
+      const before = await hits(world), { length } = world.gate.records;
+      const [guesser] = source === "127.0.0.2" ? ways[1] : ways[0];
+      for (let i = 0; i < 3; i++) equal(await staysOf(key, guesser), false);
+      equal([await hits(world) - before, world.gate.records.length], [3, length]);
     }
   },
 });

@@ -162,6 +162,10 @@ Deno.test("policy that takes the right away takes the name away, and cuts what g
   await socks(other, "web.m", 7); // it keeps what nobody refuses
   await using again = await ToyNode.connect(gate.port("nodes"), KEY, `pi.m:7=${echo.port}`);
   ok((await again.told()).startsWith("refused denied "));
+  const told = gate.messages.filter((message) =>
+    message.startsWith("Cannot register pi.m:7: policy refuses it")
+  );
+  equal(told.length, 1); // of both: a line a minute
 });
 
 Deno.test("a deny that comes later cuts who took a registration's route", async () => {
