@@ -112,11 +112,10 @@ export class Authentication implements Above {
   room(): void {}
 
   broke(reason: GateError): void {
-    const { failure, side } = reason, refusals = [...this.#refusals];
+    const { failure, side } = reason, wasRefused = this.#refusals.size > 0 && side === "client";
     const gaveUp = failure === "closed" || failure === "reset" || failure === "timeout";
-    if (refusals.length === 0 || side !== "client" || !gaveUp) return this.#judge.gone(reason);
-    if (this.#wrong === 0) this.#judge.failed();
-    this.#judge.gone(this.#refused());
+    if (wasRefused && this.#wrong === 0) this.#judge.failed(); // however it ends: what is broken is no way around
+    this.#judge.gone(wasRefused && gaveUp ? this.#refused() : reason);
   }
 
   /** Throws GateError. */

@@ -125,6 +125,16 @@ test("who offers keys without end is let go", async () => {
   for (let i = 0; i < 64; i++) equal(await bridge.ask(byKey(other)), [USERAUTH_FAILURE]);
   equal(await bridge.ask(byKey(other)), []);
   ok(/nobody believes the key; too many requests/.test(bridge.judge.reasons[0].message));
+  equal(bridge.judge.failures, 1);
+});
+
+test("who offered keys that nobody believes failed once, however it ends", async () => {
+  const malformed = request("publickey"), tooEarly = encoded((to) => to.byte(CHANNEL_OPEN));
+  for (const last of [malformed, tooEarly, request("none", undefined, "ssh-other")]) {
+    using bridge = await made();
+    await bridge.ask(byKey(other), byKey(p256), byKey(other), last);
+    equal([bridge.judge.reasons.length, bridge.judge.failures], [1, 1]);
+  }
 });
 
 test("who offered keys that nobody believes, and goes, was refused: the log says why", async () => {
