@@ -26,6 +26,8 @@ export class TestJudge implements Judge {
   takesTokens = true;
   refusal: string | undefined;
   failures = 0;
+  /** What becomes of keys that it does not have. */
+  unknown = new Refusal("nobody believes the key");
   welcomed: Proof[] = [];
   reasons: GateError[] = [];
   checks: SignatureCheck[] = [];
@@ -49,7 +51,7 @@ export class TestJudge implements Judge {
     const known = this.keys.some((key) => key.blob.toHex() === blob.toHex());
     const key = readPublicKey(blob);
     if (key instanceof Refusal) return key;
-    if (!known) return new Refusal("nobody believes the key");
+    if (!known) return this.unknown;
     return { key, demands: { algorithm, ...verify && { verify } }, grant: grantOf("a line") };
   }
 

@@ -4,7 +4,7 @@ import type { SignatureCheck } from "../../../gate/engine/openssl_keys.ts";
 import { promiseResolved } from "../../../gate/engine/loop.ts";
 import type { Above, Secured } from "../above.ts";
 import { harmless, malformed, SshError } from "../failure.ts";
-import { Refusal } from "../keys/fields.ts";
+import { Forgery, Refusal } from "../keys/fields.ts";
 import type { Admitted, Grant } from "../keys/login.ts";
 import { type Verify, verifySignature, whyNotEnough } from "../keys/signature.ts";
 import * as numbers from "../numbers.ts";
@@ -169,6 +169,7 @@ export class Authentication implements Above {
   /** Throws Unverified. */
   #judgeKey(request: Request, shown: ShownKey): void {
     const { user } = request, { signature } = shown, admitted = this.#judge.admit(user, shown, costly.verify);
+    if (admitted instanceof Forgery) return this.#refuseWrong(admitted.why);
     if (admitted instanceof Refusal) return this.#refuse(admitted.why);
     if (!signature) return this.transport.send(messages.wouldDo(shown));
     const { key, demands, grant } = admitted;

@@ -3,7 +3,7 @@ import { certifiedType } from "./algorithms.ts";
 import { type Constraints, readCritical, readExtensions } from "./certificate_options.ts";
 import { fingerprint, type PublicKey, readKeyFields, readPublicKey } from "./public_key.ts";
 import { type Verify, verifySignature } from "./signature.ts";
-import { type Fields, readWhole, Refusal, required } from "./fields.ts";
+import { type Fields, Forgery, readWhole, Refusal, required } from "./fields.ts";
 
 export interface Certificate {
   readonly kind: "user" | "host";
@@ -121,7 +121,7 @@ export function whyNot(
   }
   const { authority, signature, signed } = certificate;
   const verified = verifySignature(authority, signature, signed, { touch: false, verify });
-  return verified === true ? undefined : new Refusal(`its authority did not sign it: ${verified.why}`);
+  return verified === true ? undefined : new Forgery(`its authority did not sign it: ${verified.why}`);
 }
 
 /** One line for the log: what identifies it to people. */

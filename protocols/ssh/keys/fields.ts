@@ -11,6 +11,9 @@ export class Refusal extends Error {
   }
 }
 
+/** That a signature is not whose it is said to be: to know that took a verification. */
+export class Forgery extends Refusal {}
+
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Reads one field after the other. Throws Refusal; what it answers are views of the bytes. */

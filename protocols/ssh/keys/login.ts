@@ -13,7 +13,7 @@ import {
   readCertificate,
   whyNot,
 } from "./certificate.ts";
-import { Refusal } from "./fields.ts";
+import { Forgery, Refusal } from "./fields.ts";
 import { keyText } from "./lines.ts";
 import { fingerprint, keyId, type PublicKey, readPublicKey } from "./public_key.ts";
 import type { Revocations } from "./revoked.ts";
@@ -133,7 +133,7 @@ function byCertificate(
     principal: listed ? undefined : login.user,
     verify,
   });
-  if (why) return new Refusal(`${what}: ${why.why}`);
+  if (why) return new (why instanceof Forgery ? Forgery : Refusal)(`${what}: ${why.why}`);
   if (constraints.sourceAddress && !isMeantSource(constraints.sourceAddress, login.source)) {
     return new Refusal(`${what} is not for a client from ${login.source ?? "a unix socket"}`);
   }

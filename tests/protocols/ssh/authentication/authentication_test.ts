@@ -13,6 +13,7 @@ import {
   USERAUTH_REQUEST,
   USERAUTH_SUCCESS,
 } from "../../../../protocols/ssh/numbers.ts";
+import { Forgery } from "../../../../protocols/ssh/keys/fields.ts";
 import { encoded, Reader } from "../../../../protocols/ssh/wire.ts";
 import { equal, ok } from "../../../support/assert.ts";
 import { onLoop } from "../../../support/on_loop.ts";
@@ -118,6 +119,15 @@ test("six wrong ones are the last; the log tells as whom, and why", async () => 
     'Cannot log in as "pi": its token is wrong',
   ]);
   equal([bridge.judge.welcomed.length, bridge.judge.failures, bridge.server.transport.isOver], [0, 6, true]);
+});
+
+test("forged certificates are wrong ones: six are the last", async () => {
+  const judge = new TestJudge([key]);
+  judge.unknown = new Forgery("its authority did not sign it");
+  using bridge = await made(judge);
+  for (let i = 0; i < 5; i++) equal(await bridge.ask(byKey(other)), [USERAUTH_FAILURE]);
+  equal(await bridge.ask(byKey(other)), []);
+  equal([judge.failures, bridge.server.transport.isOver], [6, true]);
 });
 
 test("who offers keys without end is let go", async () => {

@@ -2,7 +2,7 @@
 import { openssl } from "../../../../gate/engine/openssl_library.ts";
 import { certificateType } from "../../../../protocols/ssh/keys/algorithms.ts";
 import { AuthorizedKeys, readAuthorizedKeys } from "../../../../protocols/ssh/keys/authorized_keys.ts";
-import { Refusal } from "../../../../protocols/ssh/keys/fields.ts";
+import { Forgery, Refusal } from "../../../../protocols/ssh/keys/fields.ts";
 import { keyText } from "../../../../protocols/ssh/keys/lines.ts";
 import { admit, type Admitted, type Login, type Trusted } from "../../../../protocols/ssh/keys/login.ts";
 import { fingerprint, keyId, readPublicKey } from "../../../../protocols/ssh/keys/public_key.ts";
@@ -135,6 +135,16 @@ Deno.test("a certificate is for its principals, by an authority of a file or of 
   refused(await byCertificate(), { authorities: [other] }, /nobody believes the authority of/);
   refused(await byCertificate(), { lines: authority.line }, /nobody believes the authority of/);
   refused(byKey(authority), { lines: `cert-authority ${authority.line}` }, /nobody believes the key/);
+});
+
+Deno.test("a certificate that its authority did not sign is told apart from one that is not taken", async () => {
+  const login = await byCertificate({ principals: "pi" }), forged = login.blob.slice();
+  forged[forged.length - 1] ^= 1;
+  for (const given of [{ authorities: [authority] }, { lines: `cert-authority ${authority.line}` }]) {
+    ok(admit({ ...login, blob: forged }, trusted(given)) instanceof Forgery);
+    ok(!(admit({ ...login, blob: forged, user: "root" }, trusted(given)) instanceof Forgery));
+  }
+  ok(!(admit({ ...login, blob: forged }, trusted({})) instanceof Forgery));
 });
 
 Deno.test("on a line with principals they say whom its certificates are believed for", async () => {
