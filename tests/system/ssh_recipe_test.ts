@@ -40,8 +40,9 @@ class Reader {
       );
       return await world.write("gate", name, keyed);
     }
-    if (name.startsWith("~/")) return await world.write("pi", name.slice(2), text);
-    await world.write(name === "pi.yaml" ? "gate" : "client", name, text);
+    if (name === "pi.yaml") return await world.write("gate", name, text);
+    const path = name.replace(/^~\//, "");
+    await world.write(path === "office.yaml" ? "client" : "pi", path, text);
   }
 
   /** What the Pi's owner sees of who connected last. */
