@@ -31,7 +31,7 @@ export interface MeshRules {
   /** `node.domain` and `node.name`. */
   readonly domain: string;
   readonly node: string;
-  /** Names that live where `hosts` says. */
+  /** Names, and patterns of them, that live where `hosts` says. */
   readonly hosts: readonly string[];
   /** What lines of authorized keys let somebody register, in whatever spelling. */
   readonly granted: readonly string[];
@@ -77,6 +77,8 @@ export class Registrations implements MeshNames {
   /** Names that were registered, those that were so last at the end. */
   readonly #remembered = new Set<string>();
   #granted: ReadonlySet<string> = new Set();
+  /** Of `hosts`: what all names end in that a pattern within the domain speaks for. Wider ones leave the domain to the mesh. */
+  #elsewhere: readonly string[] = [];
   readonly #told = new Set<(names: readonly string[]) => void>();
   readonly #registered = new Set<() => void>();
 
@@ -92,6 +94,8 @@ export class Registrations implements MeshNames {
   configure(rules: MeshRules): void {
     const space = this.#space = new NameSpace(rules.domain), before = this.#granted;
     this.#rules = rules;
+    this.#elsewhere = rules.hosts.filter((host) => host.startsWith("*.") && host.endsWith(`.${space.domain}`))
+      .map((pattern) => pattern.slice(1));
     this.#granted = new Set(rules.granted.filter((name) => space.has(name)));
     const changed = [...this.#granted.symmetricDifference(before)];
     if (changed.length > 0) this.#tell(changed);
@@ -159,7 +163,9 @@ export class Registrations implements MeshNames {
     if (!this.#space.has(name)) return `expected a name that ends in .${domain}`;
     if (!(port >= 1 && port <= 65535)) return "expected a port from 1 to 65535";
     if (name === `${node.toLowerCase()}.${domain}`) return "it is this gate's own name";
-    if (hosts.includes(name)) return "hosts says where it lives";
+    if (hosts.includes(name) || this.#elsewhere.some((end) => name.endsWith(end))) {
+      return "hosts says where it lives";
+    }
     const id = this.#space.nodeIdOf(name), [first] = this.#space.spellings(name);
     if (id !== undefined && !identity.names.includes(keyName(id))) return "it is the name of another key";
     const live = this.#live.get(first), owner = ownerOf(identity);

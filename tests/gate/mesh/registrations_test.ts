@@ -20,6 +20,19 @@ function make(given: Partial<ConstructorParameters<typeof Registrations>[0]> = {
   return { registrations, changes, lost, register };
 }
 
+Deno.test("a name that a pattern of hosts within the domain speaks for is nobody's; a wider pattern leaves the domain alone", () => {
+  const { register } = make({
+    domain: "mesh.example.com",
+    hosts: ["*.lab.mesh.example.com", "*.example.com", "*"],
+  });
+  ok(register("db.lab.mesh.example.com")?.endsWith("hosts says where it lives"));
+  ok(register("a.db.lab.mesh.example.com")?.endsWith("hosts says where it lives"));
+  equal(register("lab.mesh.example.com"), undefined); // no name of that pattern
+  equal(register("db.mesh.example.com"), undefined);
+  const whole = make({ domain: "mesh.example.com", hosts: ["*.mesh.example.com"] });
+  ok(whole.register("db.mesh.example.com")?.endsWith("hosts says where it lives"));
+});
+
 Deno.test("only names below the domain can be registered, in normal form", () => {
   const { register } = make({ domain: "mesh.example.com", hosts: ["db.mesh.example.com"] });
   const wrong = [
