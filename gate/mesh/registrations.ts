@@ -223,5 +223,7 @@ function cannot({ name, port }: Registering, why: string): GateError {
   return telling(why, new GateError("denied", "client", `Cannot register ${what}: ${why}`));
 }
 
-const takenOver = ({ name, port }: Registration): GateError =>
-  new GateError("closed", "client", `Cannot keep ${name}:${port}: another connection of its key has it now`);
+function takenOver({ name, port }: Registration): GateError {
+  const why = "another connection of its key has it now";
+  return telling(why, new GateError("closed", "client", `Cannot keep ${name}:${port}: ${why}`));
+}

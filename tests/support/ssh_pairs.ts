@@ -2,7 +2,8 @@
 import type { Stream } from "../../gate/streams.ts";
 import type { GateError } from "../../gate/errors.ts";
 import { promiseResolved } from "../../gate/engine/loop.ts";
-import { Connection, type Opening } from "../../protocols/ssh/channels/connection.ts";
+import { Connection } from "../../protocols/ssh/channels/connection.ts";
+import type { Opening } from "../../protocols/ssh/channels/opening.ts";
 import { type Settings, Transport } from "../../protocols/ssh/transport.ts";
 import type { Pair } from "../conformance/stream.ts";
 import { believing, makeHostKey } from "./ssh_transport.ts";

@@ -85,6 +85,20 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "docs/ssh.md: whose name another connection takes over is told",
+  ignore: !need("ssh"),
+  async fn() {
+    const { gate: made, pi } = await world();
+    await using gate = made;
+    const offer = ["-R", `${PI}:80:127.0.0.1:1`], says = /`(Remote: [^`]* is not forwarded any more: [^`]*)`/;
+    const [, told] = says.exec(TEXT.replace(/\s+/g, " "))!;
+    await using before = await gate.stay(pi, offer, /remote forward success/);
+    await using _next = await gate.stay(pi, offer, /remote forward success/);
+    await before.line(new RegExp(RegExp.escape(told)));
+  },
+});
+
 Deno.test("docs/ssh.md has every key about identity and SSH", () => {
   const { properties } = jsonSchema(protocols) as { properties: Record<string, { properties: object }> };
   const told = tableOf("Keys").map(([keys]) => keys).join(" ");

@@ -6,9 +6,10 @@ import * as numbers from "../numbers.ts";
 import type { Transport } from "../transport.ts";
 import { encoded, Reader, uint32At } from "../wire.ts";
 import { type Answer, Answers } from "./answers.ts";
-import { Channel, type ChannelEvents, type ChannelOwner, MOST_DATA } from "./channel.ts";
+import { Channel, type ChannelEvents, MOST_DATA } from "./channel.ts";
 import { Flow } from "./flow.ts";
 import { Gathered } from "./gathered.ts";
+import { openFailure, Opening, type OpeningOwner } from "./opening.ts";
 
 /** Who has a connection. */
 export interface ConnectionEvents {
@@ -35,45 +36,7 @@ const PING = "keepalive@openssh.com", NOTHING = new Uint8Array(0);
 /** One of the thread for all messages: nobody keeps it. */
 const reader = new Reader();
 
-/** A channel that the peer wants. */
-export class Opening {
-  #channel: Channel | undefined;
-
-  /** `from`: what belongs to the type, valid during `opens`. */
-  constructor(
-    readonly type: string,
-    readonly from: Reader,
-    private readonly connection: Connection,
-    private readonly id: number,
-    private readonly peer: { readonly id: number; readonly window: number; readonly mostData: number },
-  ) {}
-
-  /** Before it is open: whoever closes it until then closes it behind its confirmation, unless it is refused. */
-  get channel(): Channel {
-    return this.#channel ??= new Channel(this.connection, this.id);
-  }
-
-  /** The channel, from now on open. Throws GateError "closed" where the connection is over. */
-  accept(events?: ChannelEvents): Channel {
-    const { channel } = this;
-    this.connection.accepted(channel, this.peer.id);
-    channel.events = events;
-    channel.confirm(this.peer.id, this.peer.window, this.peer.mostData);
-    return channel;
-  }
-
-  /** `code` as RFC 4254 5.1 has it. Of what is open or refused already it does nothing. */
-  refuse(code: number, words: string): void {
-    this.connection.refused(this, this.id, this.peer.id, code, words);
-  }
-
-  /** The connection is over. */
-  broke(reason: GateError): void {
-    this.#channel?.fail(reason);
-  }
-}
-
-export class Connection implements Above, ChannelOwner {
+export class Connection implements Above, OpeningOwner {
   readonly transport: Transport;
   readonly flow: Flow;
   /** As it was measured last, ms. */
@@ -285,7 +248,7 @@ export class Connection implements Above, ChannelOwner {
     } else {
       const code = from.uint32(), words = harmless(from.text());
       this.#channels.delete(id);
-      channel.fail(openFailure(this.transport, code, words));
+      channel.fail(openFailure(this.transport.side, code, words));
     }
   }
 
@@ -342,21 +305,4 @@ export class Connection implements Above, ChannelOwner {
   #malformed(state: string): GateError {
     return malformed(this.transport.side, "go on with channels", state);
   }
-}
-
-const FAILURES = {
-  [numbers.PROHIBITED]: "denied",
-  [numbers.CONNECT_FAILED]: "refused",
-  [numbers.SHORTAGE]: "exhausted",
-} as const;
-
-function openFailure({ side }: Transport, code: number, words: string): GateError {
-  const failure = code === numbers.UNKNOWN_TYPE
-    ? "unsupported"
-    : FAILURES[code as keyof typeof FAILURES] ?? "refused";
-  return new GateError(
-    failure,
-    side,
-    `Cannot open a channel: ${who(side)} refused (${code}, ${JSON.stringify(words)})`,
-  );
 }

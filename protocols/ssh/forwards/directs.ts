@@ -4,7 +4,7 @@ import type { Conn } from "../../../gate/contracts.ts";
 import { TurnBudget } from "../../../gate/engine/turn_budget.ts";
 import { promiseResolved } from "../../../gate/engine/loop.ts";
 import { asGateError } from "../../../gate/errors.ts";
-import type { Opening } from "../channels/connection.ts";
+import type { Opening } from "../channels/opening.ts";
 import { CONNECT_FAILED, SHORTAGE } from "../numbers.ts";
 import { readDirect } from "./messages.ts";
 import type { Served } from "../served.ts";

@@ -1,7 +1,8 @@
 /** Channels and requests of one client that has logged in: told apart, bounded, and given to who serves them. */
 import type { GateError } from "../../../gate/errors.ts";
 import type { Answer } from "../channels/answers.ts";
-import type { Connection, ConnectionEvents, Opening } from "../channels/connection.ts";
+import type { Connection, ConnectionEvents } from "../channels/connection.ts";
+import type { Opening } from "../channels/opening.ts";
 import { UNKNOWN_TYPE } from "../numbers.ts";
 import type { Reader } from "../wire.ts";
 import { Directs } from "./directs.ts";

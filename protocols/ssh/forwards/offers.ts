@@ -6,20 +6,25 @@ import { type Bind, FORWARDED_TCPIP, forwardedTcpip } from "./messages.ts";
 import type { Served } from "../served.ts";
 import type { NamePort } from "./names.ts";
 
-/**
- * `told` hears once whether any of them was granted, or why none was. `port`: as the client knows it. Disposed, they are
- * offered no more.
- */
+/** Who hears what becomes of them. */
+export interface OfferedEvents {
+  /** Once: whether any of them was granted, or why none was. */
+  told(refused?: GateError): void;
+  /** One that was granted holds no more; `left`: how many of them do, or may yet. */
+  lost(name: string, reason: GateError, left: number): void;
+}
+
+/** `port`: as the client knows it. Disposed, they are offered no more. */
 export function offerNames(
   { conn, gate }: Served,
   connection: Connection,
   names: readonly NamePort[],
   { bind, port }: { readonly bind: Bind; readonly port: number },
-  told: (refused?: GateError) => void,
+  events: OfferedEvents,
 ): Disposable {
-  let waiting = names.length, granted = false, isTold = false;
+  let waiting = names.length, granted = 0, isTold = false;
   const tell = (refused?: GateError) => {
-    if (!isTold) told(refused);
+    if (!isTold) events.told(refused);
     isTold = true;
   };
   const open: Offer["open"] = (_target, from, told) =>
@@ -34,11 +39,12 @@ export function offerNames(
       get roundTrip() {
         return connection.roundTrip;
       },
+      lost: (reason) => events.lost(one.name, reason, --granted + waiting),
     };
     return gate.offer(conn, offer, (refused) => {
       waiting--;
-      granted ||= refused === undefined;
-      if (granted) tell();
+      if (!refused) granted++;
+      if (granted > 0) tell();
       else if (waiting === 0) tell(refused);
     });
   });

@@ -1,6 +1,6 @@
 /** Why something is not opened, in the words of the gate, and what the client hears of that (RFC 4254 5.1). */
 import { type Failure, GateError, telling } from "../../../gate/errors.ts";
-import type { Opening } from "../channels/connection.ts";
+import type { Opening } from "../channels/opening.ts";
 import { CONNECT_FAILED, PROHIBITED, SHORTAGE, UNKNOWN_TYPE } from "../numbers.ts";
 
 /** Nothing of the inside: which rule it was, or which address, is for the log. */

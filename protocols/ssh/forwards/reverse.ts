@@ -121,10 +121,19 @@ export class Reverse {
     if (names.length === 0) {
       throw notPermitted(bind.text || "its names", whyNoName(grant, gate.domain, bind.text, port));
     }
-    const forward = offerNames(this.#served, this.#connection, names, { bind, port: known }, (refused) => {
-      if (!refused) return answer?.yes(port === 0 ? encoded((to) => to.uint32(known)) : undefined);
+    const over = () => {
       if (this.#forwards.get(key) === forward) this.#forget(key);
-      this.#refuse(asked, refused);
+    };
+    const forward = offerNames(this.#served, this.#connection, names, { bind, port: known }, {
+      told: (refused) => {
+        if (!refused) return answer?.yes(port === 0 ? encoded((to) => to.uint32(known)) : undefined);
+        over();
+        this.#refuse(asked, refused);
+      },
+      lost: (name, reason, left) => {
+        if (left === 0) over();
+        this.#say(`${JSON.stringify(name)} is not forwarded any more: ${wordsOf(reason)}`);
+      },
     });
     return forward;
   }
@@ -144,10 +153,14 @@ export class Reverse {
 
   /** The answer has no place for a reason (RFC 4254 4). */
   #refuse({ bind, answer }: Asked, reason: GateError): void {
-    const words = `${JSON.stringify(bind.text)} is not forwarded: ${wordsOf(reason)}`;
+    this.#say(`${JSON.stringify(bind.text)} is not forwarded: ${wordsOf(reason)}`);
+    answer?.no();
+  }
+
+  /** To who looks, in a session or at what its client prints. */
+  #say(words: string): void {
     if (this.#served.refusals.size < MOST_TOLD) this.#served.refusals.add(words);
     this.#served.transport.send(encoded((to) => to.byte(DEBUG).boolean(true).text(words).text("")));
-    answer?.no();
   }
 }
 

@@ -1,5 +1,5 @@
 /** Channels of the type `session` of one connection. */
-import type { Opening } from "../channels/connection.ts";
+import type { Opening } from "../channels/opening.ts";
 import { SHORTAGE } from "../numbers.ts";
 import { type Owner, Session } from "./session.ts";
 import type { Here } from "./ways.ts";

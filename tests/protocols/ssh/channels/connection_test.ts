@@ -4,11 +4,8 @@ import { openssl } from "../../../../gate/engine/openssl_library.ts";
 import type { Stream } from "../../../../gate/streams.ts";
 import type { GateError } from "../../../../gate/errors.ts";
 import type { Answer } from "../../../../protocols/ssh/channels/answers.ts";
-import {
-  Connection,
-  type ConnectionEvents,
-  type Opening,
-} from "../../../../protocols/ssh/channels/connection.ts";
+import { Connection, type ConnectionEvents } from "../../../../protocols/ssh/channels/connection.ts";
+import type { Opening } from "../../../../protocols/ssh/channels/opening.ts";
 import { FIRST_WINDOW } from "../../../../protocols/ssh/channels/flow.ts";
 import * as numbers from "../../../../protocols/ssh/numbers.ts";
 import { encoded } from "../../../../protocols/ssh/wire.ts";

@@ -5,7 +5,7 @@ import { after } from "../../../../gate/engine/loop.ts";
 import { liveCiphers } from "../../../../gate/engine/openssl_ciphers.ts";
 import { openssl } from "../../../../gate/engine/openssl_library.ts";
 import type { Stream } from "../../../../gate/streams.ts";
-import type { Opening } from "../../../../protocols/ssh/channels/connection.ts";
+import type { Opening } from "../../../../protocols/ssh/channels/opening.ts";
 import { heldHere } from "../../../../protocols/ssh/channels/held.ts";
 import { SshClient } from "../../../../protocols/ssh/client/wrap.ts";
 import * as numbers from "../../../../protocols/ssh/numbers.ts";

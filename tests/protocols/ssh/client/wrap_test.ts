@@ -7,7 +7,7 @@ import { after } from "../../../../gate/engine/loop.ts";
 import { liveCiphers } from "../../../../gate/engine/openssl_ciphers.ts";
 import { keyName } from "../../../../gate/identity/identity.ts";
 import type { Joint, Room, Stream } from "../../../../gate/streams.ts";
-import type { Opening } from "../../../../protocols/ssh/channels/connection.ts";
+import type { Opening } from "../../../../protocols/ssh/channels/opening.ts";
 import { SshClient } from "../../../../protocols/ssh/client/wrap.ts";
 import { keyId, type PublicKey, readPublicKey } from "../../../../protocols/ssh/keys/public_key.ts";
 import { SHORTAGE } from "../../../../protocols/ssh/numbers.ts";

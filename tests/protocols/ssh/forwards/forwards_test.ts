@@ -2,9 +2,10 @@
 import fc from "fast-check";
 import { openssl } from "../../../../gate/engine/openssl_library.ts";
 import type { Conn, Offer } from "../../../../gate/contracts.ts";
-import { GateError } from "../../../../gate/errors.ts";
+import { GateError, telling } from "../../../../gate/errors.ts";
 import type { Stream } from "../../../../gate/streams.ts";
-import { Connection, type Opening } from "../../../../protocols/ssh/channels/connection.ts";
+import { Connection } from "../../../../protocols/ssh/channels/connection.ts";
+import type { Opening } from "../../../../protocols/ssh/channels/opening.ts";
 import { serveChannels } from "../../../../protocols/ssh/forwards/mod.ts";
 import type { Grant } from "../../../../protocols/ssh/keys/login.ts";
 import { encoded } from "../../../../protocols/ssh/wire.ts";
@@ -46,6 +47,7 @@ class World implements Disposable {
   /** What belongs to each of them. */
   readonly came: Uint8Array[] = [];
   readonly answers: (string | false)[] = [];
+  readonly refusals = new Set<string>();
   client!: Connection;
 
   private constructor(script: Script) {
@@ -55,7 +57,7 @@ class World implements Disposable {
   static async make(script: Script = {}, grant = GRANT): Promise<World> {
     const world = new World(script), { client, server } = world.bridge;
     ok(await world.bridge.secure());
-    const { conn, gate } = world, { facts } = server.above, refusals = new Set<string>();
+    const { conn, gate, refusals } = world, { facts } = server.above;
     const served = { conn, gate, grant, user: "pi", secured: facts!, transport: server.transport, refusals };
     new Connection(server.transport, serveChannels(served), { most: MOST, roundTrip: 1 });
     world.client = new Connection(client.transport, {
@@ -337,6 +339,19 @@ Deno.test("a flood of channels waits 256 at a time; what is more is refused, and
     dials.at(-1)!.resolve(memoryPair()[0]);
     await world.bridge.cross();
     equal(await later, "open");
+  }));
+
+Deno.test("a client is told when a name is another connection's, and may ask for it again", () =>
+  onLoop(async () => {
+    using world = await World.make();
+    world.ask(TCPIP, "", 0);
+    equal(await world.answered(), [NODE_PORT]);
+    const [offer] = world.gate.offers;
+    const why = "another connection has it";
+    offer.lost!(telling(why, new GateError("closed", "client", `Cannot keep it: ${why}`)));
+    equal([...world.refusals], [`"${offer.name}" is not forwarded any more: ${why}`]);
+    world.ask(TCPIP, "", 0);
+    equal(await world.answered(), [NODE_PORT]);
   }));
 
 Deno.test("channels that wait for their turn when the connection breaks are opened nowhere", () =>
