@@ -35,8 +35,8 @@ const LONG_TURN = 5;
 /** The longest sleep, ms: bounds how late a deadline is. */
 const LONGEST_SLEEP = 250;
 
-const epoll = owned(libc.epoll_create1(0x80000));
-if (epoll < 0) throw new Error("Cannot start an engine: epoll_create1 failed");
+/** Opened when it is first used: a thread that only parses, and ends without a word, would leave it open. */
+let epoll = -1;
 const size = layout.epollEventSize, dataOffset = layout.epollDataOffset;
 /** As bytes for the kernel, and as words to read: structures and their fields lie on words. */
 const events = new Uint8Array(size * BATCH), words = new Int32Array(events.buffer);
@@ -69,13 +69,19 @@ export function promiseResolved(): void {
   promisesWait = true;
 }
 
+function opened(): number {
+  if (epoll < 0) epoll = owned(libc.epoll_create1(0x80000));
+  if (epoll < 0) throw new Error("Cannot start an engine: epoll_create1 failed");
+  return epoll;
+}
+
 /** Starts to tell `watcher` about `fd`. Throws "exhausted" where the kernel refuses. */
 export function watch(fd: number, watcher: Watcher, mask: number = EDGES): void {
   const generation = generations[fd] = ((generations[fd] ?? 0) + 1) | 0;
   controlView.setUint32(0, mask >>> 0, true);
   controlView.setInt32(dataOffset, fd, true);
   controlView.setInt32(dataOffset + 4, generation, true);
-  if (libc.epoll_ctl(epoll, EPOLL_CTL_ADD, fd, control) < 0) {
+  if (libc.epoll_ctl(opened(), EPOLL_CTL_ADD, fd, control) < 0) {
     throw new GateError("exhausted", "gate", `Cannot watch a socket: ${errnoName(errno())}`);
   }
   watchers[fd] = watcher;
@@ -133,6 +139,7 @@ export function beatInto(shared: SharedArrayBuffer, at: number): void {
 
 /** Until stop(). */
 export async function run(): Promise<void> {
+  opened();
   running = true;
   let yielded = performance.now();
   while (running) {

@@ -95,7 +95,8 @@ async function soak(plan: Plan, parts: Parts): Promise<StageReport> {
   const doors: Doors = Object.fromEntries(course.doors.map((door) => [door, gate.port(door)]));
   const work: Work = { doors, servers, connections: plan.connections, until: 0, seed: 1, rough: false };
   const most = gate.state.sockets + course.spare;
-  const connections = Math.min(WARM_UP.most, Math.max(WARM_UP.least, plan.connections * WARM_UP.share));
+  const least = Math.min(WARM_UP.least, plan.connections);
+  const connections = Math.min(WARM_UP.most, Math.max(least, plan.connections * WARM_UP.share));
   const warmTime = Math.min(WARM_UP.time, plan.time * WARM_UP.share);
   const warm = { ...work, connections, until: Date.now() + warmTime };
   const warmed = await beside(
@@ -104,7 +105,8 @@ async function soak(plan: Plan, parts: Parts): Promise<StageReport> {
   );
   const { census: counted, state: before } = await resting(plan, parts, most);
   const { tally, samples, seconds } = await load(plan, parts, work, warmed);
-  const { census, state: after } = await resting(plan, parts, most), status = await gate.status();
+  const { census, state: after } = await resting(plan, parts, before.sockets + course.spare);
+  const status = await gate.status();
   const code = await gate.stop(); // all of its log is here then
   const report = {
     name: plan.name,

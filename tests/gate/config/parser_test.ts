@@ -6,6 +6,7 @@ import { ConfigurationError } from "../../../gate/config/problems.ts";
 import { HeadStart } from "../../../gate/head_start.ts";
 import { protocols } from "../../../protocols/mod.ts";
 import { equal, ok, rejects } from "../../support/assert.ts";
+import { settled } from "../../support/process_state.ts";
 
 openssl(); // stays loaded
 
@@ -62,4 +63,17 @@ Deno.test("texts that are asked for at the same time are each answered, and one 
   equal(loaded.flatMap(({ files }) => files), files);
   await parser.parse([{ file: "c.yaml", text: TEXT }]);
   equal(taken.length, 2);
+});
+
+Deno.test("threads that have parsed and ended leave no descriptor open", async () => {
+  const each = async (file: string) => {
+    using threads = new HeadStart(THREAD, "parser");
+    using parser = new Parser(threads);
+    await parser.parse([{ file, text: TEXT }]);
+  };
+  await each("first.yaml"); // what the runtime opens once
+  const before = (await settled(Deno.pid, () => false, 500)).others;
+  for (let i = 0; i < 3; i++) await each(`${i}.yaml`);
+  const { others } = await settled(Deno.pid, (state) => state.others <= before, 10_000);
+  ok(others <= before, `${others} descriptors are open, before ${before}`);
 });
