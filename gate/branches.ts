@@ -76,6 +76,7 @@ export class Branches {
           listening[Symbol.dispose]();
           this.#parts.mesh.noName(outer, { name, port }, reason);
           for (const branch of [...listening.branches]) branch.abort(reason);
+          listening.lost?.(reason);
         }
       }
     }
@@ -168,6 +169,7 @@ const tooMany = () =>
 /** A listening socket, and who came in there. */
 class ClientListening implements Listening {
   readonly branches = new Set<Connection>();
+  lost?: (reason: GateError) => void;
 
   constructor(
     private readonly socket: PrivateListening,

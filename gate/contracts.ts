@@ -272,6 +272,8 @@ export interface Termination {
 export interface Listening extends Disposable {
   /** With the port that the kernel chose, where 0 was asked for. */
   readonly address: Target;
+  /** Told behind its end, where policy permits it no more. */
+  lost?: (reason: GateError) => void;
 }
 
 /** Logins with keys, certificates and tokens, for a protocol that the gate itself serves. */

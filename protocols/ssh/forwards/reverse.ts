@@ -102,7 +102,12 @@ export class Reverse {
   #forward(asked: Asked): Disposable {
     const { bind, port, answer } = asked, served = this.#served, connection = this.#connection;
     if (port === undefined) {
-      const forward = listenAtPath(served, connection, bind);
+      const forward = listenAtPath(
+        served,
+        connection,
+        bind,
+        (reason) => this.#lose(asked.key, bind.text, reason),
+      );
       answer?.yes();
       return forward;
     }
@@ -132,7 +137,7 @@ export class Reverse {
       },
       lost: (name, reason, left) => {
         if (left === 0) over();
-        this.#say(`${JSON.stringify(name)} is not forwarded any more: ${wordsOf(reason)}`);
+        this.#sayLost(name, reason);
       },
     });
     return forward;
@@ -149,6 +154,16 @@ export class Reverse {
   #forget(key: string): void {
     this.#forwards.delete(key);
     if (this.#any === key) this.#any = undefined;
+  }
+
+  /** It may be asked for again. */
+  #lose(key: string, name: string, reason: GateError): void {
+    this.#forget(key);
+    this.#sayLost(name, reason);
+  }
+
+  #sayLost(name: string, reason: GateError): void {
+    this.#say(`${JSON.stringify(name)} is not forwarded any more: ${wordsOf(reason)}`);
   }
 
   /** The answer has no place for a reason (RFC 4254 4). */

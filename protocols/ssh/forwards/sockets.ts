@@ -37,11 +37,19 @@ export function listenOnPort(
   return { [Symbol.dispose]: () => listening.forEach((each) => each[Symbol.dispose]()) };
 }
 
-/** Throws GateError. */
-export const listenAtPath = (served: Served, connection: Connection, bind: Bind): Disposable =>
-  served.gate.listen({ host: `unix:${bind.text}`, port: 0 }, served.conn, (conn) => {
+/** `lost` hears when policy permits it no more. Throws GateError. */
+export function listenAtPath(
+  served: Served,
+  connection: Connection,
+  bind: Bind,
+  lost: (reason: GateError) => void,
+): Disposable {
+  const listening = served.gate.listen({ host: `unix:${bind.text}`, port: 0 }, served.conn, (conn) => {
     carry(served, connection, conn, FORWARDED_STREAMLOCAL, forwardedStreamlocal(bind));
   });
+  listening.lost = lost;
+  return listening;
+}
 
 /** Nothing of it moves before the client has taken the channel. */
 function carry(

@@ -354,6 +354,20 @@ Deno.test("a client is told when a name is another connection's, and may ask for
     equal(await world.answered(), [NODE_PORT]);
   }));
 
+Deno.test("a client is told when policy takes a path from it, and may ask for it again", () =>
+  onLoop(async () => {
+    using world = await World.make();
+    const ask = () => world.ask("streamlocal-forward@openssh.com", "/run/a.sock");
+    ask();
+    equal(await world.answered(), [""]);
+    const [listening] = world.gate.listening, why = "policy refuses it";
+    listening[Symbol.dispose]();
+    listening.lost!(telling(why, new GateError("denied", "gate", `Cannot listen: ${why}`)));
+    equal([...world.refusals], [`"/run/a.sock" is not forwarded any more: ${why}`]);
+    ask();
+    equal(await world.answered(), [""]);
+  }));
+
 Deno.test("channels that wait for their turn when the connection breaks are opened nowhere", () =>
   onLoop(async () => {
     using world = await World.make({
