@@ -1,4 +1,6 @@
-/** Whether anybody can log in where SSH ends here: a door that nobody has a key for is a slip. */
+/** Whether anybody can log in where SSH ends here, and names that lines grant are ours: slips, all that is not. */
+import { canonicalHost, normalName, parseIp } from "../address.ts";
+import { NameSpace } from "../mesh/name_space.ts";
 import type { PolicyRule } from "../snapshot.ts";
 import type { EndingLogins } from "./ending_logins.ts";
 import type { ReadLogins } from "./login_files.ts";
@@ -7,6 +9,8 @@ import type { Sections } from "./sections.ts";
 import type { Path } from "./tree.ts";
 
 const KEY = "key:";
+/** Names that are told one by one. */
+const MOST_TOLD = 10;
 const REMEDY = "it takes a line in ssh.authorizedKeys, an authority in ssh.userAuthorities, " +
   "an issuer of tokens, or an allow rule with identity: key:ID";
 
@@ -35,6 +39,33 @@ export function checkLogins(
     const at = [...listeners.items.get(listener)!.path, "protocols"];
     findings.warn(at, `SSH ends here, and nobody can log in: ${REMEDY}`);
   }
+}
+
+/** A name that a line permits and that does not end as ours do is refused to whoever asks for it. */
+export function checkGrants(
+  { node }: Pick<Sections, "node">,
+  { credentials: { logins: { keys } } }: ReadLogins,
+  findings: Findings,
+): void {
+  const space = new NameSpace(node.domain), told = new Set<string>();
+  for (const { place, options: { permitListen = [] } } of keys) {
+    for (const { host } of permitListen) {
+      if (told.size === MOST_TOLD || told.has(host) || !isName(host) || space.has(normalName(host)!)) {
+        continue;
+      }
+      told.add(host);
+      const why = `nobody can register ${host}, which permitlisten has: names end in .${space.domain}`;
+      const remedy = node.domain === "" ? "; node.domain says in what else" : "";
+      findings.warn(["ssh", "authorizedKeys"], `${place}: ${why}${remedy}`);
+    }
+  }
+}
+
+/** Neither a place to listen at nor a pattern. */
+function isName(host: string): boolean {
+  const literal = canonicalHost(host);
+  return literal !== "localhost" && !(literal !== undefined && parseIp(literal)) &&
+    normalName(host) !== undefined;
 }
 
 /** Whether a key that is in no file gets in there by it. */

@@ -196,10 +196,11 @@ async function readLogins(
   const ending = endingLogins({ listeners: valuesOf(listeners.items), routes: routesOf(routes) }, protocols);
   if (ending.length === 0) return undefined;
   const { readLoginFiles } = await import("./login_files.ts");
-  const { checkLogins } = await import("./check_logins.ts");
+  const { checkGrants, checkLogins } = await import("./check_logins.ts");
   const [{ listener, reader }] = ending, at = [...listeners.items.get(listener)!.path, "protocols"];
   const read = await readLoginFiles(ssh, { reader, at }, files, findings, baseOf);
   checkLogins(sections, ending, read, findings);
+  checkGrants(sections, read, findings);
   return read;
 }
 

@@ -17,11 +17,15 @@ const LISTENERS = `listeners:
   inner: { address: "127.0.0.1:2", protocols: [ssh] }
 `;
 
-async function warnings(folder: Folder, rest: string): Promise<readonly string[]> {
+async function warnings(
+  folder: Folder,
+  rest: string,
+  part = "nobody can log in",
+): Promise<readonly string[]> {
   const text = (LISTENERS + rest).replaceAll("DIR", folder.path);
   const texts = [{ file: "ugate.yaml", text }];
   return (await parseConfiguration(texts, protocols, { get: () => undefined })).warnings
-    .filter((text) => text.includes("nobody can log in"));
+    .filter((text) => text.includes(part));
 }
 
 async function keys(): Promise<Folder> {
@@ -108,4 +112,28 @@ Deno.test("certificates and acme that names of nodes could use are not told to b
   equal(await told(`${named}routes: [{ protocol: ssh, to: "x:22" }]\n${using(own)}`), 1);
   equal(await told(`${named}acme: {}\n`), 0);
   equal(await told(`${ssh}acme: {}\n`), 1);
+});
+
+Deno.test("a name that a line permits and that does not end as names do is warned of, with what would help", async () => {
+  await using folder = await Folder.make();
+  const hosts = [
+    "pi.mesh.example:80",
+    "pi:80",
+    "*:80",
+    "*.mesh.example:80",
+    "8080",
+    "localhost:81",
+    "0.0.0.0:82",
+  ];
+  const options = hosts.map((host) => `permitlisten="${host}"`).join(",");
+  await folder.write("named", `${options} ${KEY}\n`);
+  const ssh = "ssh: { authorizedKeys: [DIR/named] }\n";
+  const told = async (rest: string) =>
+    (await warnings(folder, ssh + rest, "nobody can register"))
+      .map((text) => text.replace(/^.*nobody can register /, ""));
+  const without = ", which permitlisten has: names end in .m; node.domain says in what else";
+  equal(await told(""), [`pi.mesh.example${without}`, `pi${without}`]);
+  equal(await told("node: { domain: mesh.example }\n"), [
+    "pi, which permitlisten has: names end in .mesh.example",
+  ]);
 });

@@ -172,6 +172,27 @@ for (const [what, payload] of Object.entries(EARLY)) {
     }));
 }
 
+Deno.test("a server that is silent behind the login, or says banners without end, is given up by who waits", () =>
+  withClient(async () => {
+    const banner = encoded((to) => to.byte(numbers.USERAUTH_BANNER).text("x".repeat(30_000)).text(""));
+    const silent = new ToyServer({ opens: () => {} });
+    const wordy: ToyServer = new ToyServer({
+      takes: () => {
+        for (let i = 0; i < 300; i++) raw(wordy, banner);
+        return true;
+      },
+      opens: () => {},
+    });
+    for (const server of [silent, wordy]) {
+      const hasty = client([KEY]), stop = after(1000, () => hasty.abort(GAVE_UP));
+      const waiting = new SshClient().wrap(behind({ identity: server.identity }), server.lower, hasty);
+      equal([await failure(waiting), server.dials], [GAVE_UP, 1]);
+      stop();
+      for (const transport of server.transports) transport.abort(GAVE_UP);
+    }
+    equal(silent.logins, 1);
+  }));
+
 Deno.test("floods of global requests, and of channels towards us, are refused and cost nothing", () =>
   withClient(async (ssh) => {
     const { stream, server } = await opened(ssh, (opening) => void opening.accept());
