@@ -61,7 +61,7 @@ export class FakeGate implements Gate {
   /** Connections of channels, and of who came in at sockets that were asked for. */
   readonly branches: FakeConn[] = [];
   /** Sockets that were asked for, and are open. */
-  readonly listening = new Set<{ readonly address: Target; readonly taken: (conn: Conn) => void }>();
+  readonly listening = new Set<Listening & { readonly taken: (conn: Conn) => void }>();
   /** What is registered now. */
   readonly offers = new Set<Offer>();
   /** Names that were refused by the protocol itself. */
@@ -167,9 +167,9 @@ export class FakeGate implements Gate {
   listen(address: Target, _outer: Conn, taken: (conn: Conn) => void): Listening {
     const refused = this.#script.listen?.(address);
     if (refused) throw refused;
-    const listening = { address, taken };
+    const listening = { address, taken, [Symbol.dispose]: () => void this.listening.delete(listening) };
     this.listening.add(listening);
-    return { address, [Symbol.dispose]: () => void this.listening.delete(listening) };
+    return listening;
   }
 
   /** Granted, unless the script refuses. */
