@@ -6,6 +6,7 @@ import { judge } from "../soak/judge.ts";
 import { CONNECTIONS } from "../soak/connections/course.ts";
 import { KINDS } from "../soak/connections/kinds.ts";
 import { HTTP } from "../soak/http/course.ts";
+import { SSH } from "../soak/ssh/course.ts";
 import type { StageReport } from "../soak/stage.ts";
 import { TLS } from "../soak/tls/course.ts";
 
@@ -15,6 +16,7 @@ const COURSES = [
   { course: CONNECTIONS, count: 2000, deaths: [0, 2] },
   { course: TLS, count: 1500, deaths: [0] },
   { course: HTTP, count: 2500, deaths: [0] },
+  { course: SSH, count: 600, deaths: [0] },
 ];
 const MOST_MISSING = 3;
 /** ms for one on a machine that has more to do. */
