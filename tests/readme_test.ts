@@ -226,7 +226,7 @@ async function readersFolder(world: ExampleWorld): Promise<Record<string, string
 }
 
 const TASK = /^npx -y deno@2\.9\.6 task (\w+)$/;
-const ALIAS = 'alias ugate="npx -y deno@2.9.6 run -A $PWD/main.ts" # in every folder';
+const ALIAS = 'alias ugate="npx -y deno@2.9.6 run -A $PWD/main.ts"';
 const RUN = /^((?:\w+=\S+ )*)ugate run -c (\S+)$/;
 
 async function play({ name, yaml, lines }: Example, stage: Stage, world: ExampleWorld): Promise<void> {
