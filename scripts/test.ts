@@ -16,7 +16,8 @@ const ALONE =
 /** Of those, what runs side by side: each takes about as long, and waits for clients and clocks most of it. */
 const BESIDE = [
   /^tests\/system\/[a-r]/,
-  /^tests\/system\/[s-z]/,
+  /^tests\/system\/ssh_/,
+  /^tests\/system\/(?!ssh_)[s-z]/,
   /^tests\/gate\/\w+_test/,
   /^tests\/(gate\/\w+\/|protocols\/)/,
 ];

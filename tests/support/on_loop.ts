@@ -4,13 +4,14 @@
  */
 import { LINGER_TIME } from "../../gate/engine/linger.ts";
 import { after, onFault, promiseResolved, run, stop } from "../../gate/engine/loop.ts";
+import { ownAs, OWNERS_SIZE } from "../../gate/engine/owned.ts";
 import { socketsOf } from "./descriptors.ts";
 
-/**
- * How long one may take, what was closed may linger (one layer behind the other, on a machine under load), and sockets
- * of a test beside this one may be open, ms.
- */
-const WORK_TIME = 8000, LINGERING_TIME = 5 * LINGER_TIME, OTHERS_TIME = 20_000;
+/** How long one may take, and what was closed may linger (one layer behind the other, on a machine under load), ms. */
+const WORK_TIME = 8000, LINGERING_TIME = 5 * LINGER_TIME;
+/** What this thread opened: tests on other threads of this process have sockets, too. */
+const THREAD = 0, owners = new SharedArrayBuffer(OWNERS_SIZE);
+ownAs(owners, THREAD);
 
 /** Goes on after so many ms of the loop. */
 export const pause = (ms: number): Promise<void> =>
@@ -26,33 +27,24 @@ export async function onLoop(work: () => Promise<void>): Promise<void> {
   const faults: string[] = [];
   onFault((what, thrown) => faults.push(`${what}: ${thrown instanceof Error ? thrown.stack : thrown}`));
   promiseResolved(); // so that the first turn does not sleep
-  const loop = run(), before = socketsOf();
+  const loop = run(), before = own();
   try {
     await inTime(work());
-    let lingering = opened(before);
-    for (let waited = 0; waited < LINGERING_TIME && lingering.size > 0; waited += 10) {
-      await pause(10);
-      lingering = lingering.intersection(socketsOf());
-    }
+    for (let waited = 0; waited < LINGERING_TIME && opened(before).size > 0; waited += 10) await pause(10);
   } finally {
     stop();
     await loop;
   }
   if (faults.length > 0) throw new Error(`the loop told of faults: ${faults.join("\n")}`);
-  await closed(opened(before));
+  const { size } = opened(before);
+  if (size > 0) throw new Error(`${size} sockets were left open`);
 }
 
-const opened = (before: ReadonlySet<string>): Set<string> => socketsOf().difference(before);
-
-/** Other tests of this process open sockets, too, and close them; without the loop nobody closes those of this one. */
-async function closed(sockets: ReadonlySet<string>): Promise<void> {
-  let left = sockets;
-  for (let waited = 0; waited < OTHERS_TIME && left.size > 0; waited += 50) {
-    await new Promise((rested) => setTimeout(rested, 50));
-    left = left.intersection(socketsOf());
-  }
-  if (left.size > 0) throw new Error(`${left.size} sockets were left open`);
-}
+const own = (): Set<string> => {
+  const table = new Uint16Array(owners);
+  return socketsOf("self", (fd) => table[fd] === THREAD + 1);
+};
+const opened = (before: ReadonlySet<string>): Set<string> => own().difference(before);
 
 function inTime(work: Promise<void>): Promise<void> {
   return new Promise((resolve, reject) => {
