@@ -78,6 +78,11 @@ export class Transport implements LinkOwner, KeyExchangeOwner {
     return this.#link.isOver;
   }
 
+  /** The peer is a gate as this one: it tells a reset from an end. Others do not. */
+  get isGate(): boolean {
+    return this.#version.startsWith(IDENTIFICATION);
+  }
+
   /** Messages wait: for room below, or for the end of a key exchange. */
   get blocked(): boolean {
     return this.#link.outgoing.blocked || this.#waiting.length > 0 || this.#exchange?.holds !== false;

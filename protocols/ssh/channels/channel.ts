@@ -1,6 +1,6 @@
 /**
  * One channel (RFC 4254 5) as a stream of the gate: its data is handed on where it was opened, and placed where it will be
- * sealed. EOF is an end, CLOSE without one a reset.
+ * sealed. EOF is an end, CLOSE without one a reset; but behind our own EOF other programs answer it by CLOSE alone.
  */
 import type { Room, Taker } from "../../../gate/streams.ts";
 import { asGateError, GateError } from "../../../gate/errors.ts";
@@ -240,6 +240,7 @@ export class Channel implements Core {
    * at yet: then only who still sends hears of a reset.
    */
   closeIn(): void {
+    if (this.#endedOut && !this.#endedIn && !this.#owner.transport.isGate) this.endIn();
     const wasClosed = this.#closedOut;
     this.#closedIn = true;
     if (this.isTouched) this.flush();

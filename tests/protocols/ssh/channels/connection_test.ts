@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { openssl } from "../../../../gate/engine/openssl_library.ts";
 import type { Stream } from "../../../../gate/streams.ts";
-import type { GateError } from "../../../../gate/errors.ts";
+import { GateError } from "../../../../gate/errors.ts";
 import type { Answer } from "../../../../protocols/ssh/channels/answers.ts";
 import { Connection, type ConnectionEvents } from "../../../../protocols/ssh/channels/connection.ts";
 import type { Opening } from "../../../../protocols/ssh/channels/opening.ts";
@@ -161,6 +161,24 @@ Deno.test("a channel without an end before its close is a reset", () =>
     await pair.cross();
     await read;
     equal([pair.client.channels, pair.server.channels], [0, 0]);
+  }));
+
+Deno.test("behind our end, a close alone is an end where it is not a gate's: other programs tell no reset", () =>
+  onLoop(async () => {
+    for (const [isGate, outcome] of [[false, "whole"], [true, "reset"]] as const) {
+      using pair = await Pair.make();
+      Object.defineProperty(pair.bridge.client.transport, "isGate", { value: isGate });
+      const [near, far] = await pair.opened();
+      await near.closeWrite();
+      await pair.cross();
+      await far.write(pattern(1000));
+      far.abort(new GateError("closed", "client", "Cannot go on: it closes"));
+      await pair.cross();
+      const read = readAll(near).then(({ length }) => length === 1000 ? "whole" : length, () => "reset");
+      await pair.cross();
+      equal(await read, outcome);
+      equal(pair.client.channels, 0);
+    }
   }));
 
 Deno.test("one channel that nobody reads stops no other one", () =>
