@@ -71,6 +71,19 @@ async function storm(
   return told;
 }
 
+/** Whether the right password is refused behind some more guesses: one may be free again by now, on a slow machine. */
+async function hasToWait(ports: Ports): Promise<boolean> {
+  for (let round = 0; round < 10; round++) {
+    const guesses = Array.from(
+      { length: 12 },
+      (_, i) => attempt("socks", "127.0.0.1", `more ${round} ${i}`, ports),
+    );
+    await Promise.all(guesses);
+    if (await attempt("socks", "127.0.0.1", RIGHT, ports) === "wrong") return true;
+  }
+  return false;
+}
+
 async function withUsers(act: (program: Program, ports: Ports) => Promise<void>): Promise<void> {
   await using echo = await listenEcho();
   await using program = await Program.start(`
@@ -119,7 +132,7 @@ Deno.test(`${GUESSERS} clients of one source guess passwords at once: another so
     ok(await pingPong(program, Promise.all([friends(), guessing])) > 0);
     const told = await guessing;
     equal([...told.keys()].filter((answer) => !["407", "429", "wrong"].includes(answer)), []);
-    equal(await attempt("socks", "127.0.0.1", RIGHT, ports), "wrong"); // it has to wait
+    ok(await hasToWait(ports), "who guessed logs in at once");
     const throttled = program.child.stderr.split("\n").filter((line) => line.includes('"auth-throttled"'));
     equal(JSON.parse(throttled[0]).source, "127.0.0.1");
     const { authFailures } = await statusOf(program);
